@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * VSBypass: port I/O of a nested VM, served outside its guest hypervisor.
+ *
+ * Objects are file descriptors, as in KVM:
+ *
+ *   /dev/kvm-vsbypass  --VSB_CREATE_CLOUD-->  cloud fd
+ *   cloud fd           --VSB_CREATE_PROXY-->  proxy fd
+ *
+ * Closing a descriptor undoes what its creation did, in any order and also
+ * when the owner is killed. All structures have the same layout for 32- and
+ * 64-bit callers. Padding and unknown flags must be zero (EINVAL).
+ *
+ * Errors that every call may return: ENOTTY (no such call on this
+ * descriptor), EFAULT (bad pointer).
+ */
+#ifndef _UAPI_LINUX_KVM_VSBYPASS_H
+#define _UAPI_LINUX_KVM_VSBYPASS_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define VSB_DEVICE		"/dev/kvm-vsbypass"
+#define VSB_API_VERSION		1
+
+#define VSB_NAME_LEN		32	/* bytes, terminating NUL included */
+#define VSB_MAX_RANGES		16	/* claimed ranges of one proxy */
+#define VSB_MAX_PROXIES		1024	/* proxies of one cloud VM */
+
+/* What an unbound user VM sees on ports that a proxy of its pool claims. */
+#define VSB_UNCLAIMED_ABSORB	0	/* an unplugged device */
+#define VSB_UNCLAIMED_REFLECT	1	/* the device of the guest hypervisor */
+
+/*
+ * After the cloud fd is closed the ports of every user VM that has been
+ * bound stay claimed, as an unplugged device, until the cloud VM ends or is
+ * attached again. Without the flag they go back to the guest hypervisor.
+ */
+#define VSB_CLOUD_ABSORB_ON_CLOSE	(1U << 0)
+
+/**
+ * struct vsb_create_cloud - attach a cloud VM
+ * @vm_fd:	its kvm-vm descriptor, e.g. from pidfd_getfd(2)
+ * @flags:	VSB_CLOUD_*
+ * @unclaimed:	VSB_UNCLAIMED_*
+ * @pad:	0
+ */
+struct vsb_create_cloud {
+	__s32 vm_fd;
+	__u32 flags;
+	__u32 unclaimed;
+	__u32 pad[5];
+};
+
+/* What stands behind a claimed range. */
+#define VSB_DEV_PLAIN		0	/* nothing is known about it */
+#define VSB_DEV_16550		1	/* 8 ports; its registers are replayed */
+
+/**
+ * struct vsb_range - claimed ports
+ * @first:	first port
+ * @last:	last port, inclusive, >= @first
+ * @device:	VSB_DEV_*; VSB_DEV_16550 needs exactly 8 ports
+ * @pad:	0
+ */
+struct vsb_range {
+	__u16 first;
+	__u16 last;
+	__u16 device;
+	__u16 pad;
+};
+
+/**
+ * struct vsb_create_proxy - add a proxy VM to the end of a cloud VM's pool
+ * @vm_fd:	its kvm-vm descriptor. From now on its KVM_RUN never enters the
+ *		guest; after the proxy fd is closed it returns KVM_EXIT_SHUTDOWN.
+ * @flags:	0
+ * @name:	the user VM's name: [A-Za-z0-9][A-Za-z0-9._-]*, NUL-terminated,
+ *		NUL-padded. A proxy that is created under the name of a user VM
+ *		that lost its proxy takes that user VM over.
+ * @timeout_ms:	how long an access may wait for the proxy before it reads as an
+ *		unplugged device, 1 to 60000; 0 is 5000
+ * @nr_ranges:	number of @ranges; 0 is COM1, 0x3f8-0x3ff, a 16550
+ * @ranges:	claimed ports; must not overlap; unused ones must be zero
+ * @pad:	0
+ */
+struct vsb_create_proxy {
+	__s32 vm_fd;
+	__u32 flags;
+	char name[VSB_NAME_LEN];
+	__u32 timeout_ms;
+	__u32 nr_ranges;
+	struct vsb_range ranges[VSB_MAX_RANGES];
+	__u32 pad[4];
+};
+
+/* Counters of one user VM (or of the proxy that waits for one). */
+struct vsb_counters {
+	__u64 reads;		/* bytes-wide or wider accesses served, in */
+	__u64 writes;		/* and out */
+	__u64 absorbed;		/* answered as an unplugged device */
+	__u64 timeouts;		/* of these: the proxy did not answer in time */
+	__u64 retries;		/* instruction started again for a signal */
+	__u64 irq_edges;	/* edges of the proxy's interrupt lines */
+	__u64 root_changes;	/* EPT pointer seen to change */
+	__u64 replays;		/* registers replayed into a new proxy */
+};
+
+#define VSB_USERVM_BOUND	(1U << 0)	/* has had a proxy */
+#define VSB_USERVM_PROXY	(1U << 1)	/* has one now */
+#define VSB_USERVM_READY	(1U << 2)	/* and it waits in KVM_RUN */
+#define VSB_USERVM_FRAMES	(1U << 3)	/* l2_gfn and l1_gfn are valid */
+
+/**
+ * struct vsb_uservm - what is known of a user VM
+ * @index:	in: which one, from 0 in order of first access (cloud fd);
+ *		ignored on a proxy fd
+ * @flags:	VSB_USERVM_*
+ * @name:	the name of its proxy, or empty
+ * @ept_pointer: last seen (VMX: EPTP, SVM: nCR3), 0 if none yet
+ * @l2_gfn:	a frame number in the user VM and
+ * @l1_gfn:	the cloud VM's frame that is mapped there: how the agent finds
+ *		the process of the guest hypervisor
+ * @bound_ns:	CLOCK_BOOTTIME of the binding, 0 if unbound
+ * @vcpus:	anchors (vCPUs of the user VM) seen
+ * @roots:	EPT pointers remembered
+ * @counters:	see above
+ * @pad:	0
+ */
+struct vsb_uservm {
+	__u32 index;
+	__u32 flags;
+	char name[VSB_NAME_LEN];
+	__u64 ept_pointer;
+	__u64 l2_gfn;
+	__u64 l1_gfn;
+	__u64 bound_ns;
+	__u32 vcpus;
+	__u32 roots;
+	struct vsb_counters counters;
+	__u64 pad[4];
+};
+
+/*
+ * read(2) on a proxy fd returns whole events, oldest first; it blocks unless
+ * O_NONBLOCK. The descriptor polls readable while there are any. EINVAL: the
+ * buffer holds no event.
+ */
+#define VSB_EVENT_IRQ		1	/* line @gsi of the proxy is now @level */
+#define VSB_EVENT_USERVM	2	/* binding or frames changed: VSB_GET_USERVM */
+
+struct vsb_event {
+	__u32 type;		/* VSB_EVENT_* */
+	__u32 gsi;		/* 0 to 23 */
+	__u32 level;		/* 0 or 1; equal levels never follow each other */
+	__u32 pad;
+};
+
+#define VSB_IOC			0xB6
+
+/* On /dev/kvm-vsbypass */
+
+/* Returns VSB_API_VERSION. EINVAL: the argument is not 0. */
+#define VSB_GET_API_VERSION	_IO(VSB_IOC, 0x00)
+/*
+ * Returns a cloud fd. EBADF: vm_fd is not open. EINVAL: it is no kvm-vm, or a
+ * flag, policy or pad is unknown. EBUSY: the VM is attached already, as cloud
+ * VM or as proxy. EOPNOTSUPP: KVM cannot be hooked now. ENOMEM.
+ */
+#define VSB_CREATE_CLOUD	_IOW(VSB_IOC, 0x01, struct vsb_create_cloud)
+
+/* On a cloud fd */
+
+/*
+ * Returns a proxy fd. Errors as for VSB_CREATE_CLOUD, and EINVAL: name or
+ * range malformed, ranges overlap; EEXIST: the name is taken; ENOSPC: the
+ * pool is full.
+ */
+#define VSB_CREATE_PROXY	_IOW(VSB_IOC, 0x10, struct vsb_create_proxy)
+/*
+ * Redirect nested exits from now on; before, all is reflected. EINVAL: the
+ * argument is not 0. EALREADY: started before.
+ */
+#define VSB_START		_IO(VSB_IOC, 0x11)
+
+/* On a cloud fd or a proxy fd */
+
+/*
+ * ENOENT: no user VM with this index; on a proxy fd: none is bound yet.
+ * EINVAL: a member besides index is not 0.
+ */
+#define VSB_GET_USERVM		_IOWR(VSB_IOC, 0x20, struct vsb_uservm)
+
+/* On a proxy fd */
+
+/*
+ * Forget the bound user VM: the proxy is free for the next one, the old one
+ * counts as new if it makes another access. ENOENT: none is bound. EINVAL: the
+ * argument is not 0.
+ */
+#define VSB_UNBIND		_IO(VSB_IOC, 0x21)
+
+#endif
