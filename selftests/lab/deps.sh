@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# The Debian packages that building, testing and the lab need: install those
+# that are missing (root), or print the command that does (anyone else).
+# POSIX sh: on a fresh machine there is not even Python.
+#
+# usage: deps.sh [--quiet]	exit 0: all there; 1: something is missing
+
+set -u
+
+build="build-essential pkg-config libglib2.0-dev libjson-glib-dev libssh-dev
+libseccomp-dev linux-headers-amd64 gcc-12 pahole kmod python3"
+# the kernel tree for build-intree, checkpatch and KVM's selftest library
+check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
+perl sparse openssh-client"
+lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochsbios
+vgabios isolinux syslinux-common xorriso"
+
+missing=
+for p in $build $check $lab; do
+	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
+	installed) ;;
+	*) missing="$missing $p" ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+cmd="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" != 0 ]; then
+	echo "deps: Debian packages are missing; install them as root, then try again:" >&2
+	echo "  apt-get update && $cmd" >&2
+	exit 1
+fi
+
+echo "deps: installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+if ! { apt-get update && $cmd; } >"$log" 2>&1; then
+	tail -n 30 "$log" >&2
+	echo "deps: '$cmd' failed, see above; try again by hand" >&2
+	exit 1
+fi

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=busybox
+#
+# What the administrator of the cloud VM does, as functions for L1's shell.
+
+# l2_start NAME HASH: a user VM as any KVM host would start it. Its console is
+# a socket on which the host's own console tool sits; the administrator has the
+# character device logged.
+l2_start() {
+	local i
+	rm -f "/run/tap/$1.log"
+	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -m 160 -smp 1 \
+		-nodefaults -display none -no-user-config \
+		-kernel /lab/vmlinuz -initrd /lab/l2.img \
+		-append "console=ttyS0,115200 loglevel=4 nokaslr mitigations=off tsc=reliable watchdog_thresh=60 vsb.name=$1 vsb.shadow=$2" \
+		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=off,logfile=/run/tap/$1.log" \
+		-serial chardev:con \
+		-qmp "unix:/run/vsb-monitor/$1.qmp,server=on,wait=off" \
+		</dev/null >"/run/qemu-$1.log" 2>&1 &
+	echo $! >"/run/qemu-$1.pid"
+	# give a wrong command line the time to show itself
+	sleep 1
+	kill -0 "$(cat "/run/qemu-$1.pid")" || { cat "/run/qemu-$1.log"; return 1; }
+}
+
+l2_kill() {
+	local pid
+	pid=$(cat "/run/qemu-$1.pid") || return 1
+	kill "$pid"
+	while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+}
+
+l2_alive() { kill -0 "$(cat "/run/qemu-$1.pid")" 2>/dev/null; }
+
+# tap_on: record every port access that KVM in L1 gets to see on COM1
+tap_on() {
+	local t=/sys/kernel/tracing
+	echo 0 >$t/tracing_on
+	: >$t/trace
+	echo 20000 >$t/buffer_size_kb
+	echo 'port >= 0x3f8 && port <= 0x3ff' >$t/events/kvm/kvm_pio/filter &&
+	echo 1 >$t/events/kvm/kvm_pio/enable &&
+	echo 1 >$t/tracing_on
+}
+
+# tap_bytes: what was typed, byte for byte: each IN from the UART's receive
+# register is one key (the lines say "pio_read at 0x3f8 size 1 count 1 val 0x70")
+tap_typed() {
+	sed -n 's/.*pio_read at 0x3f8 size 1 count 1 val 0x\([0-9a-f]*\).*/\1/p' /sys/kernel/tracing/trace |
+	while read -r v; do printf "\\x$(printf %02x "0x$v")"; done
+}
+
+tap_lines() { grep -c 'kvm_pio:' /sys/kernel/tracing/trace; }
+
+# relay: the console of the conventional way, from QEMU's socket to whoever
+# sits at the other end of the virtio-serial port
+relay() {
+	local port=/dev/virtio-ports/org.vsbypass.lab.console
+	setsid nc 127.0.0.1 7001 <$port >$port 2>/dev/null &
+	echo $! >/run/relay.pid
+}
+relay_stop() { kill "$(cat /run/relay.pid)"; }

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The emulated hosts: a process that runs L0, with two serial ports.
+
+COM1 takes L0's kernel log into a file. COM2 is a pseudo terminal whose other
+end is ours: jobs report there, or a person types.
+"""
+
+import os
+import pty
+import shutil
+import socket
+import subprocess
+import tty
+
+import cache
+
+# tsc=reliable: the emulators' TSC is, but the check compares it with timers
+# that a busy machine delays. watchdog_thresh: emulated CPUs are 50 times
+# slower than real ones, so the lock-up detector gets 6 times its 10 s; it
+# stays on, like all other detectors.
+CMDLINE = ("console=ttyS0,115200 nokaslr mitigations=off tsc=reliable panic=-1 "
+           "watchdog_thresh=60 log_buf_len=8M loglevel=6 rdinit=/init")
+
+
+class Host:
+    """One running L0. Subclasses know the emulator."""
+
+    def __init__(self, workdir, kernel, initrds):
+        self.dir = workdir
+        self.kernel = kernel
+        self.initrds = initrds
+        self.com1 = os.path.join(workdir, "com1.log")
+        self.master, slave = pty.openpty()
+        tty.setraw(slave)
+        # kept open: without a user of the slave, reading the master is an error
+        self.slave = slave
+        self.com2 = os.ttyname(slave)
+        self.proc = None
+        self.ssh_port = None
+
+    def start(self):
+        self.prepare()
+        self.log = open(os.path.join(self.dir, "emulator.log"), "wb")
+        self.proc = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.PIPE,
+                                     stdout=self.log, stderr=subprocess.STDOUT,
+                                     start_new_session=True)
+        self.started()
+
+    def started(self):
+        """What the emulator wants to be told first."""
+
+    def alive(self):
+        return self.proc is not None and self.proc.poll() is None
+
+    def stop(self):
+        if self.alive():
+            self.proc.kill()
+        if self.proc:
+            self.proc.wait()
+            self.log.close()
+        os.close(self.slave)
+        os.close(self.master)
+
+
+class Amd(Host):
+    """QEMU's TCG: SVM with nested paging, and a network card for SSH."""
+
+    MEMORY = 3072
+
+    def prepare(self):
+        self.initrd = os.path.join(self.dir, "initrd")
+        with open(self.initrd, "wb") as out:
+            for part in self.initrds:
+                with open(part, "rb") as f:
+                    shutil.copyfileobj(f, out, 1 << 20)
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.ssh_port = s.getsockname()[1]
+
+    def command(self):
+        return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt",
+                "-smp", "2", "-m", str(self.MEMORY), "-nodefaults", "-no-user-config",
+                "-display", "none", "-no-reboot",
+                "-kernel", self.kernel.image, "-initrd", self.initrd, "-append", CMDLINE,
+                "-serial", "file:" + self.com1,
+                "-chardev", "serial,id=com2,path=" + self.com2, "-serial", "chardev:com2",
+                "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:2222",
+                "-device", "virtio-net-pci,netdev=n,romfile="]
+
+
+class Intel(Host):
+    """Bochs: VMX with EPT. It counts instructions, so its time is its own."""
+
+    MEMORY = 2048   # the package's limit
+    # Instructions to a second of L0's time. High: a busy host then has as many
+    # instructions between two timer ticks as a slow real one. Idle time costs
+    # nothing, Bochs skips it.
+    IPS = 100_000_000
+
+    def prepare(self):
+        tree = os.path.join(self.dir, "iso")
+        os.makedirs(os.path.join(tree, "isolinux"))
+        os.symlink(self.kernel.image, os.path.join(tree, "vmlinuz"))
+        names = []
+        for i, part in enumerate(self.initrds):
+            names.append(f"initrd{i}")
+            os.symlink(part, os.path.join(tree, names[-1]))
+        for f in ("/usr/lib/ISOLINUX/isolinux.bin", "/usr/lib/syslinux/modules/bios/ldlinux.c32"):
+            shutil.copy(f, os.path.join(tree, "isolinux"))
+        with open(os.path.join(tree, "isolinux", "isolinux.cfg"), "w", encoding="ascii") as f:
+            f.write("default l0\nprompt 0\ntimeout 0\nlabel l0\n kernel /vmlinuz\n append initrd="
+                    + ",".join("/" + n for n in names) + " " + CMDLINE + "\n")
+        iso = os.path.join(self.dir, "l0.iso")
+        r = subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-f", "-o", iso,
+                            "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",
+                            "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", tree],
+                           capture_output=True, text=True, check=False)
+        if r.returncode:
+            raise cache.Error("making Bochs' CD failed: " + r.stderr)
+        with open(os.path.join(self.dir, "bochsrc"), "w", encoding="ascii") as f:
+            f.write(f"""\
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+memory: guest={self.MEMORY}, host={self.MEMORY}
+romimage: file=/usr/share/bochs/BIOS-bochs-latest
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+cpu: model=corei7_skylake_x, count=1, ips={self.IPS}, ignore_bad_msrs=1, reset_on_triple_fault=0
+clock: sync=none, time0=1700000000
+pci: enabled=1, chipset=i440fx
+ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
+ata0-master: type=cdrom, path={iso}, status=inserted
+boot: cdrom
+com1: enabled=1, mode=file, dev={self.com1}
+com2: enabled=1, mode=term, dev={self.com2}
+log: {os.path.join(self.dir, 'bochs.log')}
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+speaker: enabled=0
+""")
+
+    def command(self):
+        return ["bochs", "-q", "-f", os.path.join(self.dir, "bochsrc")]
+
+    def started(self):
+        # the package is built with the debugger, which waits for "continue"
+        self.proc.stdin.write(b"c\n")
+        self.proc.stdin.flush()
+
+
+HOSTS = {"amd": Amd, "intel": Intel}

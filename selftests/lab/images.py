@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is in the machines of the lab.
+
+Three initramfs images, two layers each. The base holds programs of Debian
+packages and is cached; the overlay holds what changes from run to run (the
+module, our programs, the tests, the guests' scripts) and takes a moment.
+
+  L0	the host: QEMU, an OpenSSH client, our module and daemons; the kernel
+	and image of L1
+  L1	the cloud VM: QEMU, vsb-agent; the kernel and image of L2
+  L2	the user VM: busybox with a login on its serial console
+
+L1 is made inside L0 from the files that L0 has anyway (guest/lib.sh), so that
+an emulated CD drive has to deliver them only once.
+"""
+
+import io
+import os
+import re
+import subprocess
+
+import cache
+import cpio
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GUEST = os.path.join(HERE, "guest")
+
+QEMU = "/usr/bin/qemu-system-x86_64"
+BUSYBOX = "/bin/busybox"
+FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin",
+            "multiboot_dma.bin", "vgabios-stdvga.bin", "efi-virtio.rom")
+VIRTIO = ("virtio_pci", "virtio_console")
+KVM = {"amd": "kvm_amd", "intel": "kvm_intel"}
+
+# Where a build leaves what goes onto a machine (below $(O)) -> its place there.
+PRODUCTS = {
+    "kvm-vsbypass/kvm-vsbypass.ko": "lab/kvm-vsbypass.ko",
+    "qemu-proxy/vsbypassd": "usr/bin/vsbypassd",
+    "qemu-proxy/vsbctl": "usr/bin/vsbctl",
+    "qemu-proxy/vsb-console": "usr/bin/vsb-console",
+    "l1-agent/vsb-agent": "usr/bin/vsb-agent",
+}
+IN_L1 = ("usr/bin/vsb-agent",)
+
+
+def libraries(program):
+    """The shared libraries of PROGRAM, loader included; none if it is static."""
+    r = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
+    if "not found" in r.stdout:
+        raise cache.Error(f"{program}: a library is missing:\n{r.stdout}")
+    return re.findall(r"(/\S+) \(0x", r.stdout)
+
+
+def _base_files(kernel):
+    """[(place in L0, source on this machine)], and the list for L1."""
+    shared, l0 = {}, {}
+
+    def program(into, place, source):
+        into[place] = source
+        for lib in libraries(source):
+            into[lib.lstrip("/")] = lib
+
+    program(shared, "bin/busybox", BUSYBOX)
+    program(shared, "usr/bin/qemu-system-x86_64", QEMU)
+    for f in FIRMWARE:
+        for folder in ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu"):
+            path = os.path.join(folder, f)
+            if os.path.exists(path):
+                shared["usr/share/qemu/" + f] = os.path.realpath(path)
+                break
+        else:
+            raise cache.Error(f"QEMU's firmware file {f} is missing; run 'make deps' as root")
+    shared["lab/vmlinuz"] = kernel.image
+    for vendor in KVM.values():
+        for m in kernel.closure((vendor,) + VIRTIO):
+            shared[f"lab/modules/{m}.ko"] = kernel.module(m)
+    for m in kernel.closure(("virtio_net",)):
+        l0[f"lab/modules/{m}.ko"] = kernel.module(m)
+    for p in ("/usr/bin/ssh", "/usr/bin/ssh-keygen"):
+        program(l0, p.lstrip("/"), p)
+    for lib in ("libnss_files.so.2", "libgcc_s.so.1"):
+        path = "/lib/x86_64-linux-gnu/" + lib
+        if os.path.exists(path):
+            shared[path.lstrip("/")] = path
+    return shared, l0
+
+
+def base(kernel):
+    """The cached base of L0."""
+    shared, l0 = _base_files(kernel)
+    files = {**shared, **l0}
+    state = [(p, s, os.stat(s).st_size, os.stat(s).st_mtime_ns) for p, s in sorted(files.items())]
+
+    def make(tmp):
+        with open(tmp, "wb") as f:
+            w = cpio.Writer(f)
+            for d in ("proc", "sys", "run", "tmp", "root", "etc", "sbin", "usr/sbin"):
+                w.dir(d)
+            w.node("dev/console", 0o600, 5, 1)
+            w.node("dev/null", 0o666, 1, 3)
+            w.link("bin/sh", "busybox")
+            # the list that guest/lib.sh makes L1 from: only what both need
+            w.file("lab/l1.files", _with_parents(shared))
+            for place, source in sorted(files.items()):
+                w.copy(place, source)
+            w.close()
+
+    return cache.file("base-l0", cache.key(3, *state), make), set(files)
+
+
+def _with_parents(places):
+    """PLACES and their folders, parents first, one a line."""
+    out = set(places)
+    for p in places:
+        while p := os.path.dirname(p):
+            out.add(p)
+    return "".join(p + "\n" for p in sorted(out))
+
+
+def _l2():
+    out = io.BytesIO()
+    w = cpio.Writer(out)
+    for d in ("proc", "sys", "root", "etc"):
+        w.dir(d)
+    w.node("dev/console", 0o600, 5, 1)
+    w.copy("bin/busybox", BUSYBOX)
+    w.link("bin/sh", "busybox")
+    w.copy("init", os.path.join(GUEST, "l2-init"))
+    w.close()
+    return out.getvalue()
+
+
+def overlay(out, build, config, jobs, tests, have, kernel):
+    """Write the overlay of L0 to the file OUT.
+
+    BUILD is $(O); CONFIG a dictionary for /lab/config; JOBS and TESTS map names
+    to paths; HAVE is what the base has already.
+    """
+    w = cpio.Writer(out)
+    have = set(have)
+    l1 = []
+
+    def program(place, source):
+        w.copy(place, source)
+        for lib in libraries(source):
+            lib_place = lib.lstrip("/")
+            if place in IN_L1:
+                l1.append(lib_place)
+            if lib_place not in have:
+                have.add(lib_place)
+                w.copy(lib_place, lib)
+
+    for made, place in PRODUCTS.items():
+        source = os.path.join(build, made)
+        if not os.path.exists(source):
+            continue
+        if place.endswith(".ko"):
+            w.copy(place, source)
+        else:
+            program(place, source)
+        if place in IN_L1:
+            l1.append(place)
+    for name, source in tests.items():
+        program("lab/tests/" + name, source)
+    for name, source in jobs.items():
+        w.copy("lab/jobs/" + name, source)
+    w.copy("init", os.path.join(GUEST, "l0-init"))
+    for f in ("lib.sh", "l1-init", "l1-cmd.sh"):
+        w.copy("lab/" + f, os.path.join(GUEST, f))
+    w.file("lab/l2.img", _l2())
+    w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))
+    vendor = KVM[config["HOST"]]
+    w.file("lab/modules.l0", "".join(m + "\n" for m in kernel.closure((vendor, "virtio_net"))))
+    w.file("lab/modules.l1", "".join(m + "\n" for m in kernel.closure((vendor,) + VIRTIO)))
+    w.file("lab/config", "".join(f"{k}='{v}'\n" for k, v in config.items()))
+    w.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nvsbypass:x:990:990::/:/bin/false\n"
+           "nobody:x:65534:65534::/:/bin/false\n")
+    w.file("etc/group", "root:x:0:\nvsbypass:x:990:\n")
+    w.file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
+    w.file("etc/hosts", "127.0.0.1 localhost\n")
+    w.close()
