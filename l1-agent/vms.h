@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The user VMs that vsbypassd told us of, and which QEMU runs each. */
+#ifndef VSB_AGENT_VMS_H
+#define VSB_AGENT_VMS_H
+
+#include <stdint.h>
+
+#include <glib.h>
+
+#include "monitors.h"
+
+enum vm_state { VM_UNKNOWN, VM_FOUND, VM_MISSING, VM_AMBIGUOUS };
+
+#define VMS_MAX		65536
+
+struct vms;
+
+/* The result of a search, when it is another than before or was asked for. */
+typedef void (*vms_report_fn)(uint32_t id, enum vm_state state, void *user);
+
+struct vms *vms_new(const char *const *globs, const char *proc, vms_report_fn report,
+		    void *user);
+void vms_free(struct vms *vms);
+void vms_set(struct vms *vms, uint32_t id, uint64_t l2_gfn, uint64_t l1_gfn);
+void vms_forget(struct vms *vms, uint32_t id);
+void vms_forget_all(struct vms *vms);
+void vms_irq(struct vms *vms, uint32_t id, unsigned int gsi, gboolean level);
+
+/* Return: whether the answer to gpa2hva holds an address. */
+gboolean vms_parse_hva(const char *text, uint64_t *hva);
+
+#endif
