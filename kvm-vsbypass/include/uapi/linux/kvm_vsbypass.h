@@ -73,7 +73,8 @@ struct vsb_range {
 /**
  * struct vsb_create_proxy - add a proxy VM to the end of a cloud VM's pool
  * @vm_fd:	its kvm-vm descriptor. From now on its KVM_RUN never enters the
- *		guest; after the proxy fd is closed it returns KVM_EXIT_SHUTDOWN.
+ *		guest. When the proxy fd is closed the VM is dead: a KVM_RUN in
+ *		progress returns KVM_EXIT_SHUTDOWN, later ioctls on it EIO.
  * @flags:	0
  * @name:	the user VM's name: [A-Za-z0-9][A-Za-z0-9._-]*, NUL-terminated,
  *		NUL-padded. A proxy that is created under the name of a user VM
@@ -142,9 +143,11 @@ struct vsb_uservm {
 };
 
 /*
- * read(2) on a proxy fd returns whole events, oldest first; it blocks unless
- * O_NONBLOCK. The descriptor polls readable while there are any. EINVAL: the
- * buffer holds no event.
+ * read(2) on a proxy fd returns whole events; it blocks unless O_NONBLOCK
+ * (EAGAIN). Edges of one line come in order; those not read yet are merged,
+ * but a line that rose is seen to rise. The descriptor polls readable while
+ * there are events. After the proxy's process or its cloud VM is gone poll says
+ * POLLHUP and read returns 0. EINVAL: the buffer holds no event.
  */
 #define VSB_EVENT_IRQ		1	/* line @gsi of the proxy is now @level */
 #define VSB_EVENT_USERVM	2	/* binding or frames changed: VSB_GET_USERVM */
@@ -165,7 +168,9 @@ struct vsb_event {
 /*
  * Returns a cloud fd. EBADF: vm_fd is not open. EINVAL: it is no kvm-vm, or a
  * flag, policy or pad is unknown. EBUSY: the VM is attached already, as cloud
- * VM or as proxy. EOPNOTSUPP: KVM cannot be hooked now. ENOMEM.
+ * VM or as proxy, or something else (a live patch) has KVM's functions. ENODEV:
+ * KVM's module is not loaded. EOPNOTSUPP: KVM lacks a function, or nested
+ * virtualization is off. ESRCH: the VM's process is ending. ENOMEM, EMFILE.
  */
 #define VSB_CREATE_CLOUD	_IOW(VSB_IOC, 0x01, struct vsb_create_cloud)
 
@@ -182,6 +187,8 @@ struct vsb_event {
  * argument is not 0. EALREADY: started before.
  */
 #define VSB_START		_IO(VSB_IOC, 0x11)
+/* Replace the flags of VSB_CREATE_CLOUD. EINVAL: a flag is unknown. */
+#define VSB_SET_ON_CLOSE		_IOW(VSB_IOC, 0x12, __u32)
 
 /* On a cloud fd or a proxy fd */
 

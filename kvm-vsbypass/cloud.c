@@ -1,0 +1,634 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An attached cloud VM: which of its nested exits are ours, and the way from
+ * one to the proxy that serves it.
+ *
+ * The cloud fd owns it. With VSB_CLOUD_ABSORB_ON_CLOSE it lingers after the
+ * last close, holding the module, until the process of the VM ends or a new
+ * VSB_CREATE_CLOUD takes it over: so a killed daemon gives no console back to
+ * the guest hypervisor.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vsb.h"
+#include "trace.h"
+
+#define VSB_NR_PORTS	0x10000
+
+static void vsb_cloud_free(struct kref *ref)
+{
+	struct vsb_cloud *cloud = container_of(ref, struct vsb_cloud, ref);
+
+	xa_destroy(&cloud->roots);
+	xa_destroy(&cloud->anchors);
+	kvfree(cloud->ports);
+	kvfree(cloud->vcpus);
+	kfree_rcu(cloud, rcu);
+}
+
+void vsb_cloud_put(struct vsb_cloud *cloud)
+{
+	kref_put(&cloud->ref, vsb_cloud_free);
+}
+
+/* Under rcu_read_lock(). */
+static struct vsb_cloud *vsb_cloud_find(struct kvm *kvm)
+{
+	struct vsb_vm *vm = vsb_vm_find(kvm);
+
+	return vm ? vm->cloud : NULL;
+}
+
+static struct vsb_cloud *vsb_cloud_get(struct kvm *kvm)
+{
+	struct vsb_cloud *cloud;
+
+	rcu_read_lock();
+	cloud = vsb_cloud_find(kvm);
+	if (cloud && !kref_get_unless_zero(&cloud->ref))
+		cloud = NULL;
+	rcu_read_unlock();
+	return cloud;
+}
+
+/* ---- callback context: is it ours? ---- */
+
+static bool vsb_cloud_any_port(struct vsb_cloud *cloud, u32 port, u32 size)
+{
+	for (; size && port < VSB_NR_PORTS; port++, size--)
+		if (test_bit(port, cloud->ports))
+			return true;
+	return false;
+}
+
+/*
+ * What is claimed for the user VM @u (NULL: not seen before). Under
+ * rcu_read_lock().
+ */
+static bool vsb_cloud_claims(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port, u32 size)
+{
+	struct vsb_claims *claims = u ? rcu_dereference(u->claims) : NULL;
+
+	if (claims)
+		return vsb_claims_any(claims, port, size);
+	return !READ_ONCE(cloud->closed) && vsb_cloud_any_port(cloud, port, size);
+}
+
+/* Is a port access that left L2 ours? */
+bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio)
+{
+	struct vsb_cloud *cloud;
+	struct vsb_ident id;
+	struct vsb_vcpu *v;
+	struct vsb_l2 *u;
+	bool ours = false;
+
+	rcu_read_lock();
+	cloud = vsb_cloud_find(vcpu->kvm);
+	if (!cloud || !READ_ONCE(cloud->started))
+		goto out;
+	v = &cloud->vcpus[vcpu->vcpu_idx];
+	v->taken = false;
+	vsb_ident_get(vcpu, v, &id);
+	u = vsb_uservm_find(cloud, &id);
+	ours = vsb_cloud_claims(cloud, u, pio->port, pio->size);
+	/* Left to the guest hypervisor only once it is sure that none is free. */
+	if (ours && cloud->unclaimed == VSB_UNCLAIMED_REFLECT &&
+	    !(u && rcu_access_pointer(u->claims)))
+		ours = !vsb_uservm_settled(cloud, u, &id);
+	v->port = pio->port;
+out:
+	rcu_read_unlock();
+	return ours;
+}
+
+/* Is @port that of the exit that this vCPU's thread is handling for us? */
+bool vsb_cloud_took(struct kvm_vcpu *vcpu, u64 port)
+{
+	struct vsb_cloud *cloud;
+	bool took;
+
+	rcu_read_lock();
+	cloud = vsb_cloud_find(vcpu->kvm);
+	took = cloud && cloud->vcpus[vcpu->vcpu_idx].taken &&
+	       cloud->vcpus[vcpu->vcpu_idx].port == port;
+	rcu_read_unlock();
+	return took;
+}
+
+/* KVM emulates a port access of L2 itself: is it ours? */
+bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size)
+{
+	struct vsb_cloud *cloud;
+	struct vsb_ident id;
+	struct vsb_vcpu *v;
+	struct vsb_l2 *u;
+	bool ours = false;
+
+	rcu_read_lock();
+	cloud = vsb_cloud_find(vcpu->kvm);
+	if (!cloud || !READ_ONCE(cloud->started))
+		goto out;
+	v = &cloud->vcpus[vcpu->vcpu_idx];
+	if (v->taken && v->port == port) {
+		ours = true;
+		goto out;
+	}
+	vsb_ident_get(vcpu, v, &id);
+	u = vsb_uservm_find(cloud, &id);
+	ours = vsb_cloud_claims(cloud, u, port, size);
+	if (ours && cloud->unclaimed == VSB_UNCLAIMED_REFLECT)
+		ours = u && rcu_access_pointer(u->claims);
+out:
+	rcu_read_unlock();
+	return ours;
+}
+
+/* L1 enters L2: RAX has the address of vmcb12 (APM vol. 3, VMRUN). */
+void vsb_cloud_vmrun(struct kvm_vcpu *vcpu)
+{
+	struct vsb_cloud *cloud;
+
+	rcu_read_lock();
+	cloud = vsb_cloud_find(vcpu->kvm);
+	if (cloud)
+		cloud->vcpus[vcpu->vcpu_idx].anchor =
+			vcpu->arch.regs[VCPU_REGS_RAX] >> PAGE_SHIFT;
+	rcu_read_unlock();
+}
+
+/* ---- vCPU context: serve it ---- */
+
+static struct vsb_l2 *vsb_cloud_get_uservm(struct vsb_cloud *cloud, struct kvm_vcpu *vcpu,
+					   struct vsb_ident *id)
+{
+	struct vsb_l2 *u;
+
+	vsb_ident_get(vcpu, &cloud->vcpus[vcpu->vcpu_idx], id);
+	rcu_read_lock();
+	u = vsb_uservm_find(cloud, id);
+	if (u && !refcount_inc_not_zero(&u->ref))
+		u = NULL;
+	rcu_read_unlock();
+	return u;
+}
+
+static struct vsb_proxy *vsb_cloud_get_proxy(struct vsb_l2 *u)
+{
+	struct vsb_proxy *proxy;
+
+	rcu_read_lock();
+	proxy = rcu_dereference(u->proxy);
+	if (proxy && !kref_get_unless_zero(&proxy->ref))
+		proxy = NULL;
+	rcu_read_unlock();
+	return proxy;
+}
+
+/**
+ * vsb_cloud_prepare - get ready to serve a nested exit that is ours
+ * @vcpu: of the cloud VM
+ *
+ * Return: true if the vCPU has to execute the instruction again: who it is had
+ * to be learned first, or a signal is pending; false if KVM shall emulate it,
+ * which ends in vsb_cloud_access().
+ */
+bool vsb_cloud_prepare(struct kvm_vcpu *vcpu)
+{
+	struct vsb_cloud *cloud = vsb_cloud_get(vcpu->kvm);
+	struct vsb_proxy *proxy;
+	struct vsb_ident id;
+	struct vsb_l2 *u;
+	bool settled, again = true;
+
+	if (!cloud)
+		return true;	/* detached meanwhile */
+	u = vsb_cloud_get_uservm(cloud, vcpu, &id);
+	rcu_read_lock();
+	settled = vsb_uservm_settled(cloud, u, &id);
+	rcu_read_unlock();
+	if (!settled) {
+		vsb_uservm_learn(vcpu, cloud, &id);
+		goto put;
+	}
+	proxy = vsb_cloud_get_proxy(u);
+	if (proxy) {
+		int ret;
+
+		/* Memory slots must not wait for a proxy. */
+		kvm_vcpu_srcu_read_unlock(vcpu);
+		ret = vsb_proxy_wait_idle(proxy);
+		kvm_vcpu_srcu_read_lock(vcpu);
+		vsb_proxy_put(proxy);
+		if (ret) {
+			vsb_count(u, VSB_C_RETRIES);
+			goto put;
+		}
+	}
+	cloud->vcpus[vcpu->vcpu_idx].taken = true;
+	again = false;
+put:
+	if (u)
+		vsb_uservm_put(u);
+	vsb_cloud_put(cloud);
+	return again;
+}
+
+/* Which of the @pio->size bytes are claimed, bit 0 for the first? */
+static u32 vsb_cloud_claimed_bytes(struct vsb_l2 *u, const struct vsb_pio *pio)
+{
+	struct vsb_claims *claims;
+	u32 i, mask = 0;
+
+	rcu_read_lock();
+	claims = rcu_dereference(u->claims);
+	for (i = 0; claims && i < pio->size; i++)
+		if (vsb_claims_any(claims, pio->port + i, 1))
+			mask |= BIT(i);
+	rcu_read_unlock();
+	return mask;
+}
+
+static void vsb_cloud_note_uart(struct vsb_l2 *u, u16 port, u8 value)
+{
+	u32 i;
+
+	for (i = 0; i < u->nr_uarts; i++)
+		if (port >= u->uart[i].base && port - u->uart[i].base < 8)
+			vsb_uart_write(&u->uart[i], port, value);
+}
+
+/*
+ * An access wholly inside the claimed ports is one access of the proxy. From
+ * one that straddles their edge the proxy gets the bytes that are claimed, one
+ * by one; the others read as ones and are dropped when written: to show them
+ * to the guest hypervisor would show it the register that also holds ours.
+ */
+static int vsb_cloud_forward(struct vsb_proxy *proxy, const struct vsb_pio *pio,
+			     u32 claimed, u32 *data)
+{
+	u8 *bytes = (u8 *)data;
+	int i, ret = 0;
+
+	if (claimed == BIT(pio->size) - 1)
+		return vsb_proxy_access(proxy, pio, data);
+	for (i = 0; i < pio->size && !ret; i++) {
+		struct vsb_pio one = { .port = pio->port + i, .size = 1, .in = pio->in };
+		u32 value = bytes[i];
+
+		if (!(claimed & BIT(i)))
+			continue;
+		ret = vsb_proxy_access(proxy, &one, &value);
+		if (!ret && pio->in)
+			bytes[i] = value;
+	}
+	return ret;
+}
+
+/**
+ * vsb_cloud_access - do a port access of a user VM, or absorb it
+ * @vcpu: of the cloud VM; its SRCU lock is held, and dropped while we wait
+ * @pio: the access
+ * @data: @pio->size bytes to write or read
+ */
+void vsb_cloud_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *data)
+{
+	struct vsb_cloud *cloud = vsb_cloud_get(vcpu->kvm);
+	struct vsb_proxy *proxy = NULL;
+	struct vsb_l2 *u = NULL;
+	u32 claimed = 0, value = U32_MAX;
+	struct vsb_ident id;
+	int i, ret = -ENODEV;
+
+	if (!pio->in)
+		memcpy(&value, data, pio->size);
+	if (cloud)
+		u = vsb_cloud_get_uservm(cloud, vcpu, &id);
+	if (u) {
+		claimed = vsb_cloud_claimed_bytes(u, pio);
+		proxy = vsb_cloud_get_proxy(u);
+	}
+	if (proxy && claimed) {
+		kvm_vcpu_srcu_read_unlock(vcpu);
+		ret = vsb_cloud_forward(proxy, pio, claimed, &value);
+		kvm_vcpu_srcu_read_lock(vcpu);
+	}
+	if (pio->in && ret)
+		value = U32_MAX;	/* nobody there */
+	if (pio->in)
+		memcpy(data, &value, pio->size);
+	if (u && !pio->in)	/* programmed also if no proxy was there */
+		for (i = 0; i < pio->size; i++)
+			if (claimed & BIT(i))
+				vsb_cloud_note_uart(u, pio->port + i, value >> (8 * i));
+	trace_vsbypass_pio(vcpu, pio->port, pio->size, pio->in, ret);
+	if (u) {
+		vsb_count(u, ret ? VSB_C_ABSORBED : pio->in ? VSB_C_READS : VSB_C_WRITES);
+		if (ret == -ETIMEDOUT)
+			vsb_count(u, VSB_C_TIMEOUTS);
+	}
+	if (proxy)
+		vsb_proxy_put(proxy);
+	if (u)
+		vsb_uservm_put(u);
+	if (cloud)
+		vsb_cloud_put(cloud);
+}
+
+/* ---- ioctl context: life ---- */
+
+/* Let go of the cloud VM and of all that is known of its user VMs. */
+static void vsb_cloud_drop(struct vsb_cloud *cloud)
+{
+	struct vsb_l2 *u, *next;
+
+	mutex_lock(&cloud->lock);
+	WRITE_ONCE(cloud->started, false);
+	cloud->dead = true;
+	list_for_each_entry_safe(u, next, &cloud->uservms, node)
+		vsb_uservm_forget(cloud, u);
+	mutex_unlock(&cloud->lock);
+	vsb_vm_remove(&cloud->vm);
+	vsb_hook_put();
+	vsb_cloud_put(cloud);
+}
+
+static void vsb_cloud_drop_work(struct work_struct *work)
+{
+	vsb_cloud_drop(container_of(work, struct vsb_cloud, drop));
+	/* The rest of this function is waited for by vsb_hook_drain(). */
+	module_put(THIS_MODULE);
+}
+
+/* The process ends. Also called by vsb_vm_remove(). */
+static void vsb_cloud_gone(struct vsb_vm *vm)
+{
+	struct vsb_cloud *cloud = vm->cloud;
+
+	mutex_lock(&cloud->lock);
+	cloud->gone = true;
+	if (cloud->lingers) {
+		cloud->lingers = false;
+		schedule_work(&cloud->drop);
+	}
+	mutex_unlock(&cloud->lock);
+}
+
+static const struct vsb_vm_ops vsb_cloud_vm_ops = {
+	.gone = vsb_cloud_gone,
+};
+
+static bool vsb_cloud_has_bound(struct vsb_cloud *cloud)
+{
+	struct vsb_l2 *u;
+
+	list_for_each_entry(u, &cloud->uservms, node)
+		if (rcu_access_pointer(u->claims))
+			return true;
+	return false;
+}
+
+static int vsb_cloud_release(struct inode *inode, struct file *file)
+{
+	struct vsb_cloud *cloud = file->private_data;
+	struct vsb_proxy *proxy;
+
+	mutex_lock(&cloud->lock);
+	WRITE_ONCE(cloud->closed, true);
+	list_for_each_entry(proxy, &cloud->pool, node)
+		vsb_proxy_kill(proxy);
+	cloud->lingers = (cloud->flags & VSB_CLOUD_ABSORB_ON_CLOSE) && !cloud->gone &&
+			 vsb_cloud_has_bound(cloud);
+	if (cloud->lingers) {
+		__module_get(THIS_MODULE);
+		mutex_unlock(&cloud->lock);
+		return 0;
+	}
+	mutex_unlock(&cloud->lock);
+	vsb_cloud_drop(cloud);
+	return 0;
+}
+
+/* Under cloud->lock. */
+static struct vsb_l2 *vsb_cloud_nth_uservm(struct vsb_cloud *cloud, u32 index)
+{
+	struct vsb_l2 *u;
+
+	list_for_each_entry(u, &cloud->uservms, node)
+		if (!index--)
+			return u;
+	return NULL;
+}
+
+/**
+ * vsb_get_uservm - VSB_GET_USERVM
+ * @argp: struct vsb_uservm of user space
+ * @cloud: the cloud VM
+ * @proxy: of which proxy, or NULL: by index
+ *
+ * Return: 0 or an error as the UAPI header documents.
+ */
+long vsb_get_uservm(void __user *argp, struct vsb_cloud *cloud, struct vsb_proxy *proxy)
+{
+	struct vsb_uservm info;
+	struct vsb_l2 *u;
+	u32 index;
+
+	if (copy_from_user(&info, argp, sizeof(info)))
+		return -EFAULT;
+	index = info.index;
+	info.index = 0;
+	if (memchr_inv(&info, 0, sizeof(info)))
+		return -EINVAL;
+	info.index = index;
+
+	mutex_lock(&cloud->lock);
+	u = proxy ? vsb_locked(cloud, proxy->uservm) : vsb_cloud_nth_uservm(cloud, index);
+	if (u)
+		vsb_uservm_info(cloud, u, &info);
+	mutex_unlock(&cloud->lock);
+	if (!u)
+		return -ENOENT;
+	return copy_to_user(argp, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long vsb_cloud_start(struct vsb_cloud *cloud)
+{
+	long ret = 0;
+
+	mutex_lock(&cloud->lock);
+	if (cloud->started)
+		ret = -EALREADY;
+	WRITE_ONCE(cloud->started, true);
+	mutex_unlock(&cloud->lock);
+	return ret;
+}
+
+static long vsb_cloud_set_flags(struct vsb_cloud *cloud, void __user *argp)
+{
+	u32 flags;
+
+	if (copy_from_user(&flags, argp, sizeof(flags)))
+		return -EFAULT;
+	if (flags & ~VSB_CLOUD_ABSORB_ON_CLOSE)
+		return -EINVAL;
+	mutex_lock(&cloud->lock);
+	cloud->flags = flags;
+	mutex_unlock(&cloud->lock);
+	return 0;
+}
+
+static long vsb_cloud_create_proxy(struct vsb_cloud *cloud, void __user *argp)
+{
+	struct vsb_create_proxy args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	return vsb_proxy_open(cloud, &args);
+}
+
+static long vsb_cloud_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vsb_cloud *cloud = file->private_data;
+	void __user *argp = (void __user *)arg;
+
+	switch (cmd) {
+	case VSB_CREATE_PROXY:
+		return vsb_cloud_create_proxy(cloud, argp);
+	case VSB_START:
+		return arg ? -EINVAL : vsb_cloud_start(cloud);
+	case VSB_SET_ON_CLOSE:
+		return vsb_cloud_set_flags(cloud, argp);
+	case VSB_GET_USERVM:
+		return vsb_get_uservm(argp, cloud, NULL);
+	}
+	return -ENOTTY;
+}
+
+static const struct file_operations vsb_cloud_fops = {
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = vsb_cloud_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.release = vsb_cloud_release,
+	.llseek = noop_llseek,
+};
+
+static int vsb_cloud_install(struct vsb_cloud *cloud, int fd)
+{
+	struct file *file;
+
+	file = anon_inode_getfile("[vsbypass-cloud]", &vsb_cloud_fops, cloud, O_RDWR);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	fd_install(fd, file);
+	return fd;
+}
+
+/* Return: a descriptor, -ENOENT: no cloud lingers for this VM, or an error. */
+static int vsb_cloud_take_over(const struct vsb_create_cloud *args, int fd)
+{
+	struct file *file = fget(args->vm_fd);
+	struct vsb_cloud *cloud = NULL;
+	int ret = -ENOENT;
+
+	if (!file)
+		return -EBADF;
+	if (vsb_kvm_is_vm(file))
+		cloud = vsb_cloud_get(file->private_data);
+	fput(file);
+	if (!cloud)
+		return -ENOENT;
+	mutex_lock(&cloud->lock);
+	if (cloud->lingers) {
+		ret = vsb_cloud_install(cloud, fd);
+		if (ret >= 0) {
+			cloud->lingers = false;
+			cloud->flags = args->flags;
+			cloud->unclaimed = args->unclaimed;
+			/* VSB_START says when unbound user VMs are taken again. */
+			module_put(THIS_MODULE);
+		}
+	}
+	mutex_unlock(&cloud->lock);
+	vsb_cloud_put(cloud);
+	return ret;
+}
+
+static struct vsb_cloud *vsb_cloud_alloc(const struct vsb_create_cloud *args)
+{
+	struct vsb_cloud *cloud = kzalloc(sizeof(*cloud), GFP_KERNEL_ACCOUNT);
+
+	if (!cloud)
+		return NULL;
+	kref_init(&cloud->ref);
+	mutex_init(&cloud->lock);
+	INIT_LIST_HEAD(&cloud->pool);
+	INIT_LIST_HEAD(&cloud->uservms);
+	INIT_WORK(&cloud->drop, vsb_cloud_drop_work);
+	xa_init(&cloud->roots);
+	xa_init(&cloud->anchors);
+	cloud->vm.cloud = cloud;
+	cloud->flags = args->flags;
+	cloud->unclaimed = args->unclaimed;
+	cloud->ports = kvzalloc(VSB_NR_PORTS / BITS_PER_BYTE, GFP_KERNEL_ACCOUNT);
+	cloud->vcpus = kvcalloc(KVM_MAX_VCPUS, sizeof(*cloud->vcpus), GFP_KERNEL_ACCOUNT);
+	if (!cloud->ports || !cloud->vcpus) {
+		vsb_cloud_put(cloud);
+		return NULL;
+	}
+	return cloud;
+}
+
+/**
+ * vsb_cloud_open - VSB_CREATE_CLOUD
+ * @args: from user space, unchecked
+ *
+ * Return: a descriptor, or an error as the UAPI header documents.
+ */
+int vsb_cloud_open(const struct vsb_create_cloud *args)
+{
+	struct vsb_cloud *cloud;
+	int fd, ret;
+
+	if (args->flags & ~VSB_CLOUD_ABSORB_ON_CLOSE ||
+	    args->unclaimed > VSB_UNCLAIMED_REFLECT ||
+	    memchr_inv(args->pad, 0, sizeof(args->pad)))
+		return -EINVAL;
+	fd = get_unused_fd_flags(O_CLOEXEC | O_RDWR);
+	if (fd < 0)
+		return fd;
+	ret = vsb_cloud_take_over(args, fd);
+	if (ret >= 0)
+		return ret;
+	if (ret != -ENOENT)
+		goto put_fd;
+	ret = -ENOMEM;
+	cloud = vsb_cloud_alloc(args);
+	if (!cloud)
+		goto put_fd;
+	ret = vsb_hook_get();
+	if (ret)
+		goto put_cloud;
+	ret = vsb_vm_add(&cloud->vm, args->vm_fd, &vsb_cloud_vm_ops);
+	if (ret)
+		goto put_hook;
+	ret = vsb_cloud_install(cloud, fd);
+	if (ret < 0)
+		goto remove;
+	return ret;
+
+remove:
+	vsb_vm_remove(&cloud->vm);
+put_hook:
+	vsb_hook_put();
+put_cloud:
+	vsb_cloud_put(cloud);
+put_fd:
+	put_unused_fd(fd);
+	return ret;
+}

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How we get between KVM's functions: the only file that knows their names.
+ *
+ * Each is found by name and its entry redirected with ftrace. The callback
+ * runs with KVM's arguments still in the registers and decides; it changes the
+ * instruction pointer only for what is ours, so for everything else none of
+ * our code is on the stack when KVM goes on. The redirections are on while a
+ * cloud VM is attached. All functions are called from another object file or
+ * through a pointer, so the compiler has not inlined them.
+ *
+ * A replacement counts itself in vsb_users where it may sleep. What is left
+ * before and behind that, vsb_hook_drain() waits for with Tasks RCU.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/delay.h>
+#include <linux/ftrace.h>
+#include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+
+#include "vsb.h"
+
+atomic_t vsb_users = ATOMIC_INIT(0);
+
+const struct vsb_vendor *vsb_vendor;
+
+/* KVM's, found by name. */
+static unsigned long (*lookup_name)(const char *name);
+static struct kvm_x86_ops *kvm_ops;
+static bool (*kvm_file_is_kvm)(struct file *file);
+static int (*kvm_read_guest_fn)(struct kvm_vcpu *vcpu, gpa_t gpa, void *data,
+				unsigned long len);
+
+int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len)
+{
+	return kvm_read_guest_fn(vcpu, gpa, data, len);
+}
+
+bool vsb_kvm_is_vm(struct file *file)
+{
+	return kvm_file_is_kvm(file);
+}
+
+/* ---- replacements ---- */
+
+/*
+ * For nested_vmx_reflect_vmexit(): true is "reflected", upon which KVM enters
+ * the guest again, to the same instruction; false: L0 handles the exit. For
+ * nested_svm_exit_handled() the same as NESTED_EXIT_DONE and NESTED_EXIT_HOST;
+ * its argument begins with the vCPU (struct vcpu_svm).
+ */
+static int vsb_nested_exit(struct kvm_vcpu *vcpu)
+{
+	int again;
+
+	atomic_inc(&vsb_users);
+	again = vsb_cloud_prepare(vcpu);
+	atomic_dec(&vsb_users);
+	return again;
+}
+
+/* For kvm_io_bus_read(), kvm_io_bus_write(): 0, somebody was there. */
+static int vsb_bus_read(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t port, int size,
+			void *data)
+{
+	struct vsb_pio pio = { .port = port, .size = size, .in = true };
+
+	atomic_inc(&vsb_users);
+	vsb_cloud_access(vcpu, &pio, data);
+	atomic_dec(&vsb_users);
+	return 0;
+}
+
+static int vsb_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t port, int size,
+			 const void *data)
+{
+	struct vsb_pio pio = { .port = port, .size = size };
+
+	atomic_inc(&vsb_users);
+	vsb_cloud_access(vcpu, &pio, (void *)data);
+	atomic_dec(&vsb_users);
+	return 0;
+}
+
+/* For vmx_check_intercept(): X86EMUL_CONTINUE. */
+static int vsb_check_intercept(void)
+{
+	return 0;
+}
+
+/* ---- callbacks: look, and redirect what is ours ---- */
+
+typedef unsigned long (*vsb_decide_fn)(struct pt_regs *regs);
+
+/* nested_vmx_reflect_vmexit(vcpu), nested_svm_exit_handled(svm) */
+static __always_inline unsigned long vsb_on_nested_exit(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (void *)regs->di;
+	u32 reason, intr_info, error_code;
+	struct vsb_pio pio;
+	u64 info, info2;
+
+	if (!vsb_vm_maybe(vcpu->kvm))
+		return 0;
+	kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
+	if (!vsb_vendor->exit_pio(reason, info, &pio) || !vsb_cloud_takes(vcpu, &pio))
+		return 0;
+	return (unsigned long)vsb_nested_exit;
+}
+
+/* nested_svm_vmrun(vcpu) */
+static __always_inline unsigned long vsb_on_vmrun(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (void *)regs->di;
+
+	if (vsb_vm_maybe(vcpu->kvm))
+		vsb_cloud_vmrun(vcpu);
+	return 0;
+}
+
+/* The beginning of struct x86_instruction_info, arch/x86/kvm/kvm_emulate.h. */
+struct vsb_instruction_info {
+	u8 intercept, rep_prefix, modrm_mod, modrm_reg, modrm_rm;
+	u64 src_val, dst_val;
+};
+
+/*
+ * vmx_check_intercept(vcpu, info, stage, exception): the emulator of string
+ * I/O asks whether the guest hypervisor wants the instruction. For one that
+ * we took it must not: KVM would stop the cloud VM with an internal error.
+ * L2 may have changed the instruction since the exit, so look at what the
+ * emulator decoded.
+ */
+static __always_inline unsigned long vsb_on_check_intercept(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (void *)regs->di;
+	const struct vsb_instruction_info *info = (void *)regs->si;
+	u64 port;
+
+	if (!vsb_vm_maybe(vcpu->kvm))
+		return 0;
+	switch (info->intercept) {
+	case VSB_X86_INTERCEPT_IN:
+	case VSB_X86_INTERCEPT_INS:
+		port = info->src_val;
+		break;
+	case VSB_X86_INTERCEPT_OUT:
+	case VSB_X86_INTERCEPT_OUTS:
+		port = info->dst_val;
+		break;
+	default:
+		return 0;
+	}
+	return vsb_cloud_took(vcpu, port & 0xffff) ? (unsigned long)vsb_check_intercept : 0;
+}
+
+/* kvm_io_bus_read(), kvm_io_bus_write() (vcpu, bus, port, size, data) */
+static __always_inline bool vsb_on_bus(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (void *)regs->di;
+
+	return (u32)regs->si == KVM_PIO_BUS && vsb_vm_maybe(vcpu->kvm) &&
+	       vsb_is_guest_mode(vcpu) && (u32)regs->cx <= sizeof(u32) &&
+	       vsb_cloud_serves(vcpu, regs->dx, regs->cx);
+}
+
+static __always_inline unsigned long vsb_on_bus_read(struct pt_regs *regs)
+{
+	return vsb_on_bus(regs) ? (unsigned long)vsb_bus_read : 0;
+}
+
+static __always_inline unsigned long vsb_on_bus_write(struct pt_regs *regs)
+{
+	return vsb_on_bus(regs) ? (unsigned long)vsb_bus_write : 0;
+}
+
+static __always_inline bool vsb_is_proxy(struct kvm *kvm)
+{
+	struct vsb_vm *vm;
+	bool proxy;
+
+	if (!vsb_vm_maybe(kvm))
+		return false;
+	rcu_read_lock();
+	vm = vsb_vm_find(kvm);
+	proxy = vm && vm->proxy;
+	rcu_read_unlock();
+	return proxy;
+}
+
+/* kvm_arch_vcpu_ioctl_run(vcpu) */
+static __always_inline unsigned long vsb_on_run(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (void *)regs->di;
+
+	return vsb_is_proxy(vcpu->kvm) ? (unsigned long)vsb_proxy_run : 0;
+}
+
+/* kvm_vm_ioctl_irq_line(kvm, irq_level, line_status) */
+static __always_inline unsigned long vsb_on_irq_line(struct pt_regs *regs)
+{
+	return vsb_is_proxy((struct kvm *)regs->di) ?
+	       (unsigned long)vsb_proxy_irq_line : 0;
+}
+
+#define VSB_CALLBACK(name)							\
+static void name##_callback(unsigned long ip, unsigned long parent_ip,		\
+			    struct ftrace_ops *ops, struct ftrace_regs *fregs)	\
+{										\
+	struct pt_regs *regs = ftrace_get_regs(fregs);				\
+	unsigned long to = name(regs);						\
+										\
+	if (to)									\
+		regs->ip = to;							\
+}
+
+VSB_CALLBACK(vsb_on_nested_exit)
+VSB_CALLBACK(vsb_on_vmrun)
+VSB_CALLBACK(vsb_on_check_intercept)
+VSB_CALLBACK(vsb_on_bus_read)
+VSB_CALLBACK(vsb_on_bus_write)
+VSB_CALLBACK(vsb_on_run)
+VSB_CALLBACK(vsb_on_irq_line)
+
+/* ---- names ---- */
+
+struct vsb_hook {
+	const char *name;
+	const struct vsb_vendor *vendor;	/* NULL: both */
+	struct ftrace_ops ops;
+	unsigned long ip;
+	bool on;
+};
+
+/*
+ * RECURSION: nothing that a callback calls is redirected. PERMANENT: refuse
+ * "sysctl kernel.ftrace_enabled=0" while attached, as live patching does.
+ */
+#define VSB_HOOK(fn, which, on)							\
+	{									\
+		.name = #fn, .vendor = which,					\
+		.ops = {							\
+			.func = on##_callback,					\
+			.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION | \
+				 FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT, \
+		},								\
+	}
+
+/* Proxies and the bus before the exits that lead there. */
+static struct vsb_hook vsb_hooks[] = {
+	VSB_HOOK(kvm_arch_vcpu_ioctl_run, NULL, vsb_on_run),
+	VSB_HOOK(kvm_vm_ioctl_irq_line, NULL, vsb_on_irq_line),
+	VSB_HOOK(kvm_io_bus_read, NULL, vsb_on_bus_read),
+	VSB_HOOK(kvm_io_bus_write, NULL, vsb_on_bus_write),
+	VSB_HOOK(vmx_check_intercept, &vsb_vmx, vsb_on_check_intercept),
+	VSB_HOOK(nested_svm_vmrun, &vsb_svm, vsb_on_vmrun),
+	VSB_HOOK(nested_vmx_reflect_vmexit, &vsb_vmx, vsb_on_nested_exit),
+	VSB_HOOK(nested_svm_exit_handled, &vsb_svm, vsb_on_nested_exit),
+};
+
+static int vsb_hook_find_lookup(void)
+{
+	struct kprobe kp = { .symbol_name = "kallsyms_lookup_name" };
+	int ret;
+
+	if (lookup_name)
+		return 0;
+	ret = register_kprobe(&kp);
+	if (ret) {
+		pr_err("cannot find kernel functions by name (kprobe: %d); the kernel needs CONFIG_KPROBES and CONFIG_KALLSYMS, and no lockdown\n",
+		       ret);
+		return -EOPNOTSUPP;
+	}
+	lookup_name = (void *)kp.addr;
+	unregister_kprobe(&kp);
+	return 0;
+}
+
+static unsigned long vsb_hook_lookup(const char *name)
+{
+	unsigned long ip = lookup_name(name);
+
+	if (!ip)
+		pr_err("this kernel's KVM has no %s(); it is not supported\n", name);
+	return ip;
+}
+
+/* Which vendor's module is loaded, with nested virtualization on? */
+static int vsb_hook_find_vendor(void)
+{
+	bool *nested;
+
+	if (lookup_name("kvm_intel:nested_vmx_reflect_vmexit")) {
+		vsb_vendor = &vsb_vmx;
+		nested = (bool *)lookup_name("kvm_intel:nested");
+	} else if (lookup_name("kvm_amd:nested_svm_exit_handled")) {
+		vsb_vendor = &vsb_svm;
+		nested = (bool *)lookup_name("kvm_amd:nested");
+	} else {
+		pr_err("neither kvm-intel nor kvm-amd is loaded; load one first\n");
+		return -ENODEV;
+	}
+	if (nested && !*nested) {
+		pr_err("nested virtualization is off; load %s with nested=1\n",
+		       vsb_vendor->name);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* Anew for each attachment, as KVM's modules may have been loaded anew. */
+static int vsb_hook_resolve(void)
+{
+	int i, ret;
+
+	ret = vsb_hook_find_lookup();
+	if (ret)
+		return ret;
+	ret = vsb_hook_find_vendor();
+	if (ret)
+		return ret;
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
+		struct vsb_hook *hook = &vsb_hooks[i];
+
+		if (hook->vendor && hook->vendor != vsb_vendor)
+			continue;
+		hook->ip = vsb_hook_lookup(hook->name);
+		if (!hook->ip)
+			return -EOPNOTSUPP;
+	}
+	kvm_ops = (void *)vsb_hook_lookup("kvm_x86_ops");
+	kvm_file_is_kvm = (void *)vsb_hook_lookup("file_is_kvm");
+	kvm_read_guest_fn = (void *)vsb_hook_lookup("kvm_vcpu_read_guest");
+	return kvm_ops && kvm_file_is_kvm && kvm_read_guest_fn ? 0 : -EOPNOTSUPP;
+}
+
+/* ---- on and off ---- */
+
+static DEFINE_MUTEX(hook_lock);	/* guards hook_refs and vsb_hooks */
+static unsigned int hook_refs;
+
+static void vsb_hook_disable(void)
+{
+	int i;
+
+	for (i = ARRAY_SIZE(vsb_hooks) - 1; i >= 0; i--) {
+		struct vsb_hook *hook = &vsb_hooks[i];
+
+		if (!hook->on)
+			continue;
+		unregister_ftrace_function(&hook->ops);
+		ftrace_set_filter_ip(&hook->ops, hook->ip, 1, 0);
+		hook->on = false;
+	}
+}
+
+static int vsb_hook_enable_one(struct vsb_hook *hook)
+{
+	int ret;
+
+	ret = ftrace_set_filter_ip(&hook->ops, hook->ip, 0, 0);
+	if (!ret) {
+		ret = register_ftrace_function(&hook->ops);
+		if (ret)
+			ftrace_set_filter_ip(&hook->ops, hook->ip, 1, 0);
+	}
+	if (ret)
+		pr_err("cannot redirect %s() (%d): %s\n", hook->name, ret, ret == -EBUSY ?
+		       "ftrace is off (sysctl kernel.ftrace_enabled=1) or a live patch has it" :
+		       "ftrace does not know it");
+	hook->on = !ret;
+	return ret;
+}
+
+static int vsb_hook_enable(void)
+{
+	int i, ret;
+
+	ret = vsb_hook_resolve();
+	if (ret)
+		return ret;
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks) && !ret; i++)
+		if (!vsb_hooks[i].vendor || vsb_hooks[i].vendor == vsb_vendor)
+			ret = vsb_hook_enable_one(&vsb_hooks[i]);
+	if (ret)
+		vsb_hook_disable();
+	return ret;
+}
+
+/**
+ * vsb_hook_get - have KVM's functions redirected
+ *
+ * Ioctl context. Return: 0, -ENODEV: KVM's module is not loaded, -EOPNOTSUPP:
+ * this KVM cannot be redirected, -EBUSY: ftrace is off, or another has them.
+ * The kernel log says what and why.
+ */
+int vsb_hook_get(void)
+{
+	int ret = 0;
+
+	mutex_lock(&hook_lock);
+	if (!hook_refs)
+		ret = vsb_hook_enable();
+	if (!ret)
+		hook_refs++;
+	mutex_unlock(&hook_lock);
+	return ret;
+}
+
+void vsb_hook_put(void)
+{
+	mutex_lock(&hook_lock);
+	if (!--hook_refs)
+		vsb_hook_disable();
+	mutex_unlock(&hook_lock);
+}
+
+/* Would it work? Redirects for a moment to be sure. */
+int vsb_hook_check(void)
+{
+	int ret = vsb_hook_get();
+
+	if (!ret)
+		vsb_hook_put();
+	return ret;
+}
+
+/*
+ * Wait until no thread is in the module's code, after the last vsb_hook_put():
+ * those that were redirected and have not counted themselves yet, those that
+ * are counted, those on their last instructions.
+ */
+void vsb_hook_drain(void)
+{
+	synchronize_rcu_tasks();
+	while (atomic_read(&vsb_users))
+		msleep(20);
+	synchronize_rcu_tasks();
+	rcu_barrier();
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interrupt lines of a proxy as a stream of edges. QEMU reports each level
+ * twice (PIC and I/O APIC), so levels are compared. What the reader has not
+ * fetched yet is merged, which bounds it; but a rise is never lost, as the
+ * guest's interrupt controller may be waiting for an edge.
+ */
+#include "vsb.h"
+
+/* Return: is this an edge? */
+bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level)
+{
+	u32 bit = BIT(gsi);
+
+	if (!!(irqs->level & bit) == level)
+		return false;
+	irqs->level ^= bit;
+	if (level)
+		irqs->rose |= bit;
+	return true;
+}
+
+bool vsb_irq_pending(const struct vsb_irqs *irqs)
+{
+	return irqs->rose || irqs->level != irqs->reported;
+}
+
+/* The next event for the reader. Return: was there one? */
+bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event)
+{
+	u32 due = irqs->rose | (irqs->level ^ irqs->reported);
+	u32 gsi, bit;
+
+	if (!due)
+		return false;
+	gsi = __ffs(due);
+	bit = BIT(gsi);
+	/* High and rose since: it was low in between. */
+	irqs->reported ^= bit;
+	if (irqs->reported & bit)
+		irqs->rose &= ~bit;
+	*event = (struct vsb_event){
+		.type = VSB_EVENT_IRQ,
+		.gsi = gsi,
+		.level = !!(irqs->reported & bit),
+	};
+	return true;
+}

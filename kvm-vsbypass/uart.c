@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a user VM has written to the registers of a 16550, so that a new proxy
+ * can be brought to where the old one was (PC16550D data sheet, table II).
+ * Data (THR) is not kept.
+ */
+#include "vsb.h"
+
+#define LCR_DLAB	0x80
+#define FCR_RESETS	0x06	/* clear RX, TX FIFO: acts, is no state */
+
+enum { SEEN_IER, SEEN_FCR, SEEN_LCR, SEEN_MCR, SEEN_SCR, SEEN_DLL, SEEN_DLM };
+
+static void vsb_uart_note(struct vsb_uart *uart, u8 *reg, int bit, u8 value)
+{
+	*reg = value;
+	uart->seen |= BIT(bit);
+}
+
+void vsb_uart_write(struct vsb_uart *uart, u16 port, u8 value)
+{
+	bool dlab = uart->lcr & LCR_DLAB;
+
+	switch (port - uart->base) {
+	case 0:
+		if (dlab)
+			vsb_uart_note(uart, &uart->dll, SEEN_DLL, value);
+		break;
+	case 1:
+		if (dlab)
+			vsb_uart_note(uart, &uart->dlm, SEEN_DLM, value);
+		else
+			vsb_uart_note(uart, &uart->ier, SEEN_IER, value);
+		break;
+	case 2:
+		vsb_uart_note(uart, &uart->fcr, SEEN_FCR, value & ~FCR_RESETS);
+		break;
+	case 3:
+		vsb_uart_note(uart, &uart->lcr, SEEN_LCR, value);
+		break;
+	case 4:
+		vsb_uart_note(uart, &uart->mcr, SEEN_MCR, value);
+		break;
+	case 7:
+		vsb_uart_note(uart, &uart->scr, SEEN_SCR, value);
+		break;
+	}
+}
+
+/*
+ * The writes that bring a fresh UART there: at most VSB_UART_WRITES. IER comes
+ * before a last LCR only if that has DLAB set.
+ */
+unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *out)
+{
+	struct vsb_reg_write *w = out;
+
+#define PUT(reg, val) (*w++ = (struct vsb_reg_write){ uart->base + (reg), (val) })
+	if (uart->seen & (BIT(SEEN_DLL) | BIT(SEEN_DLM))) {
+		PUT(3, uart->lcr | LCR_DLAB);
+		if (uart->seen & BIT(SEEN_DLL))
+			PUT(0, uart->dll);
+		if (uart->seen & BIT(SEEN_DLM))
+			PUT(1, uart->dlm);
+	}
+	if (uart->seen & BIT(SEEN_FCR))
+		PUT(2, uart->fcr);
+	if (uart->seen & BIT(SEEN_MCR))
+		PUT(4, uart->mcr);
+	if (uart->seen & BIT(SEEN_SCR))
+		PUT(7, uart->scr);
+	if (uart->seen & BIT(SEEN_LCR))
+		PUT(3, uart->lcr & ~LCR_DLAB);
+	if (uart->seen & BIT(SEEN_IER))
+		PUT(1, uart->ier);
+	if (uart->lcr & LCR_DLAB)
+		PUT(3, uart->lcr);
+#undef PUT
+	return w - out;
+}

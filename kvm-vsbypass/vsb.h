@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of kvm-vsbypass share.
+ *
+ * Contexts
+ *   callback   ftrace callbacks (hook.c): atomic, RCU read side, may be under
+ *		any lock of KVM; only look and redirect
+ *   vCPU	replacements of KVM functions, in the thread of a vCPU: may sleep.
+ *		Counted in vsb_users so that the module can wait for them
+ *   ioctl	file operations of our descriptors: may sleep
+ *   mm exit	vsb_vm_ops.gone: the process of a VM ends
+ *
+ * Locks, outermost first
+ *   cloud->lock (mutex)	pool, user VMs and their bindings
+ *   proxy->lock (spinlock)	accesses in flight, interrupt lines, counters
+ *   vm_lock (spinlock, vm.c)	registry of VMs
+ */
+#ifndef VSB_H
+#define VSB_H
+
+#include <linux/kvm_host.h>
+#include <linux/mmu_notifier.h>
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+
+#include "compat.h"
+#include "include/uapi/linux/kvm_vsbypass.h"
+
+struct vsb_cloud;
+struct vsb_l2;
+struct vsb_proxy;
+struct vsb_vcpu;
+
+/* One port access, free of vendors. */
+struct vsb_pio {
+	u16 port;
+	u8 size;	/* 1, 2 or 4 bytes */
+	bool in;
+};
+
+/* ---- vm.c: which struct kvm is ours ---- */
+
+struct vsb_vm;
+
+/**
+ * struct vsb_vm_ops - what a VM of the registry is
+ * @gone: its process ends; no vCPU of it runs any more. mm exit context
+ */
+struct vsb_vm_ops {
+	void (*gone)(struct vsb_vm *vm);
+};
+
+/**
+ * struct vsb_vm - a VM that we know, as cloud VM or as proxy
+ * @node:	in the registry; vm_lock, readers RCU
+ * @kvm:	kept alive by @file
+ * @file:	its kvm-vm file
+ * @mm:		the process it belongs to; mm_count held by @notifier
+ * @notifier:	tells when @mm ends
+ * @ops:	set by the owner
+ * @cloud:	the cloud VM that this is, or NULL
+ * @proxy:	the proxy that this is, or NULL
+ */
+struct vsb_vm {
+	struct hlist_node node;
+	struct kvm *kvm;
+	struct file *file;
+	struct mm_struct *mm;
+	struct mmu_notifier notifier;
+	const struct vsb_vm_ops *ops;
+	struct vsb_cloud *cloud;
+	struct vsb_proxy *proxy;
+};
+
+int vsb_vm_add(struct vsb_vm *vm, int fd, const struct vsb_vm_ops *ops);
+void vsb_vm_hide(struct vsb_vm *vm);
+void vsb_vm_remove(struct vsb_vm *vm);
+struct vsb_vm *vsb_vm_find(struct kvm *kvm);
+
+/* One bit for each VM of the registry: answers "not ours" in a few instructions. */
+extern unsigned long vsb_vm_filter;
+
+static inline bool vsb_vm_maybe(struct kvm *kvm)
+{
+	return READ_ONCE(vsb_vm_filter) & BIT(hash_ptr(kvm, 6));
+}
+
+/* ---- claims.c: sets of ports ---- */
+
+struct vsb_claims {
+	struct rcu_head rcu;
+	u32 nr;
+	struct vsb_range ranges[VSB_MAX_RANGES];
+};
+
+struct vsb_claims *vsb_claims_create(const struct vsb_range *ranges, u32 nr);
+bool vsb_claims_any(const struct vsb_claims *claims, u32 port, u32 size);
+
+/* ---- uart.c: the registers of a 16550 that have to survive its proxy ---- */
+
+#define VSB_UART_WRITES	9	/* most register writes that replay one UART */
+
+struct vsb_uart {
+	u16 base;
+	u16 seen;	/* bit n: shadow n below has been written */
+	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
+};
+
+struct vsb_reg_write {
+	u16 port;
+	u8 value;
+};
+
+void vsb_uart_write(struct vsb_uart *uart, u16 port, u8 value);
+unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *out);
+
+/* ---- proxy.c: accesses handed to the VMM of a proxy VM ---- */
+
+#define VSB_MAX_SERVERS	16	/* vCPUs of a proxy that serve accesses */
+#define VSB_MAX_REPLAY	(VSB_MAX_RANGES * VSB_UART_WRITES)
+
+struct vsb_access;
+
+/* Interrupt lines of a proxy: level, and what its reader has been told. */
+struct vsb_irqs {
+	u32 level;	/* bit per GSI */
+	u32 reported;	/* level of the last event read */
+	u32 rose;	/* went high since */
+};
+
+#define VSB_NR_GSI	24
+
+/**
+ * struct vsb_proxy - a proxy VM
+ * @ref:	its descriptor, its place in the pool, users
+ * @rcu:	readers of vsb_l2.proxy
+ * @vm:		the VM
+ * @cloud:	its cloud VM, referenced
+ * @name:	of the user VM; constant
+ * @timeout:	jiffies that an access may wait; constant
+ * @claims:	ports; constant, freed with the proxy
+ * @node:	in cloud->pool; cloud->lock
+ * @uservm:	that it serves, referenced, or NULL; RCU, written under cloud->lock
+ * @lock:	guards what follows
+ * @work:	vCPU threads of the proxy wait here for accesses
+ * @ready:	vCPU threads of the cloud VM wait here for an idle proxy
+ * @events:	readers of the descriptor wait here for events
+ * @queue:	accesses that no server has taken
+ * @server:	the access that vCPU n has taken to user space
+ * @dead:	answers nothing any more
+ * @stalled:	missed a time-out and has not been in KVM_RUN since
+ * @idle:	vCPUs waiting in KVM_RUN
+ * @replay:	registers to write before anything else, @replay_nr of them
+ * @replay_pos:	next one
+ * @replay_by:	vCPU that writes one now, or -1
+ * @irqs:	interrupt lines
+ * @changed:	VSB_EVENT_USERVM is due
+ */
+struct vsb_proxy {
+	struct kref ref;
+	struct rcu_head rcu;
+	struct vsb_vm vm;
+	struct vsb_cloud *cloud;
+	char name[VSB_NAME_LEN];
+	unsigned long timeout;
+	struct vsb_claims *claims;
+	struct list_head node;
+	struct vsb_l2 __rcu *uservm;
+
+	spinlock_t lock;
+	wait_queue_head_t work;
+	wait_queue_head_t ready;
+	wait_queue_head_t events;
+	struct list_head queue;
+	struct vsb_access *server[VSB_MAX_SERVERS];
+	bool dead;
+	bool stalled;
+	u32 idle;
+	struct vsb_reg_write replay[VSB_MAX_REPLAY];
+	u32 replay_nr;
+	u32 replay_pos;
+	int replay_by;
+	struct vsb_irqs irqs;
+	bool changed;
+};
+
+int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args);
+void vsb_proxy_put(struct vsb_proxy *proxy);
+void vsb_proxy_kill(struct vsb_proxy *proxy);
+bool vsb_proxy_idle(struct vsb_proxy *proxy);
+int vsb_proxy_wait_idle(struct vsb_proxy *proxy);
+int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *data);
+void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_uart *uart, u32 nr);
+void vsb_proxy_notify(struct vsb_proxy *proxy);
+int vsb_proxy_run(struct kvm_vcpu *vcpu);
+int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_status);
+
+/* ---- irq.c: lines to events ---- */
+
+bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level);
+bool vsb_irq_pending(const struct vsb_irqs *irqs);
+bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event);
+
+/* ---- uservm.c: who is who ---- */
+
+#define VSB_MAX_UNBOUND	256	/* user VMs remembered that were never bound */
+#define VSB_MAX_ROOTS	16	/* EPT pointers remembered of a user VM */
+#define VSB_MAX_ANCHORS	64	/* vCPUs of a user VM that are */
+
+/* One for each member of struct vsb_counters, in its order. */
+enum vsb_counter {
+	VSB_C_READS,
+	VSB_C_WRITES,
+	VSB_C_ABSORBED,
+	VSB_C_TIMEOUTS,
+	VSB_C_RETRIES,
+	VSB_C_IRQ_EDGES,
+	VSB_C_ROOT_CHANGES,
+	VSB_C_REPLAYS,
+	VSB_NR_COUNTERS
+};
+
+/**
+ * struct vsb_l2 - a user VM
+ * @ref:	its place in cloud->uservms, users
+ * @rcu:	readers of cloud->roots and cloud->anchors
+ * @node:	in cloud->uservms; cloud->lock
+ * @name:	of its proxy, from the first binding on; cloud->lock
+ * @claims:	NULL until the first binding; then what is claimed for as long as
+ *		this exists, proxy or not. RCU, written under cloud->lock
+ * @proxy:	that serves it, or NULL. RCU, written under cloud->lock; @proxy
+ *		outlives an RCU grace period after it is replaced
+ * @id:		last seen; cloud->lock
+ * @l2_gfn:	frame pair, valid if @frames; cloud->lock
+ * @l1_gfn:	see @l2_gfn
+ * @frames:	see @l2_gfn
+ * @bound_ns:	CLOCK_BOOTTIME of the binding; cloud->lock
+ * @roots:	frames of EPT pointers, a ring of @nr_roots; cloud->lock
+ * @anchors:	frames; cloud->lock
+ * @uart:	shadows of the 16550s among @claims; written by the vCPU that
+ *		writes the register, ordered no better than the hardware would
+ * @count:	enum vsb_counter
+ */
+struct vsb_l2 {
+	refcount_t ref;
+	struct rcu_head rcu;
+	struct list_head node;
+	char name[VSB_NAME_LEN];
+	struct vsb_claims __rcu *claims;
+	struct vsb_proxy __rcu *proxy;
+	u64 ept_pointer;
+	u64 l2_gfn;
+	u64 l1_gfn;
+	bool frames;
+	u64 bound_ns;
+	u32 nr_roots;
+	u32 next_root;
+	u32 nr_anchors;
+	unsigned long roots[VSB_MAX_ROOTS];
+	unsigned long anchors[VSB_MAX_ANCHORS];
+	u32 nr_uarts;
+	struct vsb_uart uart[VSB_MAX_RANGES];
+	atomic64_t count[VSB_NR_COUNTERS];
+};
+
+static inline void vsb_count(struct vsb_l2 *u, enum vsb_counter c)
+{
+	atomic64_inc(&u->count[c]);
+}
+
+/* How a vCPU of the cloud VM names the user VM that it runs. 0: unknown. */
+struct vsb_ident {
+	u64 ept_pointer;
+	unsigned long root;	/* frame of the EPT pointer */
+	unsigned long anchor;	/* frame that stays when the pointer changes */
+};
+
+void vsb_ident_get(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_ident *id);
+struct vsb_l2 *vsb_uservm_find(struct vsb_cloud *cloud, const struct vsb_ident *id);
+bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
+			const struct vsb_ident *id);
+void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
+		      const struct vsb_ident *id);
+void vsb_uservm_adopt(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
+void vsb_uservm_lose_proxy(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
+void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u);
+void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info);
+void vsb_uservm_put(struct vsb_l2 *u);
+
+/* ---- cloud.c ---- */
+
+/* What we remember of a vCPU of the cloud VM; written by its own thread. */
+struct vsb_vcpu {
+	unsigned long anchor;	/* SVM: frame of vmcb12 at the last VMRUN */
+	bool taken;		/* the last I/O exit was ours */
+	u16 port;		/* of that */
+};
+
+/**
+ * struct vsb_cloud - an attached cloud VM
+ * @ref:	descriptor, proxies, user VMs in use
+ * @vm:		the VM
+ * @rcu:	readers of the registry
+ * @drop:	ends a cloud VM that lingers; in a thread of its own as
+ *		vsb_vm_ops.gone() must not do it
+ * @started:	nested exits are redirected; written under @lock
+ * @flags:	VSB_CLOUD_*; @lock
+ * @unclaimed:	VSB_UNCLAIMED_*; written under @lock
+ * @lock:	guards what follows, for writing
+ * @closed:	no descriptor; only bound user VMs matter. Read without @lock
+ * @lingers:	@closed, and the module is held
+ * @gone:	the process has ended
+ * @dead:	let go of; nobody new may come
+ * @pool:	proxies in order
+ * @nr_proxies:	in @pool
+ * @nr_free:	of these, how many serve no user VM; read without the lock
+ * @uservms:	in order of first access
+ * @nr_unbound:	of these, how many were never bound
+ * @roots:	frame of EPT pointer -> user VM; readers RCU
+ * @anchors:	anchor -> user VM; readers RCU
+ * @ports:	every port that a proxy of this cloud VM has claimed
+ * @vcpus:	by vcpu_idx
+ */
+struct vsb_cloud {
+	struct kref ref;
+	struct rcu_head rcu;
+	struct vsb_vm vm;
+	struct work_struct drop;
+	bool started;
+	u32 flags;
+	u32 unclaimed;
+
+	struct mutex lock;
+	bool closed;
+	bool lingers;
+	bool gone;
+	bool dead;
+	struct list_head pool;
+	u32 nr_proxies;
+	u32 nr_free;
+	struct list_head uservms;
+	u32 nr_unbound;
+	struct xarray roots;
+	struct xarray anchors;
+	unsigned long *ports;
+	struct vsb_vcpu *vcpus;
+};
+
+int vsb_cloud_open(const struct vsb_create_cloud *args);
+void vsb_cloud_put(struct vsb_cloud *cloud);
+bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio);
+bool vsb_cloud_took(struct kvm_vcpu *vcpu, u64 port);
+bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size);
+void vsb_cloud_vmrun(struct kvm_vcpu *vcpu);
+bool vsb_cloud_prepare(struct kvm_vcpu *vcpu);
+void vsb_cloud_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *data);
+long vsb_get_uservm(void __user *argp, struct vsb_cloud *cloud, struct vsb_proxy *proxy);
+
+/* A pointer that readers use under RCU, for a writer under cloud->lock. */
+#define vsb_locked(cloud, p)	rcu_dereference_protected(p, lockdep_is_held(&(cloud)->lock))
+
+/* ---- vmx.c, svm.c ---- */
+
+/**
+ * struct vsb_vendor - what differs between VMX and SVM
+ * @name:	for messages
+ * @exit_pio:	does this exit say a port access? Callback context
+ * @anchor:	frame that stays with a vCPU of a user VM; @vcpu runs nested
+ * @present:	is this entry of its nested page table present?
+ */
+struct vsb_vendor {
+	const char *name;
+	bool (*exit_pio)(u32 reason, u64 info, struct vsb_pio *pio);
+	unsigned long (*anchor)(const struct vsb_vcpu *v);
+	bool (*present)(u64 pte);
+};
+
+extern const struct vsb_vendor vsb_vmx, vsb_svm;
+
+/* ---- ept.c ---- */
+
+bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
+
+/* ---- hook.c: names of KVM functions ---- */
+
+extern const struct vsb_vendor *vsb_vendor;
+extern atomic_t vsb_users;
+
+int vsb_hook_check(void);
+int vsb_hook_get(void);
+void vsb_hook_put(void);
+void vsb_hook_drain(void);
+int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len);
+bool vsb_kvm_is_vm(struct file *file);
+
+
+#endif
