@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The UNIX socket between a hub and the proxy's QEMU. */
+#include "console-chardev.h"
+#include "console-log.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define READ_SIZE	4096
+
+struct vsb_chardev {
+	struct vsb_hub *hub;
+	char *path;
+	int fd;			/* -1: not connected */
+	guint watch;
+	GIOCondition watched;	/* what @watch waits for */
+	int last_errno;		/* of connect(), logged when it changes */
+};
+
+struct vsb_chardev *vsb_chardev_new(const char *path, struct vsb_hub *hub)
+{
+	struct vsb_chardev *chardev = g_new0(struct vsb_chardev, 1);
+
+	chardev->hub = hub;
+	chardev->path = g_strdup(path);
+	chardev->fd = -1;
+	return chardev;
+}
+
+static void disconnect(struct vsb_chardev *chardev)
+{
+	if (chardev->fd < 0)
+		return;
+	g_clear_handle_id(&chardev->watch, g_source_remove);
+	chardev->watched = 0;
+	close(chardev->fd);
+	chardev->fd = -1;
+}
+
+void vsb_chardev_free(struct vsb_chardev *chardev)
+{
+	disconnect(chardev);
+	g_free(chardev->path);
+	g_free(chardev);
+}
+
+static void lost(struct vsb_chardev *chardev)
+{
+	vsb_log("'%s': the proxy is away", chardev->hub->name);
+	disconnect(chardev);
+	vsb_hub_link(chardev->hub, false);
+}
+
+/* Return: FALSE if the connection is gone. */
+static gboolean send_pending(struct vsb_chardev *chardev)
+{
+	const guint8 *data;
+	ssize_t n;
+	gsize len;
+
+	while ((data = vsb_ring_peek(&chardev->hub->tx, &len))) {
+		n = send(chardev->fd, data, len, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			return TRUE;
+		if (n < 0)
+			return FALSE;
+		vsb_hub_tx_done(chardev->hub, n);
+	}
+	return TRUE;
+}
+
+/* Return: FALSE if the connection is gone. */
+static gboolean receive(struct vsb_chardev *chardev)
+{
+	gsize room = vsb_hub_output_room(chardev->hub);
+	guint8 buffer[READ_SIZE];
+	ssize_t n;
+
+	if (!room)
+		return TRUE;
+	n = recv(chardev->fd, buffer, MIN(room, sizeof(buffer)), 0);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (!n)
+		return FALSE;
+	vsb_hub_output(chardev->hub, buffer, n);
+	return TRUE;
+}
+
+static gboolean on_event(gint fd, GIOCondition condition, gpointer data)
+{
+	struct vsb_chardev *chardev = data;
+	gboolean alive = TRUE;
+
+	if (condition & G_IO_OUT)
+		alive = send_pending(chardev);
+	if (alive && (condition & (G_IO_IN | G_IO_HUP | G_IO_ERR)))
+		alive = receive(chardev);
+	if (!alive) {
+		chardev->watch = 0;
+		lost(chardev);
+		return G_SOURCE_REMOVE;
+	}
+	vsb_chardev_update(chardev);
+	/* update() may have replaced the watch that runs now. */
+	return g_source_is_destroyed(g_main_current_source()) ?
+	       G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+/*
+ * Waits for what can be done now. While the writer's queue is full nothing is
+ * read, the socket fills, QEMU stops to take bytes from its UART, and the user
+ * VM waits. A hang-up is not looked at then either: first what is in the socket.
+ */
+void vsb_chardev_update(struct vsb_chardev *chardev)
+{
+	GIOCondition wanted = 0;
+
+	if (chardev->fd < 0)
+		return;
+	if (vsb_hub_output_room(chardev->hub))
+		wanted |= G_IO_IN | G_IO_HUP | G_IO_ERR;
+	if (chardev->hub->tx.len)
+		wanted |= G_IO_OUT;
+	if (wanted == chardev->watched)
+		return;
+	g_clear_handle_id(&chardev->watch, g_source_remove);
+	chardev->watched = wanted;
+	if (wanted)
+		chardev->watch = g_unix_fd_add(chardev->fd, wanted, on_event, chardev);
+}
+
+/* Tries to connect, unless it is connected. */
+void vsb_chardev_connect(struct vsb_chardev *chardev)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd, error = 0;
+
+	if (chardev->fd >= 0)
+		return;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		error = errno;
+	else if (g_strlcpy(address.sun_path, chardev->path, sizeof(address.sun_path)) >=
+		 sizeof(address.sun_path))
+		error = ENAMETOOLONG;
+	else if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		error = errno;
+	if (error) {
+		/* No file, or no listener: the proxy is not there yet. Normal. */
+		if (error != chardev->last_errno && error != ENOENT && error != ECONNREFUSED)
+			vsb_log("'%s': cannot connect to %s: %s", chardev->hub->name,
+				chardev->path, g_strerror(error));
+		chardev->last_errno = error;
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	chardev->last_errno = 0;
+	chardev->fd = fd;
+	vsb_log("'%s': connected to its proxy", chardev->hub->name);
+	vsb_hub_link(chardev->hub, true);
+	vsb_chardev_update(chardev);
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Requests to vsbypassd, one connection each. */
+#include "console-control.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MAX_REPLY	(1024 * 1024)
+#define MAX_CALLS	16
+#define TIMEOUT_S	60	/* an emulated host is slow */
+
+struct call {
+	int fd;
+	guint watch;
+	guint timer;
+	GString *text;
+	vsb_control_done done;
+	gpointer data;
+};
+
+static guint calls;
+
+static void finish(struct call *call, JsonObject *reply, const char *error)
+{
+	call->done(reply, error, call->data);
+	if (call->fd >= 0)
+		close(call->fd);
+	g_clear_handle_id(&call->watch, g_source_remove);
+	g_clear_handle_id(&call->timer, g_source_remove);
+	g_string_free(call->text, TRUE);
+	g_free(call);
+	calls--;
+}
+
+/* The daemon is trusted, but it may be of another version: check all. */
+static void parse(struct call *call)
+{
+	g_autoptr(JsonParser) parser = json_parser_new();
+	g_autofree char *text = NULL;
+	JsonObject *object, *error;
+	JsonNode *node;
+
+	if (!json_parser_load_from_data(parser, call->text->str, call->text->len, NULL) ||
+	    !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
+		finish(call, NULL, "vsbypassd's reply is no JSON object");
+		return;
+	}
+	object = json_node_get_object(json_parser_get_root(parser));
+	node = json_object_get_member(object, "return");
+	if (node && JSON_NODE_HOLDS_OBJECT(node)) {
+		finish(call, json_node_get_object(node), NULL);
+		return;
+	}
+	node = json_object_get_member(object, "error");
+	if (node && JSON_NODE_HOLDS_OBJECT(node)) {
+		error = json_node_get_object(node);
+		node = json_object_get_member(error, "desc");
+		if (node && json_node_get_value_type(node) == G_TYPE_STRING) {
+			text = g_strdup_printf("vsbypassd: %.400s", json_node_get_string(node));
+			finish(call, NULL, text);
+			return;
+		}
+	}
+	finish(call, NULL, "vsbypassd's reply has neither a result nor an error");
+}
+
+static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
+{
+	struct call *call = data;
+	char buffer[4096], *newline;
+	ssize_t n = read(fd, buffer, sizeof(buffer));
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return G_SOURCE_CONTINUE;
+	if (n > 0) {
+		g_string_append_len(call->text, buffer, n);
+		newline = memchr(call->text->str, '\n', call->text->len);
+		if (!newline && call->text->len <= MAX_REPLY)
+			return G_SOURCE_CONTINUE;
+		if (newline)
+			g_string_truncate(call->text, newline - call->text->str);
+	}
+	call->watch = 0;
+	if (n <= 0)
+		finish(call, NULL, "vsbypassd closed the control socket without a reply");
+	else if (call->text->len > MAX_REPLY)
+		finish(call, NULL, "vsbypassd's reply is too long");
+	else
+		parse(call);
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean on_timeout(gpointer data)
+{
+	struct call *call = data;
+
+	call->timer = 0;
+	finish(call, NULL, "vsbypassd does not answer");
+	return G_SOURCE_REMOVE;
+}
+
+struct failure {
+	char *text;
+	vsb_control_done done;
+	gpointer data;
+};
+
+static gboolean on_failure(gpointer data)
+{
+	struct failure *failure = data;
+
+	failure->done(NULL, failure->text, failure->data);
+	g_free(failure->text);
+	g_free(failure);
+	return G_SOURCE_REMOVE;
+}
+
+/* Reports from the main loop: a callback never runs inside vsb_control_call(). */
+static void fail(const char *path, const char *cause, vsb_control_done done, gpointer data)
+{
+	struct failure *failure = g_new0(struct failure, 1);
+
+	failure->text = g_strdup_printf("cannot ask vsbypassd at %s: %s; is it running?",
+					path, cause);
+	failure->done = done;
+	failure->data = data;
+	g_idle_add(on_failure, failure);
+}
+
+static char *request_line(const char *execute, const char *uservm)
+{
+	g_autoptr(JsonBuilder) builder = json_builder_new();
+	g_autoptr(JsonNode) root = NULL;
+	g_autofree char *text = NULL;
+
+	json_builder_begin_object(builder);
+	json_builder_set_member_name(builder, "execute");
+	json_builder_add_string_value(builder, execute);
+	if (uservm) {
+		json_builder_set_member_name(builder, "arguments");
+		json_builder_begin_object(builder);
+		json_builder_set_member_name(builder, "uservm");
+		json_builder_add_string_value(builder, uservm);
+		json_builder_end_object(builder);
+	}
+	json_builder_end_object(builder);
+	root = json_builder_get_root(builder);
+	text = json_to_string(root, FALSE);
+	return g_strconcat(text, "\n", NULL);
+}
+
+/* Sends @execute; @uservm is its one argument, or NULL. */
+void vsb_control_call(const char *path, const char *execute, const char *uservm,
+		      vsb_control_done done, gpointer data)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	g_autofree char *line = request_line(execute, uservm);
+	struct call *call;
+	int fd;
+
+	if (calls >= MAX_CALLS) {
+		fail(path, "too many requests are waiting", done, data);
+		return;
+	}
+	if (g_strlcpy(address.sun_path, path, sizeof(address.sun_path)) >=
+	    sizeof(address.sun_path)) {
+		fail(path, "the path is too long for a socket", done, data);
+		return;
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		fail(path, g_strerror(errno), done, data);
+		return;
+	}
+	/* A request is a line of some bytes: a new socket takes it in one piece. */
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    send(fd, line, strlen(line), MSG_NOSIGNAL) != (ssize_t)strlen(line)) {
+		fail(path, g_strerror(errno), done, data);
+		close(fd);
+		return;
+	}
+	call = g_new0(struct call, 1);
+	call->fd = fd;
+	call->text = g_string_new(NULL);
+	call->done = done;
+	call->data = data;
+	call->watch = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, call);
+	call->timer = g_timeout_add_seconds(TIMEOUT_S, on_timeout, call);
+	calls++;
+}
+
+static const char *string_member(JsonObject *object, const char *member)
+{
+	JsonNode *node = json_object_get_member(object, member);
+
+	return node && json_node_get_value_type(node) == G_TYPE_STRING ?
+	       json_node_get_string(node) : NULL;
+}
+
+static JsonArray *array_member(JsonObject *object, const char *member)
+{
+	JsonNode *node = json_object_get_member(object, member);
+
+	return node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+}
+
+static JsonObject *object_element(JsonArray *array, guint i)
+{
+	JsonNode *node = json_array_get_element(array, i);
+
+	return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+/* Return: the entry of user VM @name in a reply to "status", or NULL. */
+JsonObject *vsb_control_uservm(JsonObject *status, const char *name)
+{
+	JsonArray *clouds = array_member(status, "clouds");
+
+	for (guint i = 0; clouds && i < json_array_get_length(clouds); i++) {
+		JsonObject *cloud = object_element(clouds, i);
+		JsonArray *vms = cloud ? array_member(cloud, "uservms") : NULL;
+
+		for (guint j = 0; vms && j < json_array_get_length(vms); j++) {
+			JsonObject *vm = object_element(vms, j);
+
+			if (vm && !g_strcmp0(string_member(vm, "name"), name))
+				return vm;
+		}
+	}
+	return NULL;
+}
+
+/* Return: its state, or "absent" if vsbypassd knows none of this name. */
+char *vsb_control_uservm_state(JsonObject *status, const char *name)
+{
+	JsonObject *vm = vsb_control_uservm(status, name);
+	const char *state = vm ? string_member(vm, "state") : NULL;
+
+	return g_strdup(vm ? (state ? state : "") : "absent");
+}

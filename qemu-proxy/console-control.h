@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Requests to vsbypassd over its control socket (Documentation/protocols.rst),
+ * without waiting: the reply comes to a callback, once, also when there is none.
+ */
+#ifndef CONSOLE_CONTROL_H
+#define CONSOLE_CONTROL_H
+
+#include <json-glib/json-glib.h>
+
+/* @reply: the member "return", or NULL and then @error says why. */
+typedef void (*vsb_control_done)(JsonObject *reply, const char *error, gpointer data);
+
+void vsb_control_call(const char *path, const char *execute, const char *uservm,
+		      vsb_control_done done, gpointer data);
+char *vsb_control_uservm_state(JsonObject *status, const char *name);
+JsonObject *vsb_control_uservm(JsonObject *status, const char *name);
+
+#endif

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The console of one user VM: backlog, writer and watchers. */
+#include "console-hub.h"
+#include "console-log.h"
+
+#include <gio/gio.h>
+#include <string.h>
+
+static guint64 last_id;
+
+struct vsb_hub *vsb_hub_new(const char *name, const struct vsb_hub_ops *ops, void *owner)
+{
+	struct vsb_hub *hub = g_new0(struct vsb_hub, 1);
+
+	hub->name = g_strdup(name);
+	hub->ops = ops;
+	hub->owner = owner;
+	vsb_ring_init(&hub->backlog, VSB_BACKLOG_SIZE);
+	vsb_ring_init(&hub->tx, VSB_TX_SIZE);
+	return hub;
+}
+
+/* All clients must have been detached. */
+void vsb_hub_free(struct vsb_hub *hub)
+{
+	g_assert(!hub->clients);
+	vsb_ring_clear(&hub->backlog);
+	vsb_ring_clear(&hub->tx);
+	g_free(hub->state);
+	g_free(hub->name);
+	g_free(hub);
+}
+
+/* Notices: lines of our own in brackets, to persons only, never to programs. */
+
+static void G_GNUC_PRINTF(2, 3) notice(struct vsb_client *client, const char *format, ...)
+{
+	g_autofree char *text = NULL, *line = NULL;
+	va_list args;
+
+	if (client->mode != VSB_MODE_CONSOLE)
+		return;
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	line = g_strdup_printf("\r\n[%s: %s]\r\n", client->hub->name, g_strchomp(text));
+	/* Half a notice would read worse than none. */
+	if (vsb_ring_room(&client->out) >= strlen(line))
+		vsb_ring_put(&client->out, line, strlen(line));
+	client->ops->wake_output(client);
+}
+
+static void notice_all(struct vsb_hub *hub, const struct vsb_client *except, const char *text)
+{
+	for (GList *l = hub->clients; l; l = l->next) {
+		if (l->data != except)
+			notice(l->data, "%s", text);
+	}
+}
+
+void vsb_hub_notice_to(struct vsb_hub *hub, guint64 id, const char *text)
+{
+	for (GList *l = hub->clients; l; l = l->next) {
+		struct vsb_client *client = l->data;
+
+		if (client->id == id)
+			notice(client, "%s", text);
+	}
+}
+
+/* Return: the words for a state of Documentation/protocols.rst; NULL: unknown. */
+const char *vsb_hub_state_text(const char *state)
+{
+	if (!state)
+		return "state unknown: vsbypassd does not answer; is it running?";
+	if (!strcmp(state, "bound"))
+		return "bound: its serial port is served by this host";
+	if (!strcmp(state, "waiting"))
+		return "not bound yet: its proxy waits for the first access of the user VM; it will appear here";
+	if (!strcmp(state, "starting"))
+		return "not bound yet: its proxy is starting; it will appear here";
+	if (!strcmp(state, "absent"))
+		return "not bound: vsbypassd serves no user VM of this name now; it will appear here when a cloud VM with it is attached";
+	return "in a state that this vsb-console does not know";
+}
+
+/* Tells the clients when what vsbypassd says of the user VM has changed. */
+void vsb_hub_set_state(struct vsb_hub *hub, const char *state)
+{
+	if (!g_strcmp0(hub->state, state))
+		return;
+	g_free(hub->state);
+	hub->state = g_strdup(state);
+	notice_all(hub, NULL, vsb_hub_state_text(state));
+}
+
+/*
+ * Lets a client go. It stops to write at once, so that a user VM does not wait
+ * for the rest of its queue.
+ */
+static void finish(struct vsb_client *client, int status, const char *text)
+{
+	struct vsb_hub *hub = client->hub;
+
+	if (client->finishing)
+		return;
+	client->finishing = true;
+	client->ops->finish(client, status, text);
+	if (hub->writer == client) {
+		hub->writer = NULL;
+		notice_all(hub, client, "nobody writes now; Ctrl-E c a to write");
+		hub->ops->update(hub);
+	}
+}
+
+static void send_backlog(struct vsb_client *client)
+{
+	struct vsb_ring *backlog = &client->hub->backlog;
+	gsize first = MIN(backlog->len, backlog->size - backlog->start);
+
+	/* A client that is behind gets what was skipped with its notice. */
+	if (vsb_ring_room(&client->out) < backlog->len + VSB_NOTICE_RESERVE)
+		return;
+	vsb_ring_put(&client->out, backlog->data + backlog->start, first);
+	vsb_ring_put(&client->out, backlog->data, backlog->len - first);
+	client->ops->wake_output(client);
+}
+
+static void set_writer(struct vsb_hub *hub, struct vsb_client *client)
+{
+	struct vsb_client *old = hub->writer;
+	g_autofree char *text = NULL;
+
+	if (old == client)
+		return;
+	hub->writer = client;
+	if (client) {
+		client->told_readonly = false;
+		client->told_down = false;
+		client->ops->wake_input(client);
+		vsb_log("'%s': %s writes", hub->name, client->who);
+	}
+	if (old && client) {
+		text = g_strdup_printf("%s has taken over writing; you watch", client->who);
+		notice(old, "%s", text);
+		/* A program's input must arrive whole or fail. */
+		if (old->mode == VSB_MODE_RAW)
+			finish(old, 1, text);
+	}
+	/* Whether the character device is read depends on who writes. */
+	hub->ops->update(hub);
+}
+
+static void greet(struct vsb_client *client)
+{
+	struct vsb_hub *hub = client->hub;
+	g_autofree char *line = g_strdup_printf("[vsb-console: %s; Ctrl-E c ? for help]\r\n",
+						hub->name);
+
+	vsb_ring_put(&client->out, line, strlen(line));
+	send_backlog(client);
+	if (hub->writer != client)
+		notice(client, "console busy: %s writes; you watch, Ctrl-E c f takes over",
+		       hub->writer->who);
+	if (hub->state && strcmp(hub->state, "bound"))
+		notice(client, "%s", vsb_hub_state_text(hub->state));
+	if (!hub->up)
+		notice(client, "%s", hub->ever_up ?
+		       "the proxy is away; waiting for it" :
+		       "no proxy has been here yet; waiting for it");
+}
+
+/*
+ * The first client writes, further ones watch.
+ *
+ * Return: FALSE if there are too many, or if a program cannot have what it
+ * needs (writing, a character device).
+ */
+gboolean vsb_hub_attach(struct vsb_hub *hub, struct vsb_client *client, GError **error)
+{
+	const char *cause = NULL;
+
+	if (g_list_length(hub->clients) >= VSB_HUB_MAX_CLIENTS)
+		cause = "console busy: it has 8 clients already; end one of them first";
+	else if (client->mode == VSB_MODE_RAW && hub->writer)
+		cause = "console busy: another client writes; end it, or use 'watch' to read only";
+	else if (client->mode == VSB_MODE_RAW && !hub->up)
+		cause = "no proxy is here to take the bytes; try again when the user VM is attached";
+	if (cause) {
+		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_BUSY, cause);
+		return FALSE;
+	}
+	vsb_ring_init(&client->out, VSB_QUEUE_SIZE);
+	client->hub = hub;
+	client->escape = (struct vsb_escape){ 0 };
+	client->id = ++last_id;
+	client->skipped = 0;
+	client->finishing = client->told_readonly = client->told_down = false;
+	hub->clients = g_list_append(hub->clients, client);
+	if (!hub->writer && client->mode != VSB_MODE_WATCH)
+		set_writer(hub, client);
+	if (client->mode == VSB_MODE_CONSOLE)
+		greet(client);
+	return TRUE;
+}
+
+/* The client is gone. Nobody else begins to write unasked: keys go astray. */
+void vsb_hub_detach(struct vsb_client *client)
+{
+	struct vsb_hub *hub = client->hub;
+
+	if (!hub)
+		return;
+	hub->clients = g_list_remove(hub->clients, client);
+	client->hub = NULL;
+	vsb_ring_clear(&client->out);
+	if (hub->writer == client) {
+		set_writer(hub, NULL);
+		notice_all(hub, NULL, "nobody writes now; Ctrl-E c a to write");
+	}
+}
+
+/* Return: a list of who is attached, for a person. */
+char *vsb_hub_who(const struct vsb_hub *hub)
+{
+	GString *text = g_string_new(NULL);
+
+	for (GList *l = hub->clients; l; l = l->next) {
+		struct vsb_client *client = l->data;
+
+		g_string_append_printf(text, "%s %s\r\n",
+				       client == hub->writer ? "writes " : "watches", client->who);
+	}
+	return g_string_free(text, FALSE);
+}
+
+static void run_command(struct vsb_client *client, enum vsb_command command)
+{
+	struct vsb_hub *hub = client->hub;
+	g_autofree char *text = NULL;
+
+	switch (command) {
+	case VSB_CMD_NONE:
+		return;
+	case VSB_CMD_DISCONNECT:
+		notice(client, "disconnected");
+		finish(client, 0, NULL);
+		return;
+	case VSB_CMD_HELP:
+		notice(client, "help\r\n%s", vsb_escape_help());
+		return;
+	case VSB_CMD_WHO:
+		text = vsb_hub_who(hub);
+		notice(client, "attached\r\n%s%s", text, hub->up ? "" : "(no proxy)\r\n");
+		return;
+	case VSB_CMD_REPLAY:
+		notice(client, "replay");
+		send_backlog(client);
+		return;
+	case VSB_CMD_ATTACH:
+		if (hub->writer && hub->writer != client) {
+			notice(client, "console busy: %s writes; Ctrl-E c f takes over",
+			       hub->writer->who);
+			return;
+		}
+		/* fall through */
+	case VSB_CMD_FORCE:
+		set_writer(hub, client);
+		notice(client, "you write");
+		return;
+	case VSB_CMD_SPY:
+		if (hub->writer == client) {
+			set_writer(hub, NULL);
+			notice_all(hub, client, "nobody writes now; Ctrl-E c a to write");
+		}
+		notice(client, "you watch");
+		return;
+	case VSB_CMD_BREAK:
+		if (hub->writer != client) {
+			notice(client, "you watch: no break sent; Ctrl-E c f takes over");
+			return;
+		}
+		hub->ops->send_break(hub, client->id);
+		return;
+	default:
+		notice(client, "no such command; Ctrl-E c ? for help");
+		return;
+	}
+}
+
+/* Bytes for the user VM. hub->tx has room for them. */
+static void type_bytes(struct vsb_client *client, const guint8 *data, gsize len)
+{
+	struct vsb_hub *hub = client->hub;
+
+	if (!len)
+		return;
+	if (hub->writer != client) {
+		if (!client->told_readonly)
+			notice(client, "you watch: what you type goes nowhere; Ctrl-E c ? for help");
+		client->told_readonly = true;
+		return;
+	}
+	if (!hub->up) {
+		if (!client->told_down)
+			notice(client, "the proxy is away: what you type is dropped");
+		client->told_down = true;
+		return;
+	}
+	vsb_ring_put(&hub->tx, data, len);
+}
+
+/*
+ * Bytes from a client. Watchers have their escape sequence too, so a full
+ * hub->tx holds up the one that writes alone.
+ *
+ * Return: how many were taken. ops->wake_input() follows when it was not all.
+ */
+gsize vsb_hub_input(struct vsb_client *client, const guint8 *data, gsize len)
+{
+	struct vsb_hub *hub = client->hub;
+	guint8 out[VSB_ESCAPE_OUT_MAX];
+	gsize used = 0, n;
+
+	if (client->mode == VSB_MODE_WATCH || client->finishing)
+		return len;
+	if (client->mode == VSB_MODE_RAW) {
+		used = hub->writer == client && hub->up ? vsb_ring_put(&hub->tx, data, len) : 0;
+	} else {
+		while (used < len && !client->finishing) {
+			if (hub->writer == client && vsb_ring_room(&hub->tx) < sizeof(out))
+				break;
+			run_command(client, vsb_escape_feed(&client->escape, data[used++],
+							    out, &n));
+			type_bytes(client, out, n);
+		}
+	}
+	hub->ops->update(hub);
+	return used;
+}
+
+/* The session has sent all that was queued. */
+void vsb_hub_drained(struct vsb_client *client)
+{
+	guint64 skipped = client->skipped;
+
+	if (!client->hub)
+		return;
+	if (skipped) {
+		client->skipped = 0;
+		notice(client, "you were too slow: %" G_GUINT64_FORMAT " bytes were skipped here; Ctrl-E c r replays the last output",
+		       skipped);
+	}
+	client->hub->ops->update(client->hub);
+}
+
+/*
+ * The client has taken nothing for long. A user VM must not wait for ever for
+ * a person who closed the lid, so writing is taken away and output flows.
+ */
+void vsb_hub_stalled(struct vsb_client *client)
+{
+	struct vsb_hub *hub = client->hub;
+
+	if (!hub || hub->writer != client)
+		return;
+	vsb_log("'%s': %s takes no output, writing is taken away", hub->name, client->who);
+	notice(client, "you took no output for long: writing was taken away, you watch");
+	if (client->mode == VSB_MODE_RAW) {
+		finish(client, 1, "you took no output for long");
+		return;
+	}
+	set_writer(hub, NULL);
+	notice_all(hub, client, "nobody writes now; Ctrl-E c a to write");
+}
+
+/* Return: how many bytes may be given to vsb_hub_output() now. */
+gsize vsb_hub_output_room(const struct vsb_hub *hub)
+{
+	gsize room;
+
+	if (!hub->writer)
+		return VSB_BACKLOG_SIZE;
+	if (hub->writer->skipped)
+		return 0;
+	room = vsb_ring_room(&hub->writer->out);
+	return room > VSB_NOTICE_RESERVE ? room - VSB_NOTICE_RESERVE : 0;
+}
+
+/* Bytes from the user VM. */
+void vsb_hub_output(struct vsb_hub *hub, const guint8 *data, gsize len)
+{
+	vsb_ring_overwrite(&hub->backlog, data, len);
+	for (GList *l = hub->clients; l; l = l->next) {
+		struct vsb_client *client = l->data;
+
+		if (client->finishing)
+			continue;
+		if (!client->skipped &&
+		    vsb_ring_room(&client->out) >= len + VSB_NOTICE_RESERVE) {
+			vsb_ring_put(&client->out, data, len);
+			client->ops->wake_output(client);
+			continue;
+		}
+		client->skipped += len;
+		if (client->mode != VSB_MODE_CONSOLE)
+			finish(client, 1, "you were too slow, output is missing from here on");
+	}
+}
+
+/* The character device has taken @len bytes of hub->tx. */
+void vsb_hub_tx_done(struct vsb_hub *hub, gsize len)
+{
+	vsb_ring_skip(&hub->tx, len);
+	if (hub->writer)
+		hub->writer->ops->wake_input(hub->writer);
+}
+
+/* The character device came or went: the proxy was started, or died. */
+void vsb_hub_link(struct vsb_hub *hub, bool up)
+{
+	gsize lost = hub->tx.len;
+
+	if (hub->up == up)
+		return;
+	hub->up = up;
+	vsb_ring_skip(&hub->tx, lost);
+	if (up) {
+		notice_all(hub, NULL, hub->ever_up ? "the proxy is back" : "the proxy is here");
+		hub->ever_up = true;
+		return;
+	}
+	notice_all(hub, NULL, "the proxy is away; waiting for it");
+	for (GList *l = hub->clients; l; l = l->next) {
+		struct vsb_client *client = l->data;
+
+		client->told_down = false;
+		if (client->mode == VSB_MODE_RAW)
+			finish(client, 1, "the proxy went away, bytes may be missing");
+	}
+	if (hub->writer) {
+		if (lost)
+			notice(hub->writer, "%" G_GSIZE_FORMAT " typed bytes were not delivered", lost);
+		hub->writer->ops->wake_input(hub->writer);
+	}
+}

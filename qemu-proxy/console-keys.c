@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Reads and checks the key files of user VMs. */
+#include "console-keys.h"
+#include "console-log.h"
+#include "names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/*
+ * Whoever can write the file, or replace it in its folder, decides who reads
+ * the console: that may be root and our own user, nobody else.
+ */
+static gboolean trusted(int fd, mode_t type, const char *path, GError **error)
+{
+	struct stat st;
+	const char *cause = NULL;
+
+	if (fstat(fd, &st) < 0)
+		cause = g_strerror(errno);
+	else if ((st.st_mode & S_IFMT) != type)
+		cause = type == S_IFDIR ? "it is no folder" : "it is no regular file";
+	else if (st.st_uid != 0 && st.st_uid != geteuid())
+		cause = "its owner is neither root nor the user of vsb-console; chown it to root";
+	else if (st.st_mode & 022)
+		cause = "group or others can write it; use chmod go-w";
+	else if (type == S_IFREG && st.st_size > VSB_KEYS_MAX_BYTES)
+		cause = "it is larger than 64 KiB";
+	if (cause)
+		g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_REFUSED,
+			    "key file refused: %s: %s", path, cause);
+	return !cause;
+}
+
+/* Return: the text of KEYS/NAME, or NULL and an error. */
+static char *read_file(const char *dir, const char *name, GError **error)
+{
+	g_autofree char *path = g_build_filename(dir, name, NULL);
+	g_autofree char *text = g_malloc(VSB_KEYS_MAX_BYTES + 1);
+	char *result = NULL;
+	gsize used = 0;
+	ssize_t n = 0;
+	int dirfd, fd = -1;
+
+	dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0) {
+		g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_REFUSED,
+			    "cannot open the folder of key files %s: %s", dir, g_strerror(errno));
+		return NULL;
+	}
+	if (!trusted(dirfd, S_IFDIR, dir, error))
+		goto out;
+	/* O_NONBLOCK: a FIFO must not hold the whole server up. */
+	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0) {
+		if (errno == ENOENT)
+			g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_NO_VM,
+				    "unknown user VM: there is no key file %s", path);
+		else
+			g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_REFUSED,
+				    "key file refused: %s: %s", path,
+				    errno == ELOOP ? "it is a symbolic link" : g_strerror(errno));
+		goto out;
+	}
+	if (!trusted(fd, S_IFREG, path, error))
+		goto out;
+	while (used <= VSB_KEYS_MAX_BYTES &&
+	       (n = read(fd, text + used, VSB_KEYS_MAX_BYTES + 1 - used)) > 0)
+		used += n;
+	if (n < 0 || used > VSB_KEYS_MAX_BYTES) {
+		g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_REFUSED, "key file refused: %s: %s",
+			    path, n < 0 ? g_strerror(errno) : "it is larger than 64 KiB");
+		goto out;
+	}
+	text[used] = '\0';
+	if (strlen(text) != used) {
+		g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_REFUSED,
+			    "key file refused: %s: it has NUL bytes, so it is no text", path);
+		goto out;
+	}
+	result = g_steal_pointer(&text);
+out:
+	if (fd >= 0)
+		close(fd);
+	close(dirfd);
+	return result;
+}
+
+/* Return: whether @line lists @key. A line that cannot be used is logged. */
+static gboolean line_lists(const char *line, ssh_key key, const char *name, guint number)
+{
+	g_autofree char *word = NULL, *blob = NULL;
+	enum ssh_keytypes_e type;
+	ssh_key listed = NULL;
+	gboolean same = FALSE;
+	gsize n;
+
+	line += strspn(line, " \t");
+	if (!*line || *line == '#')
+		return FALSE;
+	n = strcspn(line, " \t");
+	word = g_strndup(line, n);
+	type = ssh_key_type_from_name(word);
+	if (type == SSH_KEYTYPE_UNKNOWN) {
+		vsb_log("keys of '%s', line %u is ignored: it does not begin with a key type (options before the key are not supported)",
+			name, number);
+		return FALSE;
+	}
+	line += n;
+	line += strspn(line, " \t");
+	blob = g_strndup(line, strcspn(line, " \t\r"));
+	if (!*blob || ssh_pki_import_pubkey_base64(blob, type, &listed) != SSH_OK) {
+		vsb_log("keys of '%s', line %u is ignored: no valid %s key follows the type",
+			name, number, word);
+		return FALSE;
+	}
+	same = ssh_key_cmp(listed, key, SSH_KEY_CMP_PUBLIC) == 0;
+	ssh_key_free(listed);
+	return same;
+}
+
+/*
+ * May the holder of @key attach to user VM @name? @name comes from the client
+ * and may be anything.
+ *
+ * Return: TRUE, or FALSE with the reason in @error.
+ */
+gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+
+	if (!vsb_name_valid(name)) {
+		g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_NO_VM,
+			    "unknown user VM: the name is malformed");
+		return FALSE;
+	}
+	text = read_file(dir, name, error);
+	if (!text)
+		return FALSE;
+	lines = g_strsplit(text, "\n", -1);
+	for (guint i = 0; lines[i]; i++) {
+		if (line_lists(g_strchomp(lines[i]), key, name, i + 1))
+			return TRUE;
+	}
+	g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_NOT_LISTED,
+		    "wrong key: it is not listed in %s/%s", dir, name);
+	return FALSE;
+}
+
+/* Return: "SHA256:..." as ssh-keygen -l shows it. */
+char *vsb_key_fingerprint(ssh_key key)
+{
+	unsigned char *hash = NULL;
+	char *text = NULL, *copy;
+	size_t len;
+
+	if (!key || ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &len) < 0)
+		return g_strdup("(no fingerprint)");
+	text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, len);
+	ssh_clean_pubkey_hash(&hash);
+	copy = g_strdup(text ? text : "(no fingerprint)");
+	ssh_string_free_char(text);
+	return copy;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Who may attach to a user VM: the file KEYS/NAME of authorized_keys lines.
+ * It is read anew for each key that a client offers, so a key that is removed
+ * is refused from then on.
+ */
+#ifndef CONSOLE_KEYS_H
+#define CONSOLE_KEYS_H
+
+#include <glib.h>
+#include <libssh/libssh.h>
+
+#define VSB_KEYS_MAX_BYTES	(64 * 1024)
+
+#define VSB_KEYS_ERROR		(g_quark_from_static_string("vsb-keys"))
+enum vsb_keys_error {
+	VSB_KEYS_NO_VM,		/* no such file, or no such name */
+	VSB_KEYS_REFUSED,	/* the file or its folder cannot be trusted */
+	VSB_KEYS_NOT_LISTED,
+};
+
+gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError **error);
+char *vsb_key_fingerprint(ssh_key key);
+
+#endif

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Accepts connections, keeps the hubs, asks vsbypassd for states. */
+#include "console-server.h"
+#include "console-chardev.h"
+#include "console-control.h"
+#include "console-log.h"
+#include "names.h"
+#include "console-session.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <glib-unix.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * A hub with no socket and no client is kept this long: long enough for a proxy
+ * that restarts, too short for the name to have gone to somebody else who would
+ * then read the backlog.
+ */
+#define HUB_KEEP_S	60
+#define STATE_EVERY_S	3	/* while somebody is attached */
+
+struct hub_entry {
+	struct vsb_hub *hub;
+	struct vsb_chardev *chardev;
+	guint seen;		/* server->seconds when the socket was there */
+};
+
+static void on_hub_update(struct vsb_hub *hub)
+{
+	struct vsb_server *server = hub->owner;
+	struct hub_entry *entry = g_hash_table_lookup(server->hubs, hub->name);
+
+	if (entry)
+		vsb_chardev_update(entry->chardev);
+}
+
+struct break_request {
+	struct vsb_server *server;
+	char *name;
+	guint64 id;
+};
+
+static void on_break_done(JsonObject *reply, const char *error, gpointer data)
+{
+	struct break_request *request = data;
+	struct hub_entry *entry = g_hash_table_lookup(request->server->hubs, request->name);
+	g_autofree char *text = g_strdup_printf(reply ? "break sent" : "no break sent: %s", error);
+
+	if (entry)
+		vsb_hub_notice_to(entry->hub, request->id, text);
+	vsb_log("'%s': %s", request->name, text);
+	g_free(request->name);
+	g_free(request);
+}
+
+static void on_hub_break(struct vsb_hub *hub, guint64 id)
+{
+	struct vsb_server *server = hub->owner;
+	struct break_request *request = g_new0(struct break_request, 1);
+
+	request->server = server;
+	request->name = g_strdup(hub->name);
+	request->id = id;
+	vsb_control_call(server->control_path, "send-break", hub->name, on_break_done, request);
+}
+
+static const struct vsb_hub_ops hub_ops = {
+	.update = on_hub_update,
+	.send_break = on_hub_break,
+};
+
+static void hub_entry_free(gpointer data)
+{
+	struct hub_entry *entry = data;
+
+	vsb_chardev_free(entry->chardev);
+	vsb_hub_free(entry->hub);
+	g_free(entry);
+}
+
+/* Return: the hub of user VM @name (checked by the caller), or NULL: too many. */
+struct vsb_hub *vsb_server_hub(struct vsb_server *server, const char *name)
+{
+	struct hub_entry *entry = g_hash_table_lookup(server->hubs, name);
+	g_autofree char *path = NULL;
+
+	if (entry)
+		return entry->hub;
+	if (g_hash_table_size(server->hubs) >= VSB_MAX_HUBS)
+		return NULL;
+	path = g_strdup_printf("%s/console/%s.sock", server->run_dir, name);
+	entry = g_new0(struct hub_entry, 1);
+	entry->hub = vsb_hub_new(name, &hub_ops, server);
+	entry->chardev = vsb_chardev_new(path, entry->hub);
+	entry->seen = server->seconds;
+	g_hash_table_insert(server->hubs, entry->hub->name, entry);
+	return entry->hub;
+}
+
+/* Finds the sockets in RUN/console, connects to those that are new or back. */
+static void scan(struct vsb_server *server)
+{
+	g_autofree char *dir_path = g_build_filename(server->run_dir, "console", NULL);
+	g_autoptr(GDir) dir = g_dir_open(dir_path, 0, NULL);
+	struct hub_entry *entry;
+	GHashTableIter iter;
+	const char *file;
+
+	while (dir && (file = g_dir_read_name(dir))) {
+		g_autofree char *name = NULL;
+
+		if (!g_str_has_suffix(file, ".sock"))
+			continue;
+		name = g_strndup(file, strlen(file) - strlen(".sock"));
+		if (!vsb_name_valid(name) || !vsb_server_hub(server, name))
+			continue;
+		entry = g_hash_table_lookup(server->hubs, name);
+		entry->seen = server->seconds;
+		vsb_chardev_connect(entry->chardev);
+	}
+	g_hash_table_iter_init(&iter, server->hubs);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry)) {
+		if (!entry->hub->clients && !entry->hub->up &&
+		    server->seconds - entry->seen > HUB_KEEP_S)
+			g_hash_table_iter_remove(&iter);
+	}
+}
+
+static void on_state(JsonObject *reply, const char *error, gpointer data)
+{
+	struct vsb_server *server = data;
+	struct hub_entry *entry;
+	GHashTableIter iter;
+
+	server->asking = false;
+	g_hash_table_iter_init(&iter, server->hubs);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry)) {
+		g_autofree char *state = NULL;
+
+		if (reply)
+			state = vsb_control_uservm_state(reply, entry->hub->name);
+		vsb_hub_set_state(entry->hub, state);
+	}
+}
+
+/* Asks what is bound; the hubs tell their clients when it changes. */
+void vsb_server_ask_state(struct vsb_server *server)
+{
+	if (server->asking)
+		return;
+	server->asking = true;
+	vsb_control_call(server->control_path, "status", NULL, on_state, server);
+}
+
+static gboolean anybody_attached(struct vsb_server *server)
+{
+	struct hub_entry *entry;
+	GHashTableIter iter;
+
+	g_hash_table_iter_init(&iter, server->hubs);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry)) {
+		if (entry->hub->clients)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean on_tick(gpointer data)
+{
+	struct vsb_server *server = data;
+	g_autoptr(GList) sessions = g_hash_table_get_keys(server->sessions);
+
+	server->seconds++;
+	scan(server);
+	for (GList *l = sessions; l; l = l->next)
+		vsb_session_tick(l->data);
+	if (server->seconds % STATE_EVERY_S == 0 && anybody_attached(server))
+		vsb_server_ask_state(server);
+	return G_SOURCE_CONTINUE;
+}
+
+static char *peer_name(int fd)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+	char text[INET6_ADDRSTRLEN] = "?";
+	int port = 0;
+
+	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0) {
+		if (address.ss_family == AF_INET) {
+			struct sockaddr_in *in = (struct sockaddr_in *)&address;
+
+			inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
+			port = ntohs(in->sin_port);
+		} else if (address.ss_family == AF_INET6) {
+			struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
+
+			inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+			port = ntohs(in6->sin6_port);
+		}
+	}
+	return g_strdup_printf("%s port %d", text, port);
+}
+
+/* A peer that vanished is noticed after two minutes, attached or not. */
+static void set_socket_options(int fd)
+{
+	const int on = 1, idle = 60, interval = 15, count = 4;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+static gboolean on_connection(gint listen_fd, GIOCondition condition, gpointer data)
+{
+	struct vsb_server *server = data;
+	g_autofree char *peer = NULL;
+	gboolean full;
+	int fd;
+
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return G_SOURCE_CONTINUE;
+	peer = peer_name(fd);
+	full = g_hash_table_size(server->sessions) >= VSB_MAX_SESSIONS ||
+	       server->unauthenticated >= VSB_MAX_UNAUTHENTICATED;
+	if (full) {
+		/* One line for a flood, not one for each. */
+		if (!server->told_full)
+			vsb_log("connection from %s refused: %u are open (at most %d), %u of them not logged in (at most %d)",
+				peer, g_hash_table_size(server->sessions), VSB_MAX_SESSIONS,
+				server->unauthenticated, VSB_MAX_UNAUTHENTICATED);
+		close(fd);
+	} else {
+		set_socket_options(fd);
+		vsb_session_new(server, fd, peer);
+	}
+	server->told_full = full;
+	return G_SOURCE_CONTINUE;
+}
+
+void vsb_server_start(struct vsb_server *server)
+{
+	server->hubs = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, hub_entry_free);
+	server->sessions = g_hash_table_new(NULL, NULL);
+	server->control_path = g_build_filename(server->run_dir, "control.sock", NULL);
+	g_unix_fd_add(server->listen_fd, G_IO_IN, on_connection, server);
+	g_timeout_add_seconds(1, on_tick, server);
+	scan(server);
+}
+
+void vsb_server_stop(struct vsb_server *server)
+{
+	g_autoptr(GList) sessions = g_hash_table_get_keys(server->sessions);
+
+	for (GList *l = sessions; l; l = l->next)
+		vsb_session_free(l->data);
+	g_clear_pointer(&server->sessions, g_hash_table_unref);
+	g_clear_pointer(&server->hubs, g_hash_table_unref);
+	g_clear_pointer(&server->control_path, g_free);
+}

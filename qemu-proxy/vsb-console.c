@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vsb-console: SSH access to the serial consoles of user VMs.
+ *
+ * Started as root it makes or reads the host key and binds the port; the rest,
+ * and all that faces the network, runs as an unprivileged user in a sandbox.
+ */
+#include "console-hostkey.h"
+#include "console-keys.h"
+#include "console-log.h"
+#include "console-sandbox.h"
+#include "console-server.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <locale.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/*
+ * Without the group exchange, for which libssh would open the system's file of
+ * moduli, and without SHA-1.
+ */
+#define KEY_EXCHANGES	"curve25519-sha256,curve25519-sha256@libssh.org," \
+			"ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521," \
+			"diffie-hellman-group16-sha512,diffie-hellman-group18-sha512"
+
+static int port = 2222;
+static char *bind_address;
+static char *run_dir;
+static char *keys_dir;
+static char *host_key;
+static char *user;
+static int grace = 120;
+static int stall = 300;
+
+static const GOptionEntry options[] = {
+	{ "port", 'p', 0, G_OPTION_ARG_INT, &port,
+	  "TCP port to listen on (2222); 0 takes a free one, see the log", "PORT" },
+	{ "bind", 'b', 0, G_OPTION_ARG_STRING, &bind_address,
+	  "numeric address to listen on (all)", "ADDR" },
+	{ "run-dir", 0, 0, G_OPTION_ARG_FILENAME, &run_dir,
+	  "where control.sock and console/ are (/run/vsbypass)", "DIR" },
+	{ "keys", 0, 0, G_OPTION_ARG_FILENAME, &keys_dir,
+	  "folder with a file of public keys for each user VM (/etc/vsbypass/keys)", "DIR" },
+	{ "host-key", 0, 0, G_OPTION_ARG_FILENAME, &host_key,
+	  "made if missing (/var/lib/vsbypass/ssh_host_ed25519_key)", "FILE" },
+	{ "user", 'u', 0, G_OPTION_ARG_STRING, &user,
+	  "user to run as when started as root (vsbypass)", "NAME" },
+	{ "login-grace", 0, 0, G_OPTION_ARG_INT, &grace,
+	  "seconds to log in (120)", "SECONDS" },
+	{ "stall-time", 0, 0, G_OPTION_ARG_INT, &stall,
+	  "seconds that the user VM waits for a client that writes and takes no output (300)",
+	  "SECONDS" },
+	{ 0 }
+};
+
+static gboolean parse_options(int argc, char **argv, GError **error)
+{
+	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+	g_option_context_set_summary(context,
+		"SSH server for the serial consoles of user VMs: ssh -p PORT NAME@HOST");
+	g_option_context_add_main_entries(context, options, NULL);
+	if (!g_option_context_parse(context, &argc, &argv, error))
+		return FALSE;
+	if (argc > 1)
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+			    "unexpected argument '%s'", argv[1]);
+	else if (port < 0 || port > 65535)
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "--port %d: a port is 0 to 65535", port);
+	else if (grace < 1 || stall < 1)
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "--login-grace and --stall-time are at least 1 second");
+	if (*error)
+		return FALSE;
+	run_dir = run_dir ? run_dir : g_strdup("/run/vsbypass");
+	keys_dir = keys_dir ? keys_dir : g_strdup("/etc/vsbypass/keys");
+	host_key = host_key ? host_key : g_strdup("/var/lib/vsbypass/ssh_host_ed25519_key");
+	user = user ? user : g_strdup("vsbypass");
+	return TRUE;
+}
+
+/* Return: a listening socket, or -1 with errno. */
+static int listen_on(const struct sockaddr *address, socklen_t len)
+{
+	const int on = 1, off = 0;
+	int saved, fd;
+
+	fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (address->sa_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+	if (bind(fd, address, len) == 0 && listen(fd, 32) == 0)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int bind_port(GError **error)
+{
+	struct addrinfo hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+		.ai_socktype = SOCK_STREAM,
+	};
+	g_autofree char *service = g_strdup_printf("%d", port);
+	struct addrinfo *info = NULL;
+	int fd;
+
+	if (getaddrinfo(bind_address ? bind_address : "::", service, &hints, &info) != 0) {
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "--bind %s: no numeric IPv4 or IPv6 address", bind_address);
+		return -1;
+	}
+	fd = listen_on(info->ai_addr, info->ai_addrlen);
+	freeaddrinfo(info);
+	/* A host without IPv6. */
+	if (fd < 0 && !bind_address && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+		struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+		fd = listen_on((struct sockaddr *)&any, sizeof(any));
+	}
+	if (fd < 0)
+		g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno),
+			    "cannot listen on port %d%s%s: %s; %s", port,
+			    bind_address ? " of " : "", bind_address ? bind_address : "",
+			    g_strerror(errno), errno == EADDRINUSE ?
+			    "another program has it ('ss -ltnp' shows which): stop that one, or choose another port with --port" :
+			    "choose another with --port or --bind");
+	return fd;
+}
+
+static int bound_port(int fd)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+
+	getsockname(fd, (struct sockaddr *)&address, &len);
+	return ntohs(address.ss_family == AF_INET6 ?
+		     ((struct sockaddr_in6 *)&address)->sin6_port :
+		     ((struct sockaddr_in *)&address)->sin_port);
+}
+
+static ssh_bind make_bind(ssh_key key, GError **error)
+{
+	bool no_config = false;
+	ssh_bind bind = ssh_bind_new();
+
+	if (bind &&
+	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_config) == SSH_OK &&
+	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, KEY_EXCHANGES) == SSH_OK &&
+	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) == SSH_OK)
+		return bind;
+	g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "libssh does not accept its settings: %s",
+		    bind ? ssh_get_error(bind) : "out of memory");
+	return NULL;
+}
+
+/*
+ * A descriptor for SIGTERM and SIGINT: GLib's own signal source would start a
+ * thread, and the sandbox wants one thread.
+ */
+static int signal_descriptor(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static gboolean on_signal(gint fd, GIOCondition condition, gpointer data)
+{
+	g_main_loop_quit(data);
+	return G_SOURCE_CONTINUE;
+}
+
+int main(int argc, char **argv)
+{
+	struct vsb_server server = { 0 };
+	g_autoptr(GMainLoop) loop = NULL;
+	g_autofree char *fingerprint = NULL;
+	GError *error = NULL;
+	ssh_key key = NULL;
+	int signals;
+
+	setlocale(LC_ALL, "C");
+	if (!parse_options(argc, argv, &error)) {
+		g_printerr("vsb-console: %s; --help lists the options\n", error->message);
+		return 2;
+	}
+	ssh_set_log_level(SSH_LOG_NOLOG);
+	signals = signal_descriptor();
+	key = vsb_hostkey_load(host_key, &error);
+	if (key)
+		fingerprint = vsb_key_fingerprint(key);
+	if (key)
+		server.bind = make_bind(key, &error);
+	server.listen_fd = server.bind ? bind_port(&error) : -1;
+	if (server.listen_fd < 0 || !vsb_sandbox_enter(user, &error)) {
+		vsb_log("%s", error->message);
+		return 1;
+	}
+	server.run_dir = run_dir;
+	server.keys_dir = keys_dir;
+	server.grace_s = grace;
+	server.stall_s = stall;
+	vsb_server_start(&server);
+	vsb_log("listening on port %d, host key %s", bound_port(server.listen_fd), fingerprint);
+
+	loop = g_main_loop_new(NULL, FALSE);
+	g_unix_fd_add(signals, G_IO_IN, on_signal, loop);
+	g_main_loop_run(loop);
+	vsb_log("stopping");
+	vsb_server_stop(&server);
+	ssh_bind_free(server.bind);
+	close(server.listen_fd);
+	return 0;
+}
