@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 # Objects of vsbypassd and vsbctl and of their unit tests; the Makefile includes it.
 
-vsbypassd-objs	:= vsbypassd.o
-vsbctl-objs	:= vsbctl.o
+# All of the daemon but main() and what touches module and /proc.
+daemon-objs	:= agent-link.o agent-wire.o cloud.o command.o control.o daemon.o error.o \
+		   json-line.o lineio.o listen.o log.o names.o proxy.o proxy-cmd.o qmp.o \
+		   rundir.o
+
+vsbypassd-objs	:= vsbypassd.o module.o procfd.o $(daemon-objs)
+vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-show.o error.o json-line.o names.o
 
 UNIT_TESTS		+= unit-agent-wire
 unit-agent-wire-objs	:= unit-agent-wire.o agent-wire.o

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One attached cloud VM: its descriptor in the module, its proxies, its agent. */
+#ifndef VSB_CLOUD_H
+#define VSB_CLOUD_H
+
+#include <json-glib/json-glib.h>
+
+#include "command.h"
+#include "proxy.h"
+
+struct cloud;
+
+/**
+ * struct cloud_ops - what a cloud VM tells the daemon
+ * @attached:	the attach is complete, or failed (@error): free it then
+ * @ended:	after that: the cloud VM's QEMU ended: free it
+ *
+ * Called from the main loop, never from within a call of this interface.
+ */
+struct cloud_ops {
+	void (*attached)(struct cloud *cloud, const GError *error, gpointer data);
+	void (*ended)(struct cloud *cloud, gpointer data);
+};
+
+/*
+ * Begins to attach. @device_fd: the module's device.
+ * Return: a cloud VM, of which attached() will tell, or NULL.
+ */
+struct cloud *cloud_new(const struct attach_args *args, int device_fd,
+			const struct proxy_env *env, const struct cloud_ops *ops,
+			gpointer data, GError **error);
+
+/*
+ * Detaches. The ports of its user VMs stay absorbed, unless cloud_set_reflect()
+ * was called before. @wait: until the proxies' processes are gone.
+ */
+void cloud_free(struct cloud *cloud, gboolean wait);
+
+/* When it is detached, the ports go back to the guest hypervisor. */
+gboolean cloud_set_reflect(struct cloud *cloud, GError **error);
+
+const char *cloud_name(const struct cloud *cloud);
+pid_t cloud_pid(const struct cloud *cloud);
+gboolean cloud_is_attached(const struct cloud *cloud);
+struct proxy *cloud_find_proxy(const struct cloud *cloud, const char *name);
+
+/* The proxy forgets its user VM and is free for the next one. */
+gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error);
+
+/* Return: (transfer full): its part of "status". */
+JsonObject *cloud_status(struct cloud *cloud);
+
+#endif

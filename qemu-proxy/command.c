@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The commands of the control socket. */
+#include "command.h"
+
+#include <string.h>
+#include <sys/un.h>
+
+#include "error.h"
+#include "json-line.h"
+
+static void attach_uservm_free(struct attach_uservm *uservm)
+{
+	g_free(uservm->name);
+	g_free(uservm);
+}
+
+void attach_args_free(struct attach_args *args)
+{
+	if (!args)
+		return;
+	g_free(args->cloud);
+	g_free(args->agent);
+	g_ptr_array_unref(args->uservms);
+	g_free(args);
+}
+
+/* One request on its way: what the handlers below need. */
+struct call {
+	JsonObject *args;
+	const struct command_ops *ops;
+	gpointer data;
+	command_done done;
+	gpointer done_data;
+};
+
+static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
+{
+	static const char * const members[] = { "name", "ports", NULL };
+	const char *name = NULL, *spec = VSB_DEFAULT_PORTS;
+	struct attach_uservm *uservm;
+	struct vsb_ports ports;
+	JsonObject *object;
+
+	if (!JSON_NODE_HOLDS_OBJECT(node)) {
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "argument 'uservms' must hold objects");
+		return FALSE;
+	}
+	object = json_node_get_object(node);
+	if (!json_line_only(object, members, error) ||
+	    !json_line_string(object, "name", TRUE, &name, error) ||
+	    !json_line_string(object, "ports", FALSE, &spec, error) ||
+	    !vsb_name_check("user VM", name, error) ||
+	    !vsb_ports_parse(spec, &ports, error))
+		return FALSE;
+	for (guint i = 0; i < uservms->len; i++) {
+		uservm = uservms->pdata[i];
+		if (strcmp(uservm->name, name))
+			continue;
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "user VM '%s' is named twice; each needs a name of its own", name);
+		return FALSE;
+	}
+	uservm = g_new0(struct attach_uservm, 1);
+	uservm->name = g_strdup(name);
+	uservm->ports = ports;
+	g_ptr_array_add(uservms, uservm);
+	return TRUE;
+}
+
+static gboolean parse_uservms(JsonObject *object, GPtrArray *uservms, GError **error)
+{
+	JsonNode *node = json_object_get_member(object, "uservms");
+	JsonArray *array;
+	guint n;
+
+	if (!node || !JSON_NODE_HOLDS_ARRAY(node)) {
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "argument 'uservms' (array of objects) is missing");
+		return FALSE;
+	}
+	array = json_node_get_array(node);
+	n = json_array_get_length(array);
+	if (n < 1 || n > VSB_MAX_PROXIES) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "'uservms' has %u entries; 1 to %d are possible", n,
+			    VSB_MAX_PROXIES);
+		return FALSE;
+	}
+	for (guint i = 0; i < n; i++)
+		if (!parse_uservm(json_array_get_element(array, i), uservms, error))
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean parse_unclaimed(const char *text, guint *unclaimed, GError **error)
+{
+	if (!strcmp(text, "absorb")) {
+		*unclaimed = VSB_UNCLAIMED_ABSORB;
+	} else if (!strcmp(text, "reflect")) {
+		*unclaimed = VSB_UNCLAIMED_REFLECT;
+	} else {
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "argument 'unclaimed' must be 'absorb' or 'reflect'");
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static struct attach_args *parse_attach(JsonObject *object, GError **error)
+{
+	static const char * const members[] = {
+		"cloud", "pid", "agent", "unclaimed", "uservms", NULL
+	};
+	struct attach_args *args = g_new0(struct attach_args, 1);
+	const char *cloud = NULL, *agent = NULL, *unclaimed = "absorb";
+	const gsize path_max = sizeof(((struct sockaddr_un *)0)->sun_path);
+	gint64 pid = 0;
+
+	args->uservms = g_ptr_array_new_with_free_func((GDestroyNotify)attach_uservm_free);
+	if (!json_line_only(object, members, error) ||
+	    !json_line_int(object, "pid", 1, G_MAXINT32, TRUE, &pid, error) ||
+	    !json_line_string(object, "cloud", FALSE, &cloud, error) ||
+	    !json_line_string(object, "agent", TRUE, &agent, error) ||
+	    !json_line_string(object, "unclaimed", FALSE, &unclaimed, error) ||
+	    !parse_unclaimed(unclaimed, &args->unclaimed, error) ||
+	    (cloud && !vsb_name_check("cloud VM", cloud, error)) ||
+	    !parse_uservms(object, args->uservms, error))
+		goto fail;
+	if (agent[0] != '/' || strlen(agent) >= path_max) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "argument 'agent' must be the absolute path of a UNIX socket, "
+			    "at most %" G_GSIZE_FORMAT " bytes", path_max - 1);
+		goto fail;
+	}
+	args->pid = (pid_t)pid;
+	args->cloud = cloud ? g_strdup(cloud) : g_strdup_printf("cloud-%d", args->pid);
+	args->agent = g_strdup(agent);
+	return args;
+fail:
+	attach_args_free(args);
+	return NULL;
+}
+
+static gboolean call_attach(struct call *call, GError **error)
+{
+	struct attach_args *args = parse_attach(call->args, error);
+
+	if (!args)
+		return FALSE;
+	call->ops->attach(args, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean call_detach(struct call *call, GError **error)
+{
+	static const char * const members[] = { "cloud", "reflect", NULL };
+	const char *cloud = NULL;
+	gboolean reflect = FALSE;
+
+	if (!json_line_only(call->args, members, error) ||
+	    !json_line_string(call->args, "cloud", TRUE, &cloud, error) ||
+	    !vsb_name_check("cloud VM", cloud, error) ||
+	    !json_line_boolean(call->args, "reflect", &reflect, error))
+		return FALSE;
+	call->ops->detach(cloud, reflect, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean call_status(struct call *call, GError **error)
+{
+	static const char * const members[] = { NULL };
+
+	if (!json_line_only(call->args, members, error))
+		return FALSE;
+	call->ops->status(call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean get_uservm(struct call *call, const char **name, GError **error)
+{
+	static const char * const members[] = { "uservm", NULL };
+
+	return json_line_only(call->args, members, error) &&
+	       json_line_string(call->args, "uservm", TRUE, name, error) &&
+	       vsb_name_check("user VM", *name, error);
+}
+
+static gboolean call_send_break(struct call *call, GError **error)
+{
+	const char *name = NULL;
+
+	if (!get_uservm(call, &name, error))
+		return FALSE;
+	call->ops->send_break(name, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean call_unbind(struct call *call, GError **error)
+{
+	const char *name = NULL;
+
+	if (!get_uservm(call, &name, error))
+		return FALSE;
+	call->ops->unbind(name, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean call_log(struct call *call, GError **error)
+{
+	static const char * const members[] = { "lines", NULL };
+	gint64 lines = 50;
+
+	if (!json_line_only(call->args, members, error) ||
+	    !json_line_int(call->args, "lines", 1, COMMAND_LOG_MAX, FALSE, &lines, error))
+		return FALSE;
+	call->ops->log((guint)lines, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+/* Each checks its arguments and calls its op, or returns FALSE and does nothing. */
+static const struct {
+	const char *name;
+	enum command_peer least;
+	gboolean (*run)(struct call *call, GError **error);
+} commands[] = {
+	{ "attach", COMMAND_PEER_ROOT, call_attach },
+	{ "detach", COMMAND_PEER_ROOT, call_detach },
+	{ "status", COMMAND_PEER_CONSOLE, call_status },
+	{ "send-break", COMMAND_PEER_CONSOLE, call_send_break },
+	{ "unbind", COMMAND_PEER_ROOT, call_unbind },
+	{ "log", COMMAND_PEER_ROOT, call_log },
+};
+
+static gboolean dispatch(JsonObject *request, enum command_peer peer, struct call *call,
+			 GError **error)
+{
+	static const char * const members[] = { "execute", "arguments", NULL };
+	g_autoptr(JsonObject) none = json_object_new();
+	g_autofree char *shown = NULL;
+	const char *name = NULL;
+	JsonNode *node;
+
+	if (!json_line_only(request, members, error) ||
+	    !json_line_string(request, "execute", TRUE, &name, error))
+		return FALSE;
+	node = json_object_get_member(request, "arguments");
+	if (node && !JSON_NODE_HOLDS_OBJECT(node)) {
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "'arguments' must be an object");
+		return FALSE;
+	}
+	call->args = node ? json_node_get_object(node) : none;
+	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+		if (strcmp(commands[i].name, name))
+			continue;
+		if (peer < commands[i].least) {
+			g_set_error(error, VSB_ERROR, VSB_ERROR_DENIED,
+				    "'%s' is for root only", name);
+			return FALSE;
+		}
+		return commands[i].run(call, error);
+	}
+	shown = g_strescape(name, NULL);
+	if (strlen(shown) > 40)
+		strcpy(shown + 37, "...");
+	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+		    "unknown command '%s'; there are attach, detach, status, send-break, "
+		    "unbind, log", shown);
+	return FALSE;
+}
+
+void command_run(const char *line, gsize len, enum command_peer peer,
+		 const struct command_ops *ops, gpointer data,
+		 command_done done, gpointer done_data)
+{
+	struct call call = { .ops = ops, .data = data, .done = done, .done_data = done_data };
+	g_autoptr(JsonObject) request = NULL;
+	g_autoptr(GError) error = NULL;
+
+	/* Nobody's bytes are not even parsed. */
+	if (peer == COMMAND_PEER_NOBODY)
+		error = g_error_new_literal(VSB_ERROR, VSB_ERROR_DENIED,
+					    "only root and the user of vsb-console may ask");
+	else
+		request = json_line_parse(line, len, JSON_LINE_MAX_OPEN, &error);
+	if (!request || !dispatch(request, peer, &call, &error))
+		done(done_data, NULL, error);
+}
+
+char *command_reply(JsonObject *result, const GError *error, gsize *len)
+{
+	g_autoptr(JsonObject) reply = json_object_new();
+
+	if (error) {
+		JsonObject *object = json_object_new();
+		g_autofree char *desc = g_utf8_make_valid(error->message, -1);
+
+		json_object_set_string_member(object, "class", vsb_error_class(error));
+		json_object_set_string_member(object, "desc", desc);
+		json_object_set_object_member(reply, "error", object);
+	} else {
+		json_object_set_object_member(reply, "return", result ? result : json_object_new());
+	}
+	return json_line_format(reply, len);
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The commands of the control socket: a line of text becomes a checked call of
+ * one of @command_ops, its result a line of text. Knows neither sockets nor VMs.
+ */
+#ifndef VSB_COMMAND_H
+#define VSB_COMMAND_H
+
+#include <json-glib/json-glib.h>
+
+#include "names.h"
+
+#define COMMAND_LINE_MAX	(64 * 1024)	/* a request */
+#define COMMAND_REPLY_MAX	(4 * 1024 * 1024)
+#define COMMAND_LOG_MAX		1000		/* lines of "log" */
+
+/* Who asks. */
+enum command_peer {
+	COMMAND_PEER_NOBODY,	/* nothing is allowed */
+	COMMAND_PEER_CONSOLE,	/* user of vsb-console: status and send-break */
+	COMMAND_PEER_ROOT,
+};
+
+struct attach_uservm {
+	char *name;
+	struct vsb_ports ports;
+};
+
+/**
+ * struct attach_args - arguments of "attach", checked
+ * @cloud:	name, the default filled in
+ * @pid:	of the cloud VM's QEMU
+ * @agent:	path of the agent channel's UNIX socket
+ * @unclaimed:	VSB_UNCLAIMED_*
+ * @uservms:	struct attach_uservm, in pool order, names different, at least one
+ */
+struct attach_args {
+	char *cloud;
+	pid_t pid;
+	char *agent;
+	guint unclaimed;
+	GPtrArray *uservms;
+};
+
+void attach_args_free(struct attach_args *args);
+
+/*
+ * Where the result goes: exactly one call per command, now or later; @result is
+ * (transfer full) and NULL stands for {}. @error is not taken.
+ */
+typedef void (*command_done)(gpointer done_data, JsonObject *result, const GError *error);
+
+/* Each calls done once. */
+struct command_ops {
+	/* takes args over */
+	void (*attach)(struct attach_args *args, command_done done, gpointer done_data,
+		       gpointer data);
+	void (*detach)(const char *cloud, gboolean reflect, command_done done,
+		       gpointer done_data, gpointer data);
+	void (*status)(command_done done, gpointer done_data, gpointer data);
+	void (*send_break)(const char *uservm, command_done done, gpointer done_data,
+			   gpointer data);
+	void (*unbind)(const char *uservm, command_done done, gpointer done_data,
+		       gpointer data);
+	void (*log)(guint lines, command_done done, gpointer done_data, gpointer data);
+};
+
+/* Reads one request line and carries it out; what is wrong with it goes to @done. */
+void command_run(const char *line, gsize len, enum command_peer peer,
+		 const struct command_ops *ops, gpointer data,
+		 command_done done, gpointer done_data);
+
+/* Return: (transfer full): the reply line; see command_done for the arguments. */
+char *command_reply(JsonObject *result, const GError *error, gsize *len);
+
+#endif

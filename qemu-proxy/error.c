@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The error domain of the programs on L0. */
+#include "error.h"
+
+G_DEFINE_QUARK(vsb-error-quark, vsb_error)
+
+const char *vsb_error_class(const GError *error)
+{
+	static const char * const classes[] = {
+		[VSB_ERROR_BAD_REQUEST] = "BadRequest",
+		[VSB_ERROR_DENIED] = "Denied",
+		[VSB_ERROR_NOT_FOUND] = "NotFound",
+		[VSB_ERROR_EXISTS] = "Exists",
+		[VSB_ERROR_FAILED] = "Failed",
+	};
+
+	if (error->domain != VSB_ERROR || error->code < 0 ||
+	    error->code >= (int)G_N_ELEMENTS(classes))
+		return "Failed";
+	return classes[error->code];
+}

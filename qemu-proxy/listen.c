@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Listening UNIX sockets at a path. */
+#include "listen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "error.h"
+
+static int fail(int fd, const char *path, const char *what, GError **error)
+{
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "socket %s: %s: %s", path, what,
+		    g_strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+int listen_unix(const char *path, mode_t mode, gid_t gid, int backlog, GError **error)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	g_autofree char *tmp = g_strconcat(path, "~", NULL);
+	int fd;
+
+	if (g_strlcpy(addr.sun_path, tmp, sizeof(addr.sun_path)) >= sizeof(addr.sun_path)) {
+		errno = ENAMETOOLONG;
+		return fail(-1, path, "use a shorter --run-dir", error);
+	}
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return fail(fd, path, "socket", error);
+	unlink(tmp);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return fail(fd, path, "bind", error);
+	/* Until listen() all connects are refused, so the order is safe. */
+	if (chown(tmp, (uid_t)-1, gid) < 0 || chmod(tmp, mode) < 0) {
+		unlink(tmp);
+		return fail(fd, path, "chown, chmod", error);
+	}
+	if (listen(fd, backlog) < 0 || rename(tmp, path) < 0) {
+		unlink(tmp);
+		return fail(fd, path, "listen", error);
+	}
+	return fd;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Listening UNIX sockets at a path. */
+#ifndef VSB_LISTEN_H
+#define VSB_LISTEN_H
+
+#include <glib.h>
+#include <sys/types.h>
+
+/*
+ * Makes a listening stream socket at @path with @mode and group @gid, in place
+ * of a socket that is there. Nobody can connect before mode and group are set.
+ *
+ * The name that the socket itself knows is not @path: whoever inherits it and
+ * removes "its" path when done (QEMU does) removes nothing.
+ *
+ * Return: descriptor (non-blocking, close-on-exec) or -1.
+ */
+int listen_unix(const char *path, mode_t mode, gid_t gid, int backlog, GError **error);
+
+#endif

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages of vsbypassd: to stderr, and the last ones kept in memory. */
+#include "log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define KEPT		1000
+#define MESSAGE_MAX	1024
+
+static char *ring[KEPT];
+static guint64 total;		/* messages so far; the next goes to total % KEPT */
+static gboolean to_journal;
+static GMutex lock;		/* for both: GLib has threads of its own */
+
+/* syslog(3) priorities */
+static int priority(GLogLevelFlags level)
+{
+	if (level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL))
+		return 3;
+	if (level & G_LOG_LEVEL_WARNING)
+		return 4;
+	if (level & G_LOG_LEVEL_MESSAGE)
+		return 5;
+	return level & G_LOG_LEVEL_INFO ? 6 : 7;
+}
+
+/* What others say (QEMU, the agent's peer) must not write lines of its own. */
+static char *printable(const char *text)
+{
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+	char *line = g_strndup(valid, MIN(strlen(valid), MESSAGE_MAX));
+
+	for (char *c = line; *c; c++)
+		if (g_ascii_iscntrl(*c))
+			*c = ' ';
+	return line;
+}
+
+static GLogWriterOutput writer(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
+			       gpointer data)
+{
+	g_autoptr(GDateTime) now = NULL;
+	g_autofree char *line = NULL, *stamp = NULL;
+	const char *message = "";
+	guint at;
+
+	if (level & G_LOG_LEVEL_DEBUG && !g_getenv("G_MESSAGES_DEBUG"))
+		return G_LOG_WRITER_HANDLED;
+	for (gsize i = 0; i < n_fields; i++)
+		if (!strcmp(fields[i].key, "MESSAGE") && fields[i].length < 0)
+			message = fields[i].value;
+	line = printable(message);
+
+	g_mutex_lock(&lock);
+	if (to_journal)
+		fprintf(stderr, "<%d>%s\n", priority(level), line);
+	else
+		fprintf(stderr, "vsbypassd: %s\n", line);
+	fflush(stderr);
+
+	now = g_date_time_new_now_utc();
+	stamp = now ? g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ") : NULL;
+	at = total++ % KEPT;
+	g_free(ring[at]);
+	ring[at] = g_strdup_printf("%s <%d> %s", stamp ? stamp : "-", priority(level), line);
+	g_mutex_unlock(&lock);
+	return G_LOG_WRITER_HANDLED;
+}
+
+void log_init(void)
+{
+	to_journal = g_log_writer_is_journald(fileno(stderr));
+	g_log_set_writer_func(writer, NULL, NULL);
+}
+
+char **log_last(guint max)
+{
+	GPtrArray *lines = g_ptr_array_new();
+	guint64 n;
+
+	g_mutex_lock(&lock);
+	n = MIN(MIN(total, KEPT), max);
+	for (guint64 i = total - n; i < total; i++)
+		g_ptr_array_add(lines, g_strdup(ring[i % KEPT]));
+	g_mutex_unlock(&lock);
+	g_ptr_array_add(lines, NULL);
+	return (char **)g_ptr_array_free(lines, FALSE);
+}

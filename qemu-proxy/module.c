@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The calls of the module kvm-vsbypass. */
+#include "module.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "error.h"
+
+#ifndef VSB_SET_ON_CLOSE
+#define VSB_SET_ON_CLOSE	_IOW(VSB_IOC, 0x12, __u32)
+#endif
+
+/* An error of @call with errno's cause; @advice says what to do about it. */
+static void set_error(GError **error, const char *call, int err, const char *advice)
+{
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "%s: %s%s%s", call, g_strerror(err),
+		    advice ? "; " : "", advice ? advice : "");
+}
+
+int module_open(const char *device, GError **error)
+{
+	int fd = open(device, O_RDWR | O_CLOEXEC);
+	int version;
+
+	if (fd < 0) {
+		set_error(error, device, errno, errno == ENOENT || errno == ENODEV ?
+			  "load the module (modprobe kvm-vsbypass)" :
+			  errno == EACCES ? "run as root" : NULL);
+		return -1;
+	}
+	version = ioctl(fd, VSB_GET_API_VERSION, 0);
+	if (version == VSB_API_VERSION)
+		return fd;
+	if (version < 0)
+		set_error(error, device, errno, "is it the device of kvm-vsbypass?");
+	else
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "%s: the module speaks version %d, vsbypassd version %d; "
+			    "install both from one source", device, version, VSB_API_VERSION);
+	close(fd);
+	return -1;
+}
+
+int module_create_cloud(int device_fd, int vm_fd, guint32 flags, guint32 unclaimed,
+			GError **error)
+{
+	struct vsb_create_cloud arg = {
+		.vm_fd = vm_fd, .flags = flags, .unclaimed = unclaimed,
+	};
+	int fd = ioctl(device_fd, VSB_CREATE_CLOUD, &arg);
+
+	if (fd < 0)
+		set_error(error, "VSB_CREATE_CLOUD", errno,
+			  errno == EBUSY ? "this VM is attached already, perhaps by another program" :
+			  errno == EOPNOTSUPP ? "see the kernel log" : NULL);
+	return fd;
+}
+
+int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
+			const struct vsb_ports *ports, GError **error)
+{
+	struct vsb_create_proxy arg = { .vm_fd = vm_fd, .nr_ranges = ports->nr };
+	int fd;
+
+	g_strlcpy(arg.name, name, sizeof(arg.name));
+	memcpy(arg.ranges, ports->range, ports->nr * sizeof(arg.ranges[0]));
+	fd = ioctl(cloud_fd, VSB_CREATE_PROXY, &arg);
+	if (fd < 0) {
+		set_error(error, "VSB_CREATE_PROXY", errno,
+			  errno == EEXIST ? "the name is taken" :
+			  errno == ENOSPC ? "the cloud VM has as many proxies as are possible" :
+			  NULL);
+		return -1;
+	}
+	/* The main loop must never sleep in read(2). */
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0) {
+		set_error(error, "O_NONBLOCK on the proxy's descriptor", errno, NULL);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+gboolean module_start(int cloud_fd, GError **error)
+{
+	if (!ioctl(cloud_fd, VSB_START, 0))
+		return TRUE;
+	set_error(error, "VSB_START", errno, "see the kernel log");
+	return FALSE;
+}
+
+gboolean module_set_on_close(int cloud_fd, guint32 flags, GError **error)
+{
+	__u32 arg = flags;
+
+	if (!ioctl(cloud_fd, VSB_SET_ON_CLOSE, &arg))
+		return TRUE;
+	set_error(error, "VSB_SET_ON_CLOSE", errno, NULL);
+	return FALSE;
+}
+
+gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm)
+{
+	memset(uservm, 0, sizeof(*uservm));
+	return proxy_fd >= 0 && !ioctl(proxy_fd, VSB_GET_USERVM, uservm);
+}
+
+gboolean module_unbind(int proxy_fd, GError **error)
+{
+	if (!ioctl(proxy_fd, VSB_UNBIND, 0))
+		return TRUE;
+	if (errno == ENOENT)
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
+				    "no user VM is bound to it");
+	else
+		set_error(error, "VSB_UNBIND", errno, NULL);
+	return FALSE;
+}
+
+int module_read_events(int proxy_fd, struct vsb_event *events, guint max)
+{
+	ssize_t n = read(proxy_fd, events, max * sizeof(*events));
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	if (n == 0 || n % (ssize_t)sizeof(*events))
+		return -1;
+	return (int)(n / (ssize_t)sizeof(*events));
+}

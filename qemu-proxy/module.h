@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The calls of the module kvm-vsbypass, with messages for a person in place of
+ * errno values. The unit tests put a fake in its place.
+ */
+#ifndef VSB_MODULE_H
+#define VSB_MODULE_H
+
+#include <glib.h>
+#include <linux/kvm_vsbypass.h>
+
+#include "names.h"
+
+/* Opens the device and checks its version. Return: descriptor or -1. */
+int module_open(const char *device, GError **error);
+
+/* Return: cloud descriptor or -1. @flags: VSB_CLOUD_*, @unclaimed: VSB_UNCLAIMED_*. */
+int module_create_cloud(int device_fd, int vm_fd, guint32 flags, guint32 unclaimed,
+			GError **error);
+
+/* Return: proxy descriptor (non-blocking) or -1. */
+int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
+			const struct vsb_ports *ports, GError **error);
+
+gboolean module_start(int cloud_fd, GError **error);
+
+/* What becomes of the ports after the cloud fd is closed: VSB_CLOUD_* flags. */
+gboolean module_set_on_close(int cloud_fd, guint32 flags, GError **error);
+
+/* Return: whether a user VM is bound to this proxy, *uservm is filled in then. */
+gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm);
+
+gboolean module_unbind(int proxy_fd, GError **error);
+
+/* Return: events read; 0: none now; -1: the descriptor is of no use any more. */
+int module_read_events(int proxy_fd, struct vsb_event *events, guint max);
+
+#endif

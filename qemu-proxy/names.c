@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Names of VMs and lists of ports. */
+#include "names.h"
+
+#include <string.h>
+
+#include "error.h"
+
+gboolean vsb_name_valid(const char *name)
+{
+	gsize len = strnlen(name, VSB_NAME_LEN);
+
+	if (len == 0 || len == VSB_NAME_LEN || !g_ascii_isalnum(name[0]))
+		return FALSE;
+	for (gsize i = 1; i < len; i++)
+		if (!g_ascii_isalnum(name[i]) && !strchr("._-", name[i]))
+			return FALSE;
+	return TRUE;
+}
+
+gboolean vsb_name_check(const char *what, const char *name, GError **error)
+{
+	g_autofree char *shown = NULL;
+
+	if (vsb_name_valid(name))
+		return TRUE;
+	shown = g_strescape(name, NULL);
+	if (strlen(shown) > 40)
+		strcpy(shown + 37, "...");
+	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+		    "%s name '%s' is malformed; use 1 to %d letters, digits, '.', '_' and '-', "
+		    "a letter or digit first", what, shown, VSB_NAME_LEN - 1);
+	return FALSE;
+}
+
+/* The COM ports of a PC and their interrupt lines. */
+static const struct {
+	guint16 base;
+	guint16 irq;
+} com_ports[] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
+
+static gboolean parse_port(const char *text, guint16 *port)
+{
+	gboolean hex = g_str_has_prefix(text, "0x") || g_str_has_prefix(text, "0X");
+	const char *digits = hex ? text + 2 : text;
+	guint64 value;
+
+	/* g_ascii_string_to_unsigned() alone would take "0x0x3f8". */
+	if (strspn(digits, hex ? "0123456789abcdefABCDEF" : "0123456789") != strlen(digits) ||
+	    !g_ascii_string_to_unsigned(digits, hex ? 16 : 10, 0, 0xffff, &value, NULL))
+		return FALSE;
+	*port = (guint16)value;
+	return TRUE;
+}
+
+static gboolean parse_range(char *text, struct vsb_range *range)
+{
+	char *dash = strchr(text, '-');
+
+	if (dash)
+		*dash = '\0';
+	if (!parse_port(text, &range->first) ||
+	    !parse_port(dash ? dash + 1 : text, &range->last))
+		return FALSE;
+	if (dash)
+		*dash = '-';
+	for (gsize i = 0; i < G_N_ELEMENTS(com_ports); i++)
+		if (range->first == com_ports[i].base && range->last == range->first + 7)
+			range->device = VSB_DEV_16550;
+	return range->first <= range->last;
+}
+
+gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error)
+{
+	struct vsb_ports parsed = { 0 };
+	g_auto(GStrv) words = NULL;
+	g_autofree char *shown = g_strescape(spec, NULL);
+
+	if (strlen(shown) > 200)
+		strcpy(shown + 197, "...");
+	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 1);
+	if (!words[0] || g_strv_length(words) > VSB_MAX_RANGES) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "ports '%s': give 1 to %d ranges", shown, VSB_MAX_RANGES);
+		return FALSE;
+	}
+	for (char **word = words; *word; word++) {
+		struct vsb_range *range = &parsed.range[parsed.nr];
+
+		if (!parse_range(*word, range)) {
+			g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "ports '%s' are malformed; write e.g. 0x3f8-0x3ff,0x60, "
+				    "ports from 0 to 0xffff", shown);
+			return FALSE;
+		}
+		for (guint i = 0; i < parsed.nr; i++) {
+			if (range->last < parsed.range[i].first ||
+			    range->first > parsed.range[i].last)
+				continue;
+			g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "ports '%s': ranges overlap at 0x%x", shown,
+				    MAX(range->first, parsed.range[i].first));
+			return FALSE;
+		}
+		parsed.nr++;
+	}
+	*ports = parsed;
+	return TRUE;
+}
+
+char *vsb_ports_format(const struct vsb_ports *ports)
+{
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < ports->nr; i++) {
+		const struct vsb_range *range = &ports->range[i];
+
+		g_string_append_printf(text, "%s0x%x", i ? "," : "", range->first);
+		if (range->last != range->first)
+			g_string_append_printf(text, "-0x%x", range->last);
+	}
+	return g_string_free(text, FALSE);
+}
+
+gboolean vsb_ports_serial(const struct vsb_ports *ports, guint *base, guint *irq)
+{
+	for (guint i = 0; i < ports->nr; i++) {
+		if (ports->range[i].device != VSB_DEV_16550)
+			continue;
+		for (gsize c = 0; c < G_N_ELEMENTS(com_ports); c++) {
+			if (com_ports[c].base != ports->range[i].first)
+				continue;
+			*base = com_ports[c].base;
+			*irq = com_ports[c].irq;
+			return TRUE;
+		}
+	}
+	return FALSE;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Names of VMs and lists of ports: what a person types, checked. */
+#ifndef VSB_NAMES_H
+#define VSB_NAMES_H
+
+#include <glib.h>
+#include <linux/kvm_vsbypass.h>
+
+#define VSB_DEFAULT_PORTS	"0x3f8-0x3ff"
+
+/* Whether it is [A-Za-z0-9][A-Za-z0-9._-]* of at most 31 bytes: safe in paths. */
+gboolean vsb_name_valid(const char *name);
+
+/* As above; the error says what @what (e.g. "user VM") may be called. */
+gboolean vsb_name_check(const char *what, const char *name, GError **error);
+
+/**
+ * struct vsb_ports - claimed ports of one user VM
+ * @nr:		1 to VSB_MAX_RANGES
+ * @range:	in the order given, not overlapping; a COM port of a PC with its
+ *		8 ports is a VSB_DEV_16550
+ */
+struct vsb_ports {
+	guint nr;
+	struct vsb_range range[VSB_MAX_RANGES];
+};
+
+/* "0x3f8-0x3ff,0x60": 0x hexadecimal or decimal, ranges separated by commas. */
+gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error);
+
+/* Return: (transfer full): the list in the same notation. */
+char *vsb_ports_format(const struct vsb_ports *ports);
+
+/* The first COM port of the list and its interrupt line, or FALSE: none. */
+gboolean vsb_ports_serial(const struct vsb_ports *ports, guint *base, guint *irq);
+
+#endif

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The command line of a proxy's QEMU.
+ *
+ * The machine is microvm: in-kernel interrupt controllers (their KVM_IRQ_LINE is
+ * what the module listens to), no PCI, no firmware tables, and only the devices
+ * whose ports are claimed. A device that microvm cannot have (i8042) would need
+ * another machine here, and nowhere else.
+ */
+#include "proxy-cmd.h"
+
+G_GNUC_PRINTF(2, 3)
+static void add(GPtrArray *argv, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	g_ptr_array_add(argv, g_strdup_vprintf(format, args));
+	va_end(args);
+}
+
+char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,
+		 const struct vsb_ports *ports)
+{
+	GPtrArray *argv = g_ptr_array_new();
+	guint base, irq;
+
+	add(argv, "%s", qemu);
+	add(argv, "-name");
+	add(argv, "vsbypass-%s", name);
+	add(argv, "-machine");
+	add(argv, "microvm,accel=%s,acpi=off,pit=off,rtc=off,isa-serial=off,"
+	    "auto-kernel-cmdline=off,x-option-roms=off", accel);
+	add(argv, "-bios");
+	add(argv, "%s", rom);
+	add(argv, "-smp");
+	add(argv, "1");
+	add(argv, "-m");
+	add(argv, "64K");
+	add(argv, "-nodefaults");
+	add(argv, "-no-user-config");
+	add(argv, "-no-reboot");
+	add(argv, "-display");
+	add(argv, "none");
+	add(argv, "-sandbox");
+	add(argv, "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+	/* Wait for "cont": the module has to know the VM before KVM_RUN. */
+	add(argv, "-S");
+	add(argv, "-chardev");
+	add(argv, "socket,id=qmp,fd=%d", PROXY_QMP_FD);
+	add(argv, "-mon");
+	add(argv, "chardev=qmp,mode=control");
+	add(argv, "-chardev");
+	add(argv, "socket,id=%s,fd=%d,server=on,wait=off", PROXY_CHARDEV, PROXY_CONSOLE_FD);
+	if (vsb_ports_serial(ports, &base, &irq)) {
+		add(argv, "-device");
+		add(argv, "isa-serial,iobase=0x%x,irq=%u,chardev=%s", base, irq, PROXY_CHARDEV);
+	}
+	g_ptr_array_add(argv, NULL);
+	return (char **)g_ptr_array_free(argv, FALSE);
+}

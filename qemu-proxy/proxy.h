@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One proxy: a stock QEMU, paused, whose VM the module takes over; started,
+ * watched, and started again when it ends.
+ */
+#ifndef VSB_PROXY_H
+#define VSB_PROXY_H
+
+#include <glib.h>
+
+#include "names.h"
+#include "qmp.h"
+
+struct proxy;
+
+/**
+ * struct proxy_env - what all proxies share
+ * @qemu:	program
+ * @accel:	"kvm", or "tcg" in tests
+ * @rom:	path of the firmware, see proxy_cmd()
+ * @console_dir: where the console sockets are
+ * @console_gid: group that may connect to them
+ */
+struct proxy_env {
+	const char *qemu;
+	const char *accel;
+	const char *rom;
+	const char *console_dir;
+	gid_t console_gid;
+};
+
+/**
+ * struct proxy_ops - what a proxy tells its cloud VM
+ * @waiting:	QEMU is up and paused: call proxy_register() now or later
+ * @ready:	registered, it serves KVM_RUN
+ * @died:	its process ended or was given up (@why); unless the proxy is freed
+ *		it is started again by itself
+ * @irq:	interrupt line @gsi is at @level
+ * @uservm:	what VSB_GET_USERVM says of it changed
+ *
+ * None of them may free the proxy.
+ */
+struct proxy_ops {
+	void (*waiting)(struct proxy *proxy, gpointer data);
+	void (*ready)(struct proxy *proxy, gpointer data);
+	void (*died)(struct proxy *proxy, const char *why, gpointer data);
+	void (*irq)(struct proxy *proxy, guint gsi, guint level, gpointer data);
+	void (*uservm)(struct proxy *proxy, gpointer data);
+};
+
+/* Makes the console socket; does not start QEMU yet. @id: for the agent. */
+struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
+			const struct vsb_ports *ports, const struct proxy_ops *ops,
+			gpointer data, GError **error);
+
+/* Starts QEMU for the first time; later failures come as died(). */
+void proxy_start(struct proxy *proxy);
+
+/* Hands the waiting QEMU's VM to the module; what goes wrong comes as died(). */
+void proxy_register(struct proxy *proxy, int cloud_fd);
+
+/* Closes its descriptor and ends its process, without a call of died(). */
+void proxy_kill(struct proxy *proxy);
+
+/* As above and frees it. @wait: until the process is gone. */
+void proxy_free(struct proxy *proxy, gboolean wait);
+
+const char *proxy_name(const struct proxy *proxy);
+guint proxy_id(const struct proxy *proxy);
+const struct vsb_ports *proxy_ports(const struct proxy *proxy);
+int proxy_fd(const struct proxy *proxy);	/* -1: none now */
+pid_t proxy_pid(const struct proxy *proxy);	/* 0: none now */
+guint proxy_restarts(const struct proxy *proxy);
+gboolean proxy_is_waiting(const struct proxy *proxy);
+gboolean proxy_is_ready(const struct proxy *proxy);
+
+/* A break on its serial line. */
+void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data);
+
+#endif

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+/* vsbctl's command line: one table of commands, each with its own options. */
+#include "vsbctl-args.h"
+
+#include <string.h>
+
+#include "command.h"
+#include "error.h"
+#include "names.h"
+
+/* Every value that an option can set; each command uses its own. */
+struct values {
+	char *socket;
+	gboolean json;
+	gboolean reflect;
+	char *cloud;
+	int pid;
+	char *agent;
+	char *unclaimed;
+	int lines;
+};
+
+struct command {
+	const char *name;
+	const char *usage;	/* after the options */
+	const char *summary;
+	/* Fills in the arguments of the request, from options and words. */
+	gboolean (*build)(const struct values *values, char **words, JsonObject *arguments,
+			  GError **error);
+	const char *options;	/* letters of the entries below that it has */
+};
+
+static gboolean usage_error(GError **error, const char *text)
+{
+	g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST, text);
+	return FALSE;
+}
+
+static gboolean one_word(char **words, const char *what, GError **error)
+{
+	if (g_strv_length(words) == 1)
+		return vsb_name_check(what, words[0], error);
+	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST, "give the name of one %s", what);
+	return FALSE;
+}
+
+static gboolean build_status(const struct values *values, char **words, JsonObject *arguments,
+			     GError **error)
+{
+	return words[0] ? usage_error(error, "'status' takes no names") : TRUE;
+}
+
+static gboolean add_uservm(JsonArray *uservms, const char *word, GError **error)
+{
+	const char *equal = strchr(word, '=');
+	g_autofree char *name = equal ? g_strndup(word, (gsize)(equal - word)) : g_strdup(word);
+	struct vsb_ports ports;
+	JsonObject *uservm;
+
+	if (!vsb_name_check("user VM", name, error) ||
+	    (equal && !vsb_ports_parse(equal + 1, &ports, error)))
+		return FALSE;
+	uservm = json_object_new();
+	json_object_set_string_member(uservm, "name", name);
+	if (equal)
+		json_object_set_string_member(uservm, "ports", equal + 1);
+	json_array_add_object_element(uservms, uservm);
+	return TRUE;
+}
+
+static gboolean build_attach(const struct values *values, char **words, JsonObject *arguments,
+			     GError **error)
+{
+	g_autoptr(JsonArray) uservms = json_array_new();
+
+	if (values->pid <= 0)
+		return usage_error(error, "give --pid, the process of the cloud VM's QEMU");
+	if (!values->agent)
+		return usage_error(error, "give --agent, the UNIX socket of the agent's "
+				   "virtio-serial port");
+	if (!words[0])
+		return usage_error(error, "name at least one user VM");
+	if (values->cloud && !vsb_name_check("cloud VM", values->cloud, error))
+		return FALSE;
+	if (values->unclaimed && strcmp(values->unclaimed, "absorb") &&
+	    strcmp(values->unclaimed, "reflect"))
+		return usage_error(error, "--unclaimed is 'absorb' or 'reflect'");
+	for (char **word = words; *word; word++)
+		if (!add_uservm(uservms, *word, error))
+			return FALSE;
+	if (values->cloud)
+		json_object_set_string_member(arguments, "cloud", values->cloud);
+	json_object_set_int_member(arguments, "pid", values->pid);
+	/* vsbypassd runs elsewhere: give it an absolute path. */
+	if (g_path_is_absolute(values->agent)) {
+		json_object_set_string_member(arguments, "agent", values->agent);
+	} else {
+		g_autofree char *path = g_canonicalize_filename(values->agent, NULL);
+
+		json_object_set_string_member(arguments, "agent", path);
+	}
+	if (values->unclaimed)
+		json_object_set_string_member(arguments, "unclaimed", values->unclaimed);
+	json_object_set_array_member(arguments, "uservms", g_steal_pointer(&uservms));
+	return TRUE;
+}
+
+static gboolean build_detach(const struct values *values, char **words, JsonObject *arguments,
+			     GError **error)
+{
+	if (!one_word(words, "cloud VM", error))
+		return FALSE;
+	json_object_set_string_member(arguments, "cloud", words[0]);
+	if (values->reflect)
+		json_object_set_boolean_member(arguments, "reflect", TRUE);
+	return TRUE;
+}
+
+static gboolean build_uservm(const struct values *values, char **words, JsonObject *arguments,
+			     GError **error)
+{
+	if (!one_word(words, "user VM", error))
+		return FALSE;
+	json_object_set_string_member(arguments, "uservm", words[0]);
+	return TRUE;
+}
+
+static gboolean build_log(const struct values *values, char **words, JsonObject *arguments,
+			  GError **error)
+{
+	if (words[0])
+		return usage_error(error, "'log' takes no names");
+	if (values->lines < 1 || values->lines > COMMAND_LOG_MAX) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "-n is from 1 to %d", COMMAND_LOG_MAX);
+		return FALSE;
+	}
+	json_object_set_int_member(arguments, "lines", values->lines);
+	return TRUE;
+}
+
+static const struct command commands[] = {
+	{ "status", "", "Shows cloud VMs, their user VMs and proxies", build_status, "" },
+	{ "attach", "NAME[=PORTS]...",
+	  "Attaches a cloud VM, with a proxy for each user VM\n"
+	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
+	  "0x3f8-0x3ff (the default), separated by commas.", build_attach, "cpau" },
+	{ "detach", "CLOUD", "Detaches a cloud VM and ends its proxies", build_detach, "r" },
+	{ "send-break", "NAME", "Sends a break on the serial line of a user VM", build_uservm, "" },
+	{ "unbind", "NAME", "Frees a user VM's proxy for the next user VM", build_uservm, "" },
+	{ "log", "", "Prints the last messages of vsbypassd", build_log, "n" },
+};
+
+static const struct command *find_command(const char *name)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static char *overview(void)
+{
+	GString *text = g_string_new(
+		"Usage: vsbctl COMMAND [OPTION...] [ARGUMENT...]\n\n"
+		"Controls vsbypassd(8). 'vsbctl COMMAND --help' explains a command.\n\nCommands:\n");
+
+	for (gsize i = 0; i < G_N_ELEMENTS(commands); i++) {
+		const char *end = strchrnul(commands[i].summary, '\n');
+
+		g_string_append_printf(text, "  %-11s %.*s\n", commands[i].name,
+				       (int)(end - commands[i].summary), commands[i].summary);
+	}
+	g_string_append(text,
+		"\nOptions of all commands:\n"
+		"  --socket=PATH   vsbypassd's socket (default /run/vsbypass/control.sock)\n"
+		"  --json          Print the reply as JSON\n"
+		"  -h, --help      Show this\n\n"
+		"Exit status: 0 done, 1 refused or failed, 2 usage.\n");
+	return g_string_free(text, FALSE);
+}
+
+/* Parses the words after the command; argv is (transfer full). */
+static gboolean parse_command(const struct command *command, char **argv,
+			      struct values *values, struct vsbctl_args *args,
+			      char ***words, GError **error)
+{
+	/* The letter selects an entry; 0: all commands have it. */
+	const struct {
+		char letter;
+		GOptionEntry entry;
+	} all[] = {
+		{ 0, { "socket", 0, 0, G_OPTION_ARG_FILENAME, &values->socket,
+		       "vsbypassd's socket (default /run/vsbypass/control.sock)", "PATH" } },
+		{ 0, { "json", 0, 0, G_OPTION_ARG_NONE, &values->json,
+		       "Print the reply as JSON", NULL } },
+		{ 0, { "help", 'h', 0, G_OPTION_ARG_NONE, NULL, "Show this", NULL } },
+		{ 'c', { "cloud", 0, 0, G_OPTION_ARG_STRING, &values->cloud,
+			 "Name of the cloud VM (default cloud-PID)", "NAME" } },
+		{ 'p', { "pid", 0, 0, G_OPTION_ARG_INT, &values->pid,
+			 "Process of the cloud VM's QEMU", "PID" } },
+		{ 'a', { "agent", 0, 0, G_OPTION_ARG_FILENAME, &values->agent,
+			 "UNIX socket of its virtio-serial port org.vsbypass.agent.0", "PATH" } },
+		{ 'u', { "unclaimed", 0, 0, G_OPTION_ARG_STRING, &values->unclaimed,
+			 "What user VMs without a proxy see: an unplugged device (absorb, "
+			 "default) or the guest hypervisor's (reflect)", "absorb|reflect" } },
+		{ 'r', { "reflect", 0, 0, G_OPTION_ARG_NONE, &values->reflect,
+			 "Give the ports back to the guest hypervisor (else they stay absorbed "
+			 "until the cloud VM ends)", NULL } },
+		{ 'n', { "lines", 'n', 0, G_OPTION_ARG_INT, &values->lines,
+			 "How many (default 50)", "N" } },
+	};
+	GOptionEntry entries[G_N_ELEMENTS(all) + 1] = { 0 };
+	g_autofree char *usage = g_strdup_printf("%s %s", command->name, command->usage);
+	g_autoptr(GOptionContext) context = NULL;
+	gboolean help = FALSE;
+	guint n = 0;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+		if (all[i].letter && !strchr(command->options, all[i].letter))
+			continue;
+		entries[n] = all[i].entry;
+		if (!entries[n].arg_data)
+			entries[n].arg_data = &help;
+		n++;
+	}
+	context = g_option_context_new(usage);
+	/* GLib's own --help would end the program. */
+	g_option_context_set_help_enabled(context, FALSE);
+	g_option_context_set_summary(context, command->summary);
+	g_option_context_add_main_entries(context, entries, NULL);
+	if (!g_option_context_parse_strv(context, &argv, error)) {
+		g_strfreev(argv);
+		return FALSE;
+	}
+	if (help)
+		args->help = g_option_context_get_help(context, TRUE, NULL);
+	/* argv[0] is the program; "--" may be left over. */
+	*words = g_strdupv(argv[1] && !strcmp(argv[1], "--") ? argv + 2 : argv + 1);
+	g_strfreev(argv);
+	return TRUE;
+}
+
+/* The command is the first word; options may be before it. */
+static const char *take_command(GPtrArray *argv)
+{
+	for (guint i = 1; i < argv->len; i++) {
+		const char *word = argv->pdata[i];
+
+		if (!strcmp(word, "--socket") && i + 1 < argv->len) {
+			i++;
+			continue;
+		}
+		if (word[0] == '-')
+			continue;
+		for (gsize c = 0; c < G_N_ELEMENTS(commands); c++) {
+			if (strcmp(commands[c].name, word))
+				continue;
+			g_ptr_array_remove_index(argv, i);
+			return commands[c].name;
+		}
+		return word;
+	}
+	return NULL;
+}
+
+struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
+{
+	struct vsbctl_args *args = g_new0(struct vsbctl_args, 1);
+	GPtrArray *rest = g_ptr_array_new_with_free_func(g_free);
+	struct values values = { .lines = 50 };
+	g_auto(GStrv) words = NULL;
+	const struct command *command;
+	JsonObject *arguments = NULL;
+	gboolean fine = FALSE;
+	const char *name;
+
+	for (; *argv; argv++)
+		g_ptr_array_add(rest, g_strdup(*argv));
+	name = take_command(rest);
+	if (!name) {
+		for (guint i = 1; i < rest->len && !args->help; i++)
+			if (!strcmp(rest->pdata[i], "--help") || !strcmp(rest->pdata[i], "-h"))
+				args->help = overview();
+		if (!args->help)
+			usage_error(error, "which command? see vsbctl --help");
+		fine = args->help != NULL;
+		goto out;
+	}
+	command = find_command(name);
+	if (!command) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "there is no command '%s'; see vsbctl --help", name);
+		goto out;
+	}
+	args->command = command->name;
+	g_ptr_array_add(rest, NULL);
+	g_ptr_array_set_free_func(rest, NULL);
+	fine = parse_command(command, (char **)g_ptr_array_free(g_steal_pointer(&rest), FALSE),
+			     &values, args, &words, error);
+	if (!fine || args->help)
+		goto out;
+	arguments = json_object_new();
+	args->request = json_object_new();
+	json_object_set_string_member(args->request, "execute", command->name);
+	json_object_set_object_member(args->request, "arguments", arguments);
+	fine = command->build(&values, words, arguments, error);
+	args->json = values.json;
+	args->socket = values.socket ? g_strdup(values.socket) :
+		       g_strdup("/run/vsbypass/control.sock");
+out:
+	if (rest)
+		g_ptr_array_unref(rest);
+	g_free(values.socket);
+	g_free(values.cloud);
+	g_free(values.agent);
+	g_free(values.unclaimed);
+	if (fine)
+		return args;
+	vsbctl_args_free(args);
+	return NULL;
+}
+
+void vsbctl_args_free(struct vsbctl_args *args)
+{
+	if (!args)
+		return;
+	g_free(args->help);
+	g_free(args->socket);
+	if (args->request)
+		json_object_unref(args->request);
+	g_free(args);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* vsbctl's command line, made into a request for the control socket. */
+#ifndef VSB_VSBCTL_ARGS_H
+#define VSB_VSBCTL_ARGS_H
+
+#include <json-glib/json-glib.h>
+
+/**
+ * struct vsbctl_args - what the command line says
+ * @help:	text to print, or NULL; then there is nothing else to do
+ * @socket:	path
+ * @json:	print the reply as it is
+ * @command:	its name
+ * @request:	the object to send
+ */
+struct vsbctl_args {
+	char *help;
+	char *socket;
+	gboolean json;
+	const char *command;
+	JsonObject *request;
+};
+
+/* Return: NULL with an error that says what is wrong: a usage error. */
+struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error);
+void vsbctl_args_free(struct vsbctl_args *args);
+
+#endif

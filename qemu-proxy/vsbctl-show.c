@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What vsbctl prints of vsbypassd's replies, for people. */
+#include "vsbctl-show.h"
+
+#include <string.h>
+
+static const char *text_of(JsonObject *object, const char *member)
+{
+	JsonNode *node = json_object_get_member(object, member);
+
+	return node && JSON_NODE_HOLDS_VALUE(node) &&
+	       json_node_get_value_type(node) == G_TYPE_STRING ? json_node_get_string(node) : "-";
+}
+
+static gint64 number_of(JsonObject *object, const char *member)
+{
+	JsonNode *node = json_object_get_member(object, member);
+
+	return node && JSON_NODE_HOLDS_VALUE(node) &&
+	       json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : 0;
+}
+
+/* Return: the member if it is an object, else NULL. */
+static JsonObject *object_of(JsonObject *object, const char *member)
+{
+	JsonNode *node = json_object_get_member(object, member);
+
+	return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+}
+
+/* Return: the objects in array @member, (transfer container). */
+static GPtrArray *objects_of(JsonObject *object, const char *member)
+{
+	JsonNode *node = json_object_get_member(object, member);
+	GPtrArray *objects = g_ptr_array_new();
+	JsonArray *array;
+
+	if (!node || !JSON_NODE_HOLDS_ARRAY(node))
+		return objects;
+	array = json_node_get_array(node);
+	for (guint i = 0; i < json_array_get_length(array); i++) {
+		JsonNode *element = json_array_get_element(array, i);
+
+		if (JSON_NODE_HOLDS_OBJECT(element))
+			g_ptr_array_add(objects, json_node_get_object(element));
+	}
+	return objects;
+}
+
+static void show_uservm(GString *text, JsonObject *uservm)
+{
+	JsonObject *counters = object_of(uservm, "counters");
+
+	g_string_append_printf(text, "  %-20s %-9s %-10s %8" G_GINT64_FORMAT " %8" G_GINT64_FORMAT,
+			       text_of(uservm, "name"), text_of(uservm, "state"),
+			       text_of(uservm, "line"), number_of(uservm, "proxy_pid"),
+			       number_of(uservm, "restarts"));
+	if (counters)
+		g_string_append_printf(text, " %10" G_GINT64_FORMAT " %10" G_GINT64_FORMAT
+				       " %9" G_GINT64_FORMAT, number_of(counters, "reads"),
+				       number_of(counters, "writes"),
+				       number_of(counters, "absorbed"));
+	else
+		g_string_append_printf(text, " %10s %10s %9s", "-", "-", "-");
+	g_string_append_printf(text, "  %s\n", text_of(uservm, "ports"));
+}
+
+static void show_status(GString *text, JsonObject *result)
+{
+	g_autoptr(GPtrArray) clouds = objects_of(result, "clouds");
+
+	if (!clouds->len)
+		g_string_append(text, "No cloud VM is attached.\n");
+	for (guint i = 0; i < clouds->len; i++) {
+		JsonObject *cloud = clouds->pdata[i];
+		g_autoptr(GPtrArray) uservms = objects_of(cloud, "uservms");
+
+		g_string_append_printf(text, "%sCloud VM %s: process %" G_GINT64_FORMAT
+				       ", agent %s, unclaimed user VMs: %s\n", i ? "\n" : "",
+				       text_of(cloud, "name"), number_of(cloud, "pid"),
+				       text_of(cloud, "agent"), text_of(cloud, "unclaimed"));
+		g_string_append_printf(text, "  %-20s %-9s %-10s %8s %8s %10s %10s %9s  %s\n",
+				       "USER VM", "STATE", "LINE", "PROXY", "RESTARTS", "READS",
+				       "WRITES", "ABSORBED", "PORTS");
+		for (guint u = 0; u < uservms->len; u++)
+			show_uservm(text, uservms->pdata[u]);
+	}
+}
+
+static void show_log(GString *text, JsonObject *result)
+{
+	JsonNode *node = json_object_get_member(result, "lines");
+	JsonArray *lines;
+
+	if (!node || !JSON_NODE_HOLDS_ARRAY(node))
+		return;
+	lines = json_node_get_array(node);
+	for (guint i = 0; i < json_array_get_length(lines); i++) {
+		JsonNode *line = json_array_get_element(lines, i);
+
+		if (JSON_NODE_HOLDS_VALUE(line) && json_node_get_value_type(line) == G_TYPE_STRING)
+			g_string_append_printf(text, "%s\n", json_node_get_string(line));
+	}
+}
+
+char *vsbctl_show(const char *command, JsonObject *result)
+{
+	GString *text = g_string_new(NULL);
+
+	if (!strcmp(command, "status"))
+		show_status(text, result);
+	else if (!strcmp(command, "log"))
+		show_log(text, result);
+	/* The others are silent when all went well. */
+	return g_string_free(text, FALSE);
+}

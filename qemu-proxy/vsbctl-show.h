@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What vsbctl prints of vsbypassd's replies, for people. */
+#ifndef VSB_VSBCTL_SHOW_H
+#define VSB_VSBCTL_SHOW_H
+
+#include <json-glib/json-glib.h>
+
+/* @result: "return" of the reply to @command. Return: (transfer full): text. */
+char *vsbctl_show(const char *command, JsonObject *result);
+
+#endif

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/* vsbctl: one command to vsbypassd, its reply printed. */
+#include <errno.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "json-line.h"
+#include "command.h"
+#include "vsbctl-args.h"
+#include "vsbctl-show.h"
+
+/* A reply lists up to some thousand user VMs, with two objects each. */
+#define REPLY_MAX_OPEN	100000
+
+static int connect_to(const char *path, GError **error)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path)) >= sizeof(addr.sun_path)) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "the path %s is too long", path);
+	} else if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		const char *advice = errno == ENOENT || errno == ECONNREFUSED ?
+				     "; is vsbypassd running?" :
+				     errno == EACCES ? "; are you root?" : "";
+
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "%s: %s%s", path,
+			    g_strerror(errno), advice);
+	} else {
+		return fd;
+	}
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static gboolean send_all(int fd, const char *data, gsize len, GError **error)
+{
+	while (len) {
+		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "sending: %s",
+				    g_strerror(errno));
+			return FALSE;
+		}
+		data += n;
+		len -= (gsize)n;
+	}
+	return TRUE;
+}
+
+/* Return: (transfer full): the reply line, without newline. */
+static GString *receive_line(int fd, GError **error)
+{
+	g_autoptr(GString) line = g_string_new(NULL);
+	char buf[4096];
+
+	for (;;) {
+		ssize_t n = recv(fd, buf, sizeof(buf), 0);
+		const char *end;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
+					    "vsbypassd closed the connection without a reply");
+			return NULL;
+		}
+		end = memchr(buf, '\n', (gsize)n);
+		g_string_append_len(line, buf, end ? end - buf : n);
+		if (end)
+			return g_steal_pointer(&line);
+		if (line->len > COMMAND_REPLY_MAX) {
+			g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
+					    "the reply is too long; is that vsbypassd?");
+			return NULL;
+		}
+	}
+}
+
+/* Return: (transfer full): "return" of the reply, or NULL with its "error". */
+static JsonObject *ask(const struct vsbctl_args *args, GString **line, GError **error)
+{
+	g_autoptr(JsonObject) reply = NULL;
+	g_autofree char *request = NULL;
+	JsonNode *node;
+	gsize len;
+	int fd = connect_to(args->socket, error);
+
+	if (fd < 0)
+		return NULL;
+	request = json_line_format(args->request, &len);
+	if (send_all(fd, request, len, error))
+		*line = receive_line(fd, error);
+	close(fd);
+	if (!*line)
+		return NULL;
+	reply = json_line_parse((*line)->str, (*line)->len, REPLY_MAX_OPEN, error);
+	if (!reply)
+		return NULL;
+	node = json_object_get_member(reply, "return");
+	if (node && JSON_NODE_HOLDS_OBJECT(node))
+		return json_object_ref(json_node_get_object(node));
+	node = json_object_get_member(reply, "error");
+	if (node && JSON_NODE_HOLDS_OBJECT(node)) {
+		const char *desc = "no reason given";
+
+		json_line_string(json_node_get_object(node), "desc", FALSE, &desc, NULL);
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED, desc);
+	} else {
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
+				    "the reply makes no sense; is that vsbypassd?");
+	}
+	return NULL;
+}
+
+static int run(const struct vsbctl_args *args)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GString) line = NULL;
+	g_autoptr(JsonObject) result = NULL;
+	g_autofree char *text = NULL;
+
+	if (args->help) {
+		fputs(args->help, stdout);
+		return 0;
+	}
+	result = ask(args, &line, &error);
+	if (!result) {
+		if (args->json && line)
+			puts(line->str);
+		fprintf(stderr, "vsbctl: %s\n", error->message);
+		return 1;
+	}
+	if (args->json) {
+		puts(line->str);
+		return 0;
+	}
+	text = vsbctl_show(args->command, result);
+	fputs(text, stdout);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	g_autoptr(GError) error = NULL;
+	struct vsbctl_args *args;
+	int status;
+
+	setlocale(LC_ALL, "");
+	args = vsbctl_args_parse((const char *const *)argv, &error);
+	if (!args) {
+		fprintf(stderr, "vsbctl: %s\n", error->message);
+		return 2;
+	}
+	status = run(args);
+	vsbctl_args_free(args);
+	return status;
+}
