@@ -11,3 +11,21 @@ vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-show.o error.o json-line.o names.o
 
 UNIT_TESTS		+= unit-agent-wire
 unit-agent-wire-objs	:= unit-agent-wire.o agent-wire.o
+
+UNIT_TESTS		+= unit-names
+unit-names-objs		:= unit-names.o names.o error.o
+
+UNIT_TESTS		+= unit-lineio
+unit-lineio-objs	:= unit-lineio.o lineio.o
+
+UNIT_TESTS		+= unit-edges
+unit-edges-objs		:= unit-edges.o
+
+UNIT_TESTS		+= unit-command
+unit-command-objs	:= unit-command.o command.o json-line.o names.o error.o
+
+UNIT_TESTS		+= unit-proxy-cmd
+unit-proxy-cmd-objs	:= unit-proxy-cmd.o proxy-cmd.o names.o error.o
+
+UNIT_TESTS		+= unit-vsbctl-args
+unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o names.o error.o

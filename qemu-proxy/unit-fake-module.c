@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A module and a /proc of pretence; see unit-fake-module.h. */
+#include "unit-fake-module.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "module.h"
+#include "procfd.h"
+
+struct fake_module fake = { .on_close = -1 };
+
+static void close_event_fd(gpointer fd)
+{
+	close(*(int *)fd);
+}
+
+void fake_module_reset(void)
+{
+	if (fake.event_fds)
+		g_array_unref(fake.event_fds);
+	if (fake.names)
+		g_ptr_array_unref(fake.names);
+	memset(&fake, 0, sizeof(fake));
+	fake.on_close = -1;
+	fake.event_fds = g_array_new(FALSE, FALSE, sizeof(int));
+	g_array_set_clear_func(fake.event_fds, close_event_fd);
+	fake.names = g_ptr_array_new_with_free_func(g_free);
+}
+
+void fake_module_event(guint type, guint gsi, guint level)
+{
+	struct vsb_event event = { .type = type, .gsi = gsi, .level = level };
+	int fd = g_array_index(fake.event_fds, int, fake.event_fds->len - 1);
+
+	g_assert_cmpint(write(fd, &event, sizeof(event)), ==, sizeof(event));
+}
+
+static gboolean fails(const char *call, GError **error)
+{
+	if (g_strcmp0(fake.fail, call))
+		return FALSE;
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "%s: as told", call);
+	return TRUE;
+}
+
+static int some_fd(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	g_assert_cmpint(fd, >=, 0);
+	return fd;
+}
+
+int module_open(const char *device, GError **error)
+{
+	return fails("open", error) ? -1 : some_fd();
+}
+
+int module_create_cloud(int device_fd, int vm_fd, guint32 flags, guint32 unclaimed,
+			GError **error)
+{
+	if (fails("create_cloud", error))
+		return -1;
+	fake.clouds++;
+	fake.cloud_flags = flags;
+	fake.cloud_unclaimed = unclaimed;
+	return some_fd();
+}
+
+int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
+			const struct vsb_ports *ports, GError **error)
+{
+	int fds[2];
+
+	if (fails("create_proxy", error))
+		return -1;
+	g_ptr_array_add(fake.names, g_strdup(name));
+	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
+			==, 0);
+	g_array_append_val(fake.event_fds, fds[1]);
+	return fds[0];
+}
+
+gboolean module_start(int cloud_fd, GError **error)
+{
+	if (fails("start", error))
+		return FALSE;
+	fake.started++;
+	return TRUE;
+}
+
+gboolean module_set_on_close(int cloud_fd, guint32 flags, GError **error)
+{
+	if (fails("set_on_close", error))
+		return FALSE;
+	fake.on_close = (int)flags;
+	return TRUE;
+}
+
+gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm)
+{
+	if (!fake.bound || proxy_fd < 0)
+		return FALSE;
+	*uservm = fake.uservm;
+	return TRUE;
+}
+
+gboolean module_unbind(int proxy_fd, GError **error)
+{
+	if (fails("unbind", error))
+		return FALSE;
+	fake.unbound++;
+	return TRUE;
+}
+
+int module_read_events(int proxy_fd, struct vsb_event *events, guint max)
+{
+	ssize_t n = read(proxy_fd, events, max * sizeof(*events));
+
+	return n <= 0 ? 0 : (int)(n / (ssize_t)sizeof(*events));
+}
+
+int procfd_open(pid_t pid, GError **error)
+{
+	int fd = fails("procfd", error) ? -1 : (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd < 0 && error && !*error)
+		g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND, "no process %d", pid);
+	return fd;
+}
+
+int procfd_take_vm(int pidfd, pid_t pid, GError **error)
+{
+	return fails("take_vm", error) ? -1 : some_fd();
+}

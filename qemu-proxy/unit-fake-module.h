@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * For unit tests: stands in for module.c and procfd.c, so that the daemon runs
+ * on a machine without the module and with QEMUs that have no KVM.
+ */
+#ifndef VSB_UNIT_FAKE_MODULE_H
+#define VSB_UNIT_FAKE_MODULE_H
+
+#include <linux/kvm_vsbypass.h>
+#include <glib.h>
+
+/**
+ * struct fake_module - what was asked, and what to answer
+ * @fail:	name of the call that is to fail, or NULL
+ * @clouds:	VSB_CREATE_CLOUD calls
+ * @cloud_flags, @cloud_unclaimed: of the last one
+ * @on_close:	last VSB_SET_ON_CLOSE, -1: none
+ * @names:	of VSB_CREATE_PROXY calls, in order
+ * @started:	VSB_START calls
+ * @unbound:	VSB_UNBIND calls
+ * @bound:	VSB_GET_USERVM finds a user VM, @uservm
+ * @event_fds:	write ends of the proxy descriptors, in order
+ */
+struct fake_module {
+	const char *fail;
+	guint clouds;
+	guint32 cloud_flags;
+	guint32 cloud_unclaimed;
+	int on_close;
+	GPtrArray *names;
+	guint started;
+	guint unbound;
+	gboolean bound;
+	struct vsb_uservm uservm;
+	GArray *event_fds;
+};
+
+extern struct fake_module fake;
+
+void fake_module_reset(void);
+
+/* The last proxy's module side says this. */
+void fake_module_event(guint type, guint gsi, guint level);
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Names of VMs and lists of ports: what is taken and what is refused. */
+#include "names.h"
+
+#include <string.h>
+
+static void test_names(void)
+{
+	static const char * const good[] = {
+		"a", "0", "vm1", "A.b_c-d", "1234567890123456789012345678901",
+	};
+	static const char * const bad[] = {
+		"", ".", "..", "-a", "_a", ".a", "a/b", "../a", "a b", "a\n", "a\t", "\xc3\xa4",
+		"a\x7f", "a:b", "a,b", "a=b", "12345678901234567890123456789012",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
+		g_assert_true(vsb_name_valid(good[i]));
+	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+
+		g_test_message("'%s'", bad[i]);
+		g_assert_false(vsb_name_valid(bad[i]));
+		g_assert_false(vsb_name_check("user VM", bad[i], &error));
+		g_assert_nonnull(strstr(error->message, "user VM name"));
+	}
+}
+
+/* A long hostile name does not make a long message, nor a raw one. */
+static void test_message(void)
+{
+	g_autofree char *name = g_strnfill(60000, '\033');
+	g_autoptr(GError) error = NULL;
+
+	g_assert_false(vsb_name_check("user VM", name, &error));
+	g_assert_cmpuint(strlen(error->message), <, 200);
+	g_assert_null(strchr(error->message, '\033'));
+}
+
+static void test_ports(void)
+{
+	static const struct {
+		const char *spec, *formatted;
+		guint nr;
+		guint serial;	/* base, 0: none */
+		guint irq;
+	} good[] = {
+		{ "0x3f8-0x3ff", "0x3f8-0x3ff", 1, 0x3f8, 4 },
+		{ "1016-1023", "0x3f8-0x3ff", 1, 0x3f8, 4 },
+		{ "0X2F8-0x2ff", "0x2f8-0x2ff", 1, 0x2f8, 3 },
+		{ "0x60,0x64", "0x60,0x64", 2, 0, 0 },
+		{ "0x60,0x3e8-0x3ef", "0x60,0x3e8-0x3ef", 2, 0x3e8, 4 },
+		{ "0x3f8-0x3fe", "0x3f8-0x3fe", 1, 0, 0 },
+		{ "0-65535", "0x0-0xffff", 1, 0, 0 },
+		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16",
+		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,0xe,0xf,0x10", 16, 0, 0 },
+	};
+	static const char * const bad[] = {
+		"", ",", "0x3f8,", ",0x3f8", "0x3f8-", "-0x3f8", "-1", "0x3ff-0x3f8", "0x",
+		"0x0x3f8", "0x10000", "65536", "99999999999999999999", "com1", "3f8", " 1", "1 ",
+		"1-2-3", "0x3f8-0x3ff,0x3ff", "1,1", "5-10,1-5", "5-10,6", "1;2", "+1",
+		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autofree char *formatted = NULL;
+		guint base = 0, irq = 0;
+		struct vsb_ports ports, again;
+
+		g_test_message("'%s'", good[i].spec);
+		g_assert_true(vsb_ports_parse(good[i].spec, &ports, &error));
+		g_assert_cmpuint(ports.nr, ==, good[i].nr);
+		formatted = vsb_ports_format(&ports);
+		g_assert_cmpstr(formatted, ==, good[i].formatted);
+		g_assert_cmpint(vsb_ports_serial(&ports, &base, &irq), ==, good[i].serial != 0);
+		g_assert_cmpuint(base, ==, good[i].serial);
+		g_assert_cmpuint(irq, ==, good[i].irq);
+		g_assert_true(vsb_ports_parse(formatted, &again, NULL));
+		g_assert_cmpmem(&ports, sizeof(ports), &again, sizeof(again));
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+		struct vsb_ports ports = { .nr = 77 };
+
+		g_test_message("'%s'", bad[i]);
+		g_assert_false(vsb_ports_parse(bad[i], &ports, &error));
+		g_assert_nonnull(error);
+		g_assert_cmpuint(ports.nr, ==, 77);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/names/names", test_names);
+	g_test_add_func("/names/message", test_message);
+	g_test_add_func("/names/ports", test_ports);
+	return g_test_run();
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The command line of a proxy: what must be in it, what must not. */
+#include "proxy-cmd.h"
+
+#include <string.h>
+
+static char *joined(const char *spec)
+{
+	struct vsb_ports ports;
+	g_auto(GStrv) argv = NULL;
+
+	g_assert_true(vsb_ports_parse(spec, &ports, NULL));
+	argv = proxy_cmd("/usr/bin/qemu", "kvm", "/run/x/halt.rom", "vm-1.x", &ports);
+	g_assert_cmpstr(argv[0], ==, "/usr/bin/qemu");
+	return g_strjoinv(" ", argv);
+}
+
+static void has(const char *text, const char *part)
+{
+	g_test_message("'%s' in '%s'", part, text);
+	g_assert_nonnull(strstr(text, part));
+}
+
+static void test_com1(void)
+{
+	g_autofree char *text = joined("0x3f8-0x3ff");
+
+	has(text, "-name vsbypass-vm-1.x ");
+	has(text, "accel=kvm");
+	has(text, " -S ");
+	has(text, " -nodefaults ");
+	has(text, " -no-user-config ");
+	has(text, " -no-reboot ");
+	has(text, " -display none ");
+	has(text, "-bios /run/x/halt.rom");
+	has(text, "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,"
+	    "resourcecontrol=deny");
+	has(text, "socket,id=console,fd=3,server=on,wait=off");
+	has(text, "socket,id=qmp,fd=4");
+	has(text, "isa-serial,iobase=0x3f8,irq=4,chardev=console");
+}
+
+static void test_others(void)
+{
+	g_autofree char *com2 = joined("0x60,0x2f8-0x2ff");
+	g_autofree char *none = joined("0x60");
+
+	has(com2, "isa-serial,iobase=0x2f8,irq=3,chardev=console");
+	g_assert_null(strstr(none, "isa-serial,"));
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/proxy-cmd/com1", test_com1);
+	g_test_add_func("/proxy-cmd/others", test_others);
+	return g_test_run();
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+/* vsbctl's command lines: the request each makes, and usage errors. */
+#include "vsbctl-args.h"
+#include "vsbctl-show.h"
+
+#include <string.h>
+
+#include "command.h"
+#include "json-line.h"
+
+#define DEFAULT_SOCKET "/run/vsbypass/control.sock"
+
+static struct vsbctl_args *parse(const char *line, GError **error)
+{
+	g_auto(GStrv) words = g_strsplit(line, " ", -1);
+
+	return vsbctl_args_parse((const char *const *)words, error);
+}
+
+static void test_good(void)
+{
+	static const struct {
+		const char *line, *request, *socket;
+		gboolean json;
+	} cases[] = {
+		{ "vsbctl status", "{\"execute\":\"status\",\"arguments\":{}}", DEFAULT_SOCKET,
+		  FALSE },
+		{ "vsbctl --json --socket /s status",
+		  "{\"execute\":\"status\",\"arguments\":{}}", "/s", TRUE },
+		{ "vsbctl status --socket=/s --json",
+		  "{\"execute\":\"status\",\"arguments\":{}}", "/s", TRUE },
+		{ "vsbctl attach --pid 12 --agent /a vm1",
+		  "{\"execute\":\"attach\",\"arguments\":{\"pid\":12,\"agent\":\"/a\","
+		  "\"uservms\":[{\"name\":\"vm1\"}]}}", DEFAULT_SOCKET, FALSE },
+		{ "vsbctl attach vm1 --cloud=c --pid=12 --agent=/a --unclaimed reflect "
+		  "vm2=0x3f8-0x3ff,0x60",
+		  "{\"execute\":\"attach\",\"arguments\":{\"cloud\":\"c\",\"pid\":12,"
+		  "\"agent\":\"/a\",\"unclaimed\":\"reflect\",\"uservms\":[{\"name\":\"vm1\"},"
+		  "{\"name\":\"vm2\",\"ports\":\"0x3f8-0x3ff,0x60\"}]}}", DEFAULT_SOCKET, FALSE },
+		{ "vsbctl detach c", "{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\"}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl detach --reflect c",
+		  "{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\",\"reflect\":true}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl send-break vm1",
+		  "{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"vm1\"}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl unbind vm1",
+		  "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"vm1\"}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl log", "{\"execute\":\"log\",\"arguments\":{\"lines\":50}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl log -n 7", "{\"execute\":\"log\",\"arguments\":{\"lines\":7}}",
+		  DEFAULT_SOCKET, FALSE },
+		/* A VM may be called like a command. */
+		{ "vsbctl unbind status",
+		  "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"status\"}}",
+		  DEFAULT_SOCKET, FALSE },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autofree char *request = NULL;
+		struct vsbctl_args *args;
+		gsize len;
+
+		g_test_message("%s", cases[i].line);
+		args = parse(cases[i].line, &error);
+		g_assert_no_error(error);
+		g_assert_nonnull(args);
+		request = json_line_format(args->request, &len);
+		g_strchomp(request);
+		g_assert_cmpstr(request, ==, cases[i].request);
+		g_assert_cmpstr(args->socket, ==, cases[i].socket);
+		g_assert_cmpint(args->json, ==, cases[i].json);
+		vsbctl_args_free(args);
+	}
+}
+
+static void test_bad(void)
+{
+	static const char * const cases[] = {
+		"vsbctl", "vsbctl --json", "vsbctl nosuch", "vsbctl status x",
+		"vsbctl status --pid 1", "vsbctl --nosuch status", "vsbctl attach",
+		"vsbctl attach vm1", "vsbctl attach --pid 1 vm1", "vsbctl attach --agent /a vm1",
+		"vsbctl attach --pid 0 --agent /a vm1", "vsbctl attach --pid -4 --agent /a vm1",
+		"vsbctl attach --pid x --agent /a vm1", "vsbctl attach --pid 1 --agent /a",
+		"vsbctl attach --pid 1 --agent /a vm/1", "vsbctl attach --pid 1 --agent /a vm1=",
+		"vsbctl attach --pid 1 --agent /a =0x60", "vsbctl attach --pid 1 --agent /a vm1=x",
+		"vsbctl attach --pid 1 --agent /a --unclaimed no vm1",
+		"vsbctl attach --pid 1 --agent /a --cloud ../x vm1",
+		"vsbctl attach --pid 99999999999999 --agent /a vm1",
+		"vsbctl detach", "vsbctl detach a b", "vsbctl detach /", "vsbctl send-break",
+		"vsbctl send-break ..", "vsbctl unbind a b", "vsbctl log x", "vsbctl log -n 0",
+		"vsbctl log -n 1000000", "vsbctl log -n", "vsbctl status --socket",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+
+		g_test_message("%s", cases[i]);
+		g_assert_null(parse(cases[i], &error));
+		g_assert_nonnull(error);
+	}
+}
+
+static void test_help(void)
+{
+	static const char * const cases[] = {
+		"vsbctl --help", "vsbctl -h", "vsbctl status --help", "vsbctl attach -h",
+		"vsbctl --help attach", "vsbctl detach --help", "vsbctl log --help",
+		"vsbctl send-break --help", "vsbctl unbind --help",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		struct vsbctl_args *args = parse(cases[i], &error);
+
+		g_test_message("%s", cases[i]);
+		g_assert_no_error(error);
+		g_assert_nonnull(strstr(args->help, "vsbctl"));
+		vsbctl_args_free(args);
+	}
+}
+
+static void test_show(void)
+{
+	/* Whatever the reply is: a text and no crash. */
+	static const struct {
+		const char *command, *result, *part;
+	} cases[] = {
+		{ "status", "{\"clouds\":[]}", "No cloud VM" },
+		{ "status", "{}", "No cloud VM" },
+		{ "status", "{\"clouds\":3}", "No cloud VM" },
+		{ "status", "{\"clouds\":[1,{\"name\":2,\"uservms\":[[],{\"counters\":1}]}]}",
+		  "Cloud VM -" },
+		{ "status", "{\"clouds\":[{\"name\":\"c\",\"pid\":7,\"agent\":\"lost\","
+		  "\"unclaimed\":\"absorb\",\"uservms\":[{\"name\":\"vm1\",\"state\":\"bound\","
+		  "\"counters\":{\"reads\":12345}}]}]}", "12345" },
+		{ "log", "{\"lines\":[\"one\",2]}", "one\n" },
+		{ "log", "{}", "" },
+		{ "detach", "{}", "" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(JsonObject) result = json_line_parse(cases[i].result,
+			strlen(cases[i].result), 100, NULL);
+		g_autofree char *text = vsbctl_show(cases[i].command, result);
+
+		g_test_message("%s -> %s", cases[i].result, text);
+		g_assert_nonnull(strstr(text, cases[i].part));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/vsbctl-args/good", test_good);
+	g_test_add_func("/vsbctl-args/bad", test_bad);
+	g_test_add_func("/vsbctl-args/help", test_help);
+	g_test_add_func("/vsbctl-args/show", test_show);
+	return g_test_run();
+}
