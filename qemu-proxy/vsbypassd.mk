@@ -29,3 +29,9 @@ unit-proxy-cmd-objs	:= unit-proxy-cmd.o proxy-cmd.o names.o error.o
 
 UNIT_TESTS		+= unit-vsbctl-args
 unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o names.o error.o
+
+UNIT_TESTS		+= unit-agent-link
+unit-agent-link-objs	:= unit-agent-link.o agent-link.o agent-wire.o listen.o error.o
+
+UNIT_TESTS		+= unit-daemon
+unit-daemon-objs	:= unit-daemon.o unit-fake-module.o $(daemon-objs)

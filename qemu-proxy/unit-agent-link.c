@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The channel to the agent, with an agent that the test plays. */
+#include "agent-link.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <glib/gstdio.h>
+
+#include "agent-wire.h"
+#include "listen.h"
+
+struct rig {
+	char *dir;
+	char *path;
+	int listen_fd;
+	int fd;			/* the agent's end */
+	struct agent_link *link;
+	GString *got;		/* what the agent read and did not check yet */
+};
+
+static void settle(struct rig *rig)
+{
+	char buf[4096];
+	ssize_t n;
+
+	do {
+		while (g_main_context_iteration(NULL, FALSE))
+			;
+		n = recv(rig->fd, buf, sizeof(buf), MSG_DONTWAIT);
+		if (n > 0)
+			g_string_append_len(rig->got, buf, n);
+	} while (n > 0);
+}
+
+static void accept_link(struct rig *rig)
+{
+	/* The link tries again each second. */
+	while ((rig->fd = accept4(rig->listen_fd, NULL, NULL, SOCK_CLOEXEC)) < 0)
+		g_main_context_iteration(NULL, TRUE);
+}
+
+static void setup(struct rig *rig)
+{
+	g_autoptr(GError) error = NULL;
+
+	memset(rig, 0, sizeof(*rig));
+	rig->dir = g_dir_make_tmp("vsb-unit-XXXXXX", NULL);
+	rig->path = g_build_filename(rig->dir, "agent.sock", NULL);
+	rig->listen_fd = listen_unix(rig->path, 0600, getgid(), 4, &error);
+	g_assert_no_error(error);
+	rig->got = g_string_new(NULL);
+	rig->link = agent_link_new(rig->path, "c");
+	accept_link(rig);
+}
+
+static void teardown(struct rig *rig)
+{
+	agent_link_free(rig->link);
+	close(rig->fd);
+	close(rig->listen_fd);
+	g_unlink(rig->path);
+	g_rmdir(rig->dir);
+	g_string_free(rig->got, TRUE);
+	g_free(rig->path);
+	g_free(rig->dir);
+}
+
+static void say(struct rig *rig, const char *text)
+{
+	g_assert_cmpint(send(rig->fd, text, strlen(text), MSG_NOSIGNAL), ==, strlen(text));
+	settle(rig);
+}
+
+static void expect(struct rig *rig, const char *text)
+{
+	settle(rig);
+	g_assert_cmpstr(rig->got->str, ==, text);
+	g_string_truncate(rig->got, 0);
+}
+
+static void test_hello(void)
+{
+	struct rig rig;
+
+	setup(&rig);
+	g_assert_cmpint(agent_link_get_state(rig.link), ==, AGENT_LINK_WAITING);
+	expect(&rig, "hello 1 0\n");
+	/* Before the hello nothing goes out and nothing counts. */
+	agent_link_set_vm(rig.link, 1, 0x10, 0x20);
+	agent_link_irq(rig.link, 1, 4, 1);
+	say(&rig, "vm 1 found\npong 1\n");
+	expect(&rig, "");
+	g_assert_cmpint(agent_link_get_vm(rig.link, 1), ==, AGENT_LINK_VM_UNKNOWN);
+
+	say(&rig, "hello 1 abc\n");
+	expect(&rig, "hello 1 abc\nvm 1 10 20\nirq 1 4 1\n");
+	g_assert_cmpint(agent_link_get_state(rig.link), ==, AGENT_LINK_CONNECTED);
+	say(&rig, "vm 1 missing\n");
+	g_assert_cmpint(agent_link_get_vm(rig.link, 1), ==, AGENT_LINK_VM_MISSING);
+	say(&rig, "vm 1 found\nvm 2 found\n");
+	g_assert_cmpint(agent_link_get_vm(rig.link, 1), ==, AGENT_LINK_VM_FOUND);
+	g_assert_cmpint(agent_link_get_vm(rig.link, 2), ==, AGENT_LINK_VM_UNKNOWN);
+
+	/* A new agent in the same cloud VM hears all of it again. */
+	say(&rig, "hello 1 def\n");
+	expect(&rig, "hello 1 def\nvm 1 10 20\nirq 1 4 1\n");
+	g_assert_cmpint(agent_link_get_vm(rig.link, 1), ==, AGENT_LINK_VM_UNKNOWN);
+	teardown(&rig);
+}
+
+static void test_vms(void)
+{
+	struct rig rig;
+
+	setup(&rig);
+	say(&rig, "hello 1 1\n");
+	expect(&rig, "hello 1 0\nhello 1 1\n");
+	/* The line is kept until the frames are known. */
+	agent_link_irq(rig.link, 7, 4, 1);
+	expect(&rig, "");
+	agent_link_set_vm(rig.link, 7, 1, 2);
+	expect(&rig, "vm 7 1 2\nirq 7 4 1\n");
+	agent_link_set_vm(rig.link, 7, 1, 2);
+	expect(&rig, "");
+	agent_link_set_vm(rig.link, 7, 1, 3);
+	expect(&rig, "vm 7 1 3\n");
+	agent_link_irq(rig.link, 7, 4, 1);
+	expect(&rig, "");
+	agent_link_lines_low(rig.link, 7);
+	expect(&rig, "irq 7 4 0\n");
+	agent_link_irq(rig.link, 7, 0x17, 1);
+	expect(&rig, "irq 7 17 1\n");
+	agent_link_irq(rig.link, 7, 0x18, 1);
+	agent_link_irq(rig.link, 7, G_MAXUINT, 1);
+	expect(&rig, "");
+	agent_link_forget(rig.link, 7);
+	expect(&rig, "forget 7\n");
+	agent_link_forget(rig.link, 7);
+	agent_link_forget(rig.link, 8);
+	expect(&rig, "");
+	/* Its line is still high: the next user VM there gets it. */
+	agent_link_set_vm(rig.link, 7, 5, 6);
+	expect(&rig, "vm 7 5 6\nirq 7 17 1\n");
+	teardown(&rig);
+}
+
+/* An agent that does not read: bounded, and in the end the truth. */
+static void test_slow(void)
+{
+	struct agent_reader reader = { .from = AGENT_FROM_DAEMON };
+	struct agent_msg msg;
+	struct rig rig;
+	guint edges = 0, level = 0;
+	const char *p;
+	gsize len;
+
+	setup(&rig);
+	say(&rig, "hello 1 1\n");
+	agent_link_set_vm(rig.link, 1, 1, 2);
+	expect(&rig, "hello 1 0\nhello 1 1\nvm 1 1 2\n");
+	for (guint i = 1; i <= 200001; i++)
+		agent_link_irq(rig.link, 1, 4, i & 1);
+	settle(&rig);
+	p = rig.got->str;
+	len = rig.got->len;
+	while (agent_reader_next(&reader, &p, &len, &msg)) {
+		g_assert_cmpint(msg.type, ==, AGENT_IRQ);
+		g_assert_cmpuint(msg.level, ==, !level);
+		level = msg.level;
+		edges++;
+	}
+	g_test_message("200001 edges became %u", edges);
+	g_assert_cmpuint(reader.bad, ==, 0);
+	g_assert_cmpuint(level, ==, 1);
+	g_assert_cmpuint(edges, <, 200001);
+	teardown(&rig);
+}
+
+/* QEMU restarts the character device: connected again, all told again. */
+static void test_reconnect(void)
+{
+	struct rig rig;
+
+	setup(&rig);
+	say(&rig, "hello 1 1\n");
+	agent_link_set_vm(rig.link, 1, 1, 2);
+	agent_link_irq(rig.link, 1, 4, 1);
+	settle(&rig);
+	close(rig.fd);
+	while (agent_link_get_state(rig.link) != AGENT_LINK_LOST)
+		g_main_context_iteration(NULL, TRUE);
+	agent_link_irq(rig.link, 1, 4, 0);
+	agent_link_irq(rig.link, 1, 3, 1);
+	accept_link(&rig);
+	g_string_truncate(rig.got, 0);
+	say(&rig, "hello 1 2\n");
+	expect(&rig, "hello 1 0\nhello 1 2\nvm 1 1 2\nirq 1 3 1\n");
+	teardown(&rig);
+}
+
+/* Nonsense is counted, and then the channel opened anew. */
+static void test_garbage(void)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	struct rig rig;
+
+	setup(&rig);
+	for (int i = 0; i < AGENT_BAD_LINES_MAX - 1; i++)
+		g_string_append(text, "x\n");
+	say(&rig, text->str);
+	say(&rig, "hello 1 1\n");
+	g_assert_cmpint(agent_link_get_state(rig.link), ==, AGENT_LINK_CONNECTED);
+	g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*nonsense*");
+	say(&rig, "ping 1\n");
+	g_test_assert_expected_messages();
+	g_assert_cmpint(agent_link_get_state(rig.link), ==, AGENT_LINK_LOST);
+	close(rig.fd);
+	accept_link(&rig);
+	g_string_truncate(rig.got, 0);
+	say(&rig, "hello 1 3\n");
+	expect(&rig, "hello 1 0\nhello 1 3\n");
+	teardown(&rig);
+}
+
+/* A flood of hellos does not make a flood of answers: they merge. */
+static void test_hello_flood(void)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_auto(GStrv) vms = NULL;
+	struct rig rig;
+
+	setup(&rig);
+	for (guint id = 0; id < 1000; id++)
+		agent_link_set_vm(rig.link, id, id, id);
+	for (int i = 0; i < 5000; i++)
+		g_string_append(text, "hello 1 5\n");
+	say(&rig, text->str);
+	settle(&rig);
+	/* After the last hello all of them, once. */
+	vms = g_strsplit(g_strrstr(rig.got->str, "hello"), "\nvm ", -1);
+	g_assert_cmpuint(g_strv_length(vms), ==, 1001);
+	g_test_message("%" G_GSIZE_FORMAT " bytes in answer to %" G_GSIZE_FORMAT, rig.got->len,
+		       text->len);
+	teardown(&rig);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/agent-link/hello", test_hello);
+	g_test_add_func("/agent-link/vms", test_vms);
+	g_test_add_func("/agent-link/slow", test_slow);
+	g_test_add_func("/agent-link/reconnect", test_reconnect);
+	g_test_add_func("/agent-link/garbage", test_garbage);
+	g_test_add_func("/agent-link/hello-flood", test_hello_flood);
+	return g_test_run();
+}

@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The whole daemon but its main(), with a module of pretence and real QEMUs
+ * that run no KVM: attach, undo, restart, detach, and the control socket.
+ */
+#include "daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <glib/gstdio.h>
+
+#include "control.h"
+#include "error.h"
+#include "json-line.h"
+#include "rundir.h"
+#include "unit-fake-module.h"
+
+struct rig {
+	char *dir;
+	struct rundir *rundir;
+	struct daemon *daemon;
+	struct control *control;
+	struct proxy_env env;
+	GPid victim;		/* plays the cloud VM's QEMU */
+	/* of the last command */
+	gboolean done;
+	JsonObject *result;
+	GError *error;
+};
+
+static void setup_qemu(struct rig *rig, const char *qemu)
+{
+	static char *sleeper[] = { "sleep", "1000", NULL };
+	g_autoptr(GError) error = NULL;
+
+	fake_module_reset();
+	memset(rig, 0, sizeof(*rig));
+	rig->dir = g_dir_make_tmp("vsb-unit-XXXXXX", NULL);
+	rig->rundir = rundir_open(rig->dir, getgid(), &error);
+	g_assert_no_error(error);
+	rig->env = (struct proxy_env){
+		.qemu = qemu, .accel = "tcg", .rom = rig->rundir->rom,
+		.console_dir = rig->rundir->console_dir, .console_gid = getgid(),
+	};
+	rig->daemon = daemon_new("/dev/null", &rig->env);
+	rig->control = control_new(rig->rundir->control, 12345, getgid(), &daemon_ops,
+				   rig->daemon, &error);
+	g_assert_no_error(error);
+	g_assert_true(g_spawn_async(NULL, sleeper, NULL, G_SPAWN_SEARCH_PATH |
+				    G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &rig->victim, NULL));
+}
+
+static void setup(struct rig *rig)
+{
+	setup_qemu(rig, "qemu-system-x86_64");
+}
+
+static void forget_result(struct rig *rig)
+{
+	g_clear_pointer(&rig->result, json_object_unref);
+	g_clear_error(&rig->error);
+	rig->done = FALSE;
+}
+
+static void teardown(struct rig *rig)
+{
+	g_autofree char *lock = g_build_filename(rig->dir, "lock", NULL);
+
+	control_free(rig->control);
+	daemon_free(rig->daemon);
+	forget_result(rig);
+	kill(rig->victim, SIGKILL);
+	g_assert_null(g_strrstr(rig->rundir->console_dir, ".."));
+	g_unlink(rig->rundir->rom);
+	g_unlink(lock);
+	/* Only succeeds if nothing was left behind. */
+	g_assert_cmpint(g_rmdir(rig->rundir->console_dir), ==, 0);
+	g_assert_cmpint(g_rmdir(rig->rundir->proxy_dir), ==, 0);
+	g_assert_cmpint(g_rmdir(rig->dir), ==, 0);
+	rundir_free(rig->rundir);
+	g_free(rig->dir);
+	fake_module_reset();
+}
+
+static void on_done(gpointer data, JsonObject *result, const GError *error)
+{
+	struct rig *rig = data;
+
+	g_assert_false(rig->done);
+	rig->done = TRUE;
+	rig->result = result;
+	rig->error = error ? g_error_copy(error) : NULL;
+}
+
+static void begin(struct rig *rig, const char *command, const char *arguments)
+{
+	g_autofree char *line = g_strdup_printf("{\"execute\":\"%s\",\"arguments\":{%s}}",
+						command, arguments);
+
+	forget_result(rig);
+	command_run(line, strlen(line), COMMAND_PEER_ROOT, &daemon_ops, rig->daemon, on_done,
+		    rig);
+}
+
+static void run(struct rig *rig, const char *command, const char *arguments)
+{
+	begin(rig, command, arguments);
+	while (!rig->done)
+		g_main_context_iteration(NULL, TRUE);
+}
+
+static void attach_begin(struct rig *rig, const char *vms)
+{
+	g_autofree char *arguments = g_strdup_printf(
+		"\"cloud\":\"c\",\"pid\":%d,\"agent\":\"/nowhere\",\"uservms\":[%s]",
+		rig->victim, vms);
+
+	begin(rig, "attach", arguments);
+}
+
+static void attach(struct rig *rig, const char *vms)
+{
+	attach_begin(rig, vms);
+	while (!rig->done)
+		g_main_context_iteration(NULL, TRUE);
+}
+
+/* Return: (transfer none) status of user VM @index of the only cloud VM, or NULL. */
+static JsonObject *uservm_status(struct rig *rig, guint index)
+{
+	JsonArray *clouds;
+
+	run(rig, "status", "");
+	clouds = json_object_get_array_member(rig->result, "clouds");
+	if (!json_array_get_length(clouds))
+		return NULL;
+	return json_array_get_object_element(json_object_get_array_member(
+		json_array_get_object_element(clouds, 0), "uservms"), index);
+}
+
+static pid_t proxy_pid_of(struct rig *rig, guint index)
+{
+	return (pid_t)json_object_get_int_member(uservm_status(rig, index), "proxy_pid");
+}
+
+static void wait_state(struct rig *rig, guint index, const char *state)
+{
+	while (strcmp(json_object_get_string_member(uservm_status(rig, index), "state"), state))
+		g_main_context_iteration(NULL, TRUE);
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void test_life(void)
+{
+	g_autofree char *console = NULL;
+	struct rig rig;
+	struct stat st;
+	pid_t pid;
+	int fd;
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"},{\"name\":\"vm2\"},{\"name\":\"a\"},{\"name\":\"b\"},"
+	       "{\"name\":\"z\"},{\"name\":\"y\"}");
+	g_assert_no_error(rig.error);
+	/* Registered in the order given, then started, once. */
+	g_assert_cmpuint(fake.names->len, ==, 6);
+	g_assert_cmpstr(fake.names->pdata[0], ==, "vm1");
+	g_assert_cmpstr(fake.names->pdata[1], ==, "vm2");
+	g_assert_cmpstr(fake.names->pdata[4], ==, "z");
+	g_assert_cmpstr(fake.names->pdata[5], ==, "y");
+	g_assert_cmpuint(fake.started, ==, 1);
+	g_assert_cmpuint(fake.cloud_flags, ==, VSB_CLOUD_ABSORB_ON_CLOSE);
+	g_assert_cmpuint(fake.cloud_unclaimed, ==, VSB_UNCLAIMED_ABSORB);
+	wait_state(&rig, 0, "waiting");
+
+	console = g_build_filename(rig.rundir->console_dir, "vm1.sock", NULL);
+	g_assert_cmpint(stat(console, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 0777, ==, 0660);
+	fd = connect_to(console);
+	g_assert_cmpint(fd, >=, 0);
+	close(fd);
+
+	run(&rig, "send-break", "\"uservm\":\"vm2\"");
+	g_assert_no_error(rig.error);
+	run(&rig, "send-break", "\"uservm\":\"nosuch\"");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	run(&rig, "unbind", "\"uservm\":\"vm2\"");
+	g_assert_no_error(rig.error);
+	g_assert_cmpuint(fake.unbound, ==, 1);
+
+	/* Names are unique, a process is attached once. */
+	attach(&rig, "{\"name\":\"other\"}");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_EXISTS);
+
+	pid = proxy_pid_of(&rig, 0);
+	run(&rig, "detach", "\"cloud\":\"nosuch\"");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	run(&rig, "detach", "\"cloud\":\"c\"");
+	g_assert_no_error(rig.error);
+	g_assert_cmpint(fake.on_close, ==, -1);
+	g_assert_cmpint(connect_to(console), ==, -1);
+	/* GLib reaps it: the pid is free some time later. */
+	while (!kill(pid, 0))
+		g_usleep(1000);
+
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	run(&rig, "detach", "\"cloud\":\"c\",\"reflect\":true");
+	g_assert_no_error(rig.error);
+	g_assert_cmpint(fake.on_close, ==, 0);
+	teardown(&rig);
+}
+
+/* Any step that fails undoes all before it. */
+static void test_undo(void)
+{
+	static const char * const calls[] = {
+		"open", "procfd", "take_vm", "create_cloud", "create_proxy", "start",
+	};
+	struct rig rig;
+
+	setup(&rig);
+	for (gsize i = 0; i < G_N_ELEMENTS(calls); i++) {
+		fake.fail = calls[i];
+		attach(&rig, "{\"name\":\"vm1\"},{\"name\":\"vm2\"}");
+		g_test_message("%s: %s", calls[i], rig.error ? rig.error->message : "-");
+		g_assert_nonnull(rig.error);
+		g_assert_nonnull(strstr(rig.error->message, "as told"));
+		g_assert_null(uservm_status(&rig, 0));
+	}
+	fake.fail = NULL;
+	attach(&rig, "{\"name\":\"vm1\"},{\"name\":\"vm2\"}");
+	g_assert_no_error(rig.error);
+	/* Detach with a module that cannot do it changes nothing. */
+	fake.fail = "set_on_close";
+	run(&rig, "detach", "\"cloud\":\"c\",\"reflect\":true");
+	g_assert_nonnull(rig.error);
+	g_assert_nonnull(uservm_status(&rig, 0));
+	fake.fail = NULL;
+	teardown(&rig);
+}
+
+static void test_bad_qemu(void)
+{
+	static const char * const programs[] = { "/nonexistent/qemu", "/bin/false", "/bin/true" };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(programs); i++) {
+		struct rig rig;
+
+		setup_qemu(&rig, programs[i]);
+		attach(&rig, "{\"name\":\"vm1\"}");
+		g_test_message("%s", rig.error ? rig.error->message : "-");
+		g_assert_nonnull(rig.error);
+		g_assert_nonnull(strstr(rig.error->message, "proxy 'vm1'"));
+		g_assert_null(uservm_status(&rig, 0));
+		teardown(&rig);
+	}
+}
+
+/* The cloud VM's QEMU ends: all is cleaned up by itself. */
+static void test_cloud_ends(void)
+{
+	struct rig rig;
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	kill(rig.victim, SIGKILL);
+	while (uservm_status(&rig, 0))
+		g_main_context_iteration(NULL, TRUE);
+	teardown(&rig);
+
+	/* Also while the attach is under way. */
+	setup(&rig);
+	attach_begin(&rig, "{\"name\":\"vm1\"}");
+	kill(rig.victim, SIGKILL);
+	while (!rig.done)
+		g_main_context_iteration(NULL, TRUE);
+	g_assert_nonnull(rig.error);
+	g_assert_null(uservm_status(&rig, 0));
+	teardown(&rig);
+}
+
+/* The daemon ends while an attach is under way: the one who waits is told. */
+static void test_end_in_attach(void)
+{
+	struct rig rig;
+
+	setup(&rig);
+	attach_begin(&rig, "{\"name\":\"vm1\"},{\"name\":\"vm2\"}");
+	g_assert_false(rig.done);
+	daemon_free(rig.daemon);
+	g_assert_true(rig.done);
+	g_assert_nonnull(rig.error);
+	rig.daemon = daemon_new("/dev/null", &rig.env);
+	teardown(&rig);
+}
+
+static void test_restart(void)
+{
+	g_autofree char *console = NULL;
+	struct rig rig;
+	pid_t pid;
+	int fd;
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"},{\"name\":\"vm2\"}");
+	g_assert_no_error(rig.error);
+	console = g_build_filename(rig.rundir->console_dir, "vm2.sock", NULL);
+	for (int round = 1; round <= 2; round++) {
+		pid = proxy_pid_of(&rig, 1);
+		kill(pid, SIGKILL);
+		wait_state(&rig, 1, "starting");
+		/* A client that comes in between waits for the next QEMU. */
+		fd = connect_to(console);
+		g_assert_cmpint(fd, >=, 0);
+		run(&rig, "send-break", "\"uservm\":\"vm2\"");
+		g_assert_nonnull(rig.error);
+		run(&rig, "unbind", "\"uservm\":\"vm2\"");
+		g_assert_nonnull(rig.error);
+		wait_state(&rig, 1, "waiting");
+		g_assert_cmpint(proxy_pid_of(&rig, 1), !=, pid);
+		g_assert_cmpint(json_object_get_int_member(uservm_status(&rig, 1), "restarts"),
+				==, round);
+		g_assert_cmpuint(fake.names->len, ==, 2 + round);
+		g_assert_cmpstr(fake.names->pdata[1 + round], ==, "vm2");
+		close(fd);
+	}
+	g_assert_cmpint(json_object_get_int_member(uservm_status(&rig, 0), "restarts"), ==, 0);
+	g_assert_cmpuint(fake.started, ==, 1);
+	teardown(&rig);
+}
+
+static void test_events(void)
+{
+	struct rig rig;
+	JsonObject *status;
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	fake.bound = TRUE;
+	fake.uservm = (struct vsb_uservm){
+		.flags = VSB_USERVM_BOUND | VSB_USERVM_FRAMES, .ept_pointer = 0x639b01e,
+		.l2_gfn = 1, .l1_gfn = 2, .vcpus = 3, .roots = 4,
+		.counters = { .reads = 5, .irq_edges = 6 },
+	};
+	fake_module_event(VSB_EVENT_USERVM, 0, 0);
+	fake_module_event(VSB_EVENT_IRQ, 4, 1);
+	fake_module_event(99, 99, 99);
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+	status = uservm_status(&rig, 0);
+	g_assert_cmpstr(json_object_get_string_member(status, "state"), ==, "bound");
+	g_assert_cmpstr(json_object_get_string_member(status, "ept_pointer"), ==, "0x639b01e");
+	g_assert_cmpint(json_object_get_int_member(status, "vcpus"), ==, 3);
+	g_assert_cmpint(json_object_get_int_member(json_object_get_object_member(status,
+			"counters"), "irq_edges"), ==, 6);
+	teardown(&rig);
+}
+
+/* Return: (transfer full): the reply line, or what came until the end. */
+static char *talk(struct rig *rig, const char *text, gsize len)
+{
+	GString *reply = g_string_new(NULL);
+	int fd = connect_to(rig->rundir->control);
+	gsize sent = 0;
+	char c;
+
+	g_assert_cmpint(fd, >=, 0);
+	for (;;) {
+		ssize_t n = 0;
+
+		if (sent < len)
+			n = send(fd, text + sent, len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (n > 0)
+			sent += (gsize)n;
+		g_main_context_iteration(NULL, FALSE);
+		n = recv(fd, &c, 1, MSG_DONTWAIT);
+		if (n == 0 || (n == 1 && c == '\n'))
+			break;
+		if (n == 1)
+			g_string_append_c(reply, c);
+		else if (n < 0 && errno == ECONNRESET)
+			break;
+	}
+	close(fd);
+	return g_string_free(reply, FALSE);
+}
+
+static void test_control(void)
+{
+	g_autofree char *huge = g_strnfill(200000, 'x');
+	g_autofree char *fine = NULL, *bad = NULL, *overlong = NULL;
+	struct rig rig;
+	struct stat st;
+	int fds[100];
+
+	setup(&rig);
+	g_assert_cmpint(stat(rig.rundir->control, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 0777, ==, 0660);
+	fine = talk(&rig, "{\"execute\":\"status\"}\n", 21);
+	if (getuid() == 0)
+		g_assert_cmpstr(fine, ==, "{\"return\":{\"clouds\":[]}}");
+	else
+		g_assert_nonnull(strstr(fine, "Denied"));
+	bad = talk(&rig, "\n", 1);
+	g_assert_nonnull(strstr(bad, "\"error\""));
+	overlong = talk(&rig, huge, 200000);
+	g_assert_nonnull(strstr(overlong, "line too long"));
+
+	/* More clients than are served: those in excess are closed, the rest live. */
+	for (gsize i = 0; i < G_N_ELEMENTS(fds); i++) {
+		fds[i] = connect_to(rig.rundir->control);
+		g_main_context_iteration(NULL, FALSE);
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+	g_free(fine);
+	fine = talk(&rig, "{\"execute\":\"status\"}\n", 21);
+	g_assert_cmpuint(strlen(fine), >, 0);
+	teardown(&rig);
+}
+
+static void test_second_instance(void)
+{
+	g_autoptr(GError) error = NULL;
+	struct rig rig;
+	int stale;
+
+	setup(&rig);
+	g_assert_null(rundir_open(rig.dir, getgid(), &error));
+	g_assert_error(error, VSB_ERROR, VSB_ERROR_EXISTS);
+	teardown(&rig);
+
+	/* A socket that a killed one left is replaced. */
+	setup(&rig);
+	control_free(rig.control);
+	stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	{
+		struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+		g_strlcpy(addr.sun_path, rig.rundir->control, sizeof(addr.sun_path));
+		g_assert_cmpint(bind(stale, (struct sockaddr *)&addr, sizeof(addr)), ==, 0);
+	}
+	close(stale);
+	g_clear_error(&error);
+	rig.control = control_new(rig.rundir->control, 12345, getgid(), &daemon_ops, rig.daemon,
+				  &error);
+	g_assert_no_error(error);
+	stale = connect_to(rig.rundir->control);
+	g_assert_cmpint(stale, >=, 0);
+	close(stale);
+	teardown(&rig);
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	/* Warnings are part of what is tested here. */
+	g_log_set_always_fatal(G_LOG_LEVEL_CRITICAL | G_LOG_FATAL_MASK);
+	g_test_add_func("/daemon/control", test_control);
+	g_test_add_func("/daemon/second-instance", test_second_instance);
+	g_test_add_func("/daemon/life", test_life);
+	g_test_add_func("/daemon/undo", test_undo);
+	g_test_add_func("/daemon/bad-qemu", test_bad_qemu);
+	g_test_add_func("/daemon/cloud-ends", test_cloud_ends);
+	g_test_add_func("/daemon/end-in-attach", test_end_in_attach);
+	g_test_add_func("/daemon/restart", test_restart);
+	g_test_add_func("/daemon/events", test_events);
+	return g_test_run();
+}
