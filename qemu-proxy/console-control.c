@@ -42,14 +42,15 @@ static void parse(struct call *call)
 	g_autoptr(JsonParser) parser = json_parser_new();
 	g_autofree char *text = NULL;
 	JsonObject *object, *error;
-	JsonNode *node;
+	JsonNode *node = NULL;
 
-	if (!json_parser_load_from_data(parser, call->text->str, call->text->len, NULL) ||
-	    !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
+	if (json_parser_load_from_data(parser, call->text->str, call->text->len, NULL))
+		node = json_parser_get_root(parser);	/* NULL for an empty line */
+	if (!node || !JSON_NODE_HOLDS_OBJECT(node)) {
 		finish(call, NULL, "vsbypassd's reply is no JSON object");
 		return;
 	}
-	object = json_node_get_object(json_parser_get_root(parser));
+	object = json_node_get_object(node);
 	node = json_object_get_member(object, "return");
 	if (node && JSON_NODE_HOLDS_OBJECT(node)) {
 		finish(call, json_node_get_object(node), NULL);

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define MAX_COMPLAINTS	3	/* lines of one file that are logged */
+
 /*
  * Whoever can write the file, or replace it in its folder, decides who reads
  * the console: that may be root and our own user, nobody else.
@@ -90,8 +92,27 @@ out:
 	return result;
 }
 
-/* Return: whether @line lists @key. A line that cannot be used is logged. */
-static gboolean line_lists(const char *line, ssh_key key, const char *name, guint number)
+/*
+ * A line that cannot be used is logged, the first ones of a file: any peer can
+ * have the file read, and must not fill the log with it.
+ */
+static void G_GNUC_PRINTF(4, 5) ignored(const char *name, guint number, guint *count,
+					const char *format, ...)
+{
+	g_autofree char *cause = NULL;
+	va_list args;
+
+	if ((*count)++ >= MAX_COMPLAINTS)
+		return;
+	va_start(args, format);
+	cause = g_strdup_vprintf(format, args);
+	va_end(args);
+	vsb_log("keys of '%s', line %u is ignored: %s", name, number, cause);
+}
+
+/* Return: whether @line lists @key. */
+static gboolean line_lists(const char *line, ssh_key key, const char *name, guint number,
+			   guint *count)
 {
 	g_autofree char *word = NULL, *blob = NULL;
 	enum ssh_keytypes_e type;
@@ -106,16 +127,15 @@ static gboolean line_lists(const char *line, ssh_key key, const char *name, guin
 	word = g_strndup(line, n);
 	type = ssh_key_type_from_name(word);
 	if (type == SSH_KEYTYPE_UNKNOWN) {
-		vsb_log("keys of '%s', line %u is ignored: it does not begin with a key type (options before the key are not supported)",
-			name, number);
+		ignored(name, number, count,
+			"it does not begin with a key type (options before the key are not supported)");
 		return FALSE;
 	}
 	line += n;
 	line += strspn(line, " \t");
 	blob = g_strndup(line, strcspn(line, " \t\r"));
 	if (!*blob || ssh_pki_import_pubkey_base64(blob, type, &listed) != SSH_OK) {
-		vsb_log("keys of '%s', line %u is ignored: no valid %s key follows the type",
-			name, number, word);
+		ignored(name, number, count, "no valid %s key follows the type", word);
 		return FALSE;
 	}
 	same = ssh_key_cmp(listed, key, SSH_KEY_CMP_PUBLIC) == 0;
@@ -133,6 +153,7 @@ gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError *
 {
 	g_autofree char *text = NULL;
 	g_auto(GStrv) lines = NULL;
+	guint count = 0;
 
 	if (!vsb_name_valid(name)) {
 		g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_NO_VM,
@@ -144,7 +165,7 @@ gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError *
 		return FALSE;
 	lines = g_strsplit(text, "\n", -1);
 	for (guint i = 0; lines[i]; i++) {
-		if (line_lists(g_strchomp(lines[i]), key, name, i + 1))
+		if (line_lists(g_strchomp(lines[i]), key, name, i + 1, &count))
 			return TRUE;
 	}
 	g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_NOT_LISTED,

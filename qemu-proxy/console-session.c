@@ -92,6 +92,14 @@ static void finish(struct vsb_session *session, int status, const char *text, bo
 	wake(session);
 }
 
+static void leave_hub(struct vsb_session *session)
+{
+	if (!session->client.hub)
+		return;
+	vsb_log("'%s': detached: %s", session->user, session->who);
+	vsb_hub_detach(&session->client);
+}
+
 static void close_channel(struct vsb_session *session)
 {
 	const char *text = session->last_words;
@@ -99,7 +107,7 @@ static void close_channel(struct vsb_session *session)
 	if (session->closed)
 		return;
 	session->closed = true;
-	vsb_hub_detach(&session->client);
+	leave_hub(session);
 	if (text && ssh_channel_window_size(session->channel) >= strlen(text)) {
 		if (session->last_words_stdout)
 			ssh_channel_write(session->channel, text, strlen(text));
@@ -581,10 +589,7 @@ void vsb_session_free(struct vsb_session *session)
 {
 	struct vsb_server *server = session->server;
 
-	if (session->client.hub) {
-		vsb_log("'%s': detached: %s", session->user, session->who);
-		vsb_hub_detach(&session->client);
-	}
+	leave_hub(session);
 	if (!session->user)
 		server->unauthenticated--;
 	g_hash_table_remove(server->sessions, session);

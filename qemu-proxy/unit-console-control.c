@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tests of requests to vsbypassd: every kind of reply, and of none. */
+#include "console-control.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct reply_case {
+	const char *name;
+	const char *reply;	/* NULL: close without one */
+	gboolean ok;
+	const char *words;	/* in the error */
+};
+
+static const struct reply_case cases[] = {
+	{ "ok", "{\"return\": {}}\n", TRUE, NULL },
+	{ "ok-crlf", "{\"return\": {\"x\": 1}}\r\n", TRUE, NULL },
+	{ "two-lines", "{\"return\": {}}\n{\"error\": {}}\n", TRUE, NULL },
+	{ "error", "{\"error\": {\"class\": \"NotFound\", \"desc\": \"no vm\"}}\n", FALSE, "no vm" },
+	{ "closed", NULL, FALSE, "without a reply" },
+	{ "cut", "{\"return\": {", FALSE, "without a reply" },
+	{ "no-json", "hello\n", FALSE, "no JSON object" },
+	{ "empty", "\n", FALSE, "no JSON object" },
+	{ "array", "[1, 2]\n", FALSE, "no JSON object" },
+	{ "number", "17\n", FALSE, "no JSON object" },
+	{ "neither", "{\"x\": {}}\n", FALSE, "neither" },
+	{ "return-no-object", "{\"return\": 5}\n", FALSE, "neither" },
+	{ "error-no-object", "{\"error\": \"x\"}\n", FALSE, "neither" },
+	{ "desc-no-string", "{\"error\": {\"desc\": 5}}\n", FALSE, "neither" },
+	{ "desc-null", "{\"error\": {\"desc\": null}}\n", FALSE, "neither" },
+	{ "binary", "\xff\xfe\x80\n", FALSE, "no JSON object" },
+	{ "deep", "{\"return\": {\"a\": {\"b\": [[[[{}]]]]}}}\n", TRUE, NULL },
+};
+
+struct result {
+	GMainLoop *loop;
+	guint calls;
+	gboolean ok;
+	char *error;
+	gboolean (*look)(JsonObject *reply);
+};
+
+static void on_done(JsonObject *reply, const char *error, gpointer data)
+{
+	struct result *result = data;
+
+	g_assert_true(!reply != !error);
+	result->calls++;
+	result->ok = reply != NULL;
+	g_free(result->error);
+	result->error = g_strdup(error);
+	g_main_loop_quit(result->loop);
+}
+
+struct daemon {
+	char *dir, *path;
+	int fd;
+	const char *reply;
+	gsize reply_len;
+	char request[4096];
+};
+
+static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
+{
+	struct daemon *d = data;
+	int peer = accept(fd, NULL, NULL);
+	ssize_t n;
+
+	g_assert_cmpint(peer, >=, 0);
+	n = read(peer, d->request, sizeof(d->request) - 1);
+	g_assert_cmpint(n, >, 0);
+	d->request[n] = '\0';
+	/* The client may hang up in the middle of a reply that is too long. */
+	if (d->reply && send(peer, d->reply, d->reply_len, MSG_NOSIGNAL) < 0)
+		g_assert_cmpint(errno, ==, EPIPE);
+	close(peer);
+	return G_SOURCE_CONTINUE;
+}
+
+static guint daemon_start(struct daemon *d)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+	d->dir = g_dir_make_tmp("unit-console-control-XXXXXX", NULL);
+	d->path = g_build_filename(d->dir, "control.sock", NULL);
+	g_strlcpy(address.sun_path, d->path, sizeof(address.sun_path));
+	d->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	g_assert_cmpint(bind(d->fd, (struct sockaddr *)&address, sizeof(address)), ==, 0);
+	g_assert_cmpint(listen(d->fd, 5), ==, 0);
+	return g_unix_fd_add(d->fd, G_IO_IN, on_connection, d);
+}
+
+static void daemon_stop(struct daemon *d, guint watch)
+{
+	g_source_remove(watch);
+	close(d->fd);
+	g_remove(d->path);
+	g_remove(d->dir);
+	g_free(d->path);
+	g_free(d->dir);
+}
+
+static void test_reply(gconstpointer data)
+{
+	const struct reply_case *c = data;
+	struct daemon d = { .reply = c->reply, .reply_len = c->reply ? strlen(c->reply) : 0 };
+	struct result result = { .loop = g_main_loop_new(NULL, FALSE) };
+	guint watch = daemon_start(&d);
+
+	vsb_control_call(d.path, "send-break", "vm1", on_done, &result);
+	g_main_loop_run(result.loop);
+	g_assert_cmpstr(d.request, ==,
+			"{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"vm1\"}}\n");
+	g_assert_cmpuint(result.calls, ==, 1);
+	g_assert_cmpint(result.ok, ==, c->ok);
+	if (c->words)
+		g_assert_nonnull(strstr(result.error, c->words));
+	g_free(result.error);
+	g_main_loop_unref(result.loop);
+	daemon_stop(&d, watch);
+}
+
+/* A server in another thread, because send() of so much has to block. */
+static gpointer endless(gpointer data)
+{
+	struct daemon *d = data;
+	char block[65536];
+	int peer = accept(d->fd, NULL, NULL);
+
+	memset(block, 'x', sizeof(block));
+	for (guint i = 0; i < 100; i++) {
+		if (send(peer, block, sizeof(block), MSG_NOSIGNAL) < 0)
+			break;
+	}
+	close(peer);
+	return NULL;
+}
+
+static void test_too_long(void)
+{
+	struct daemon d = { 0 };
+	struct result result = { .loop = g_main_loop_new(NULL, FALSE) };
+	guint watch = daemon_start(&d);
+	GThread *thread;
+
+	g_source_remove(watch);
+	thread = g_thread_new("endless", endless, &d);
+	vsb_control_call(d.path, "status", NULL, on_done, &result);
+	g_main_loop_run(result.loop);
+	g_thread_join(thread);
+	g_assert_false(result.ok);
+	g_assert_nonnull(strstr(result.error, "too long"));
+	g_free(result.error);
+	g_main_loop_unref(result.loop);
+	watch = g_unix_fd_add(d.fd, G_IO_IN, on_connection, &d);
+	daemon_stop(&d, watch);
+}
+
+static void test_absent(void)
+{
+	struct result result = { .loop = g_main_loop_new(NULL, FALSE) };
+	g_autofree char *long_path = g_strnfill(300, 'x');
+
+	vsb_control_call("/nonexistent/control.sock", "status", NULL, on_done, &result);
+	g_assert_cmpuint(result.calls, ==, 0);	/* never from inside the call */
+	g_main_loop_run(result.loop);
+	g_assert_nonnull(strstr(result.error, "is it running?"));
+	vsb_control_call(long_path, "status", NULL, on_done, &result);
+	g_main_loop_run(result.loop);
+	g_assert_nonnull(strstr(result.error, "too long"));
+	g_assert_cmpuint(result.calls, ==, 2);
+	g_free(result.error);
+	g_main_loop_unref(result.loop);
+}
+
+static void expect_state(const char *json, const char *want)
+{
+	g_autoptr(JsonParser) parser = json_parser_new();
+	g_autofree char *state = NULL;
+
+	g_assert_true(json_parser_load_from_data(parser, json, -1, NULL));
+	state = vsb_control_uservm_state(json_node_get_object(json_parser_get_root(parser)),
+					 "vm1");
+	g_assert_cmpstr(state, ==, want);
+}
+
+static void test_state(void)
+{
+	expect_state("{}", "absent");
+	expect_state("{\"clouds\": 5}", "absent");
+	expect_state("{\"clouds\": null}", "absent");
+	expect_state("{\"clouds\": [5, null, {}, [], {\"uservms\": 3}]}", "absent");
+	expect_state("{\"clouds\": [{\"uservms\": [1, {}, {\"name\": 5}]}]}", "absent");
+	expect_state("{\"clouds\": [{\"uservms\": [{\"name\": \"vm11\", \"state\": \"bound\"}]}]}",
+		     "absent");
+	expect_state("{\"clouds\": [{\"uservms\": [{\"name\": \"vm1\", \"state\": 5}]}]}", "");
+	expect_state("{\"clouds\": [{\"uservms\": [{\"name\": \"vm1\"}]}]}", "");
+	expect_state("{\"clouds\": [{}, {\"uservms\": [{\"name\": \"vm0\", \"state\": \"x\"},"
+		     "{\"name\": \"vm1\", \"state\": \"waiting\"}]}]}", "waiting");
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *path = g_strdup_printf("/console/control/%s", cases[i].name);
+
+		g_test_add_data_func(path, &cases[i], test_reply);
+	}
+	g_test_add_func("/console/control/too-long", test_too_long);
+	g_test_add_func("/console/control/absent", test_absent);
+	g_test_add_func("/console/control/state", test_state);
+	return g_test_run();
+}

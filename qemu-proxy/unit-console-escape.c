@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of the escape sequence. The parser takes single bytes, so that where a
+ * packet ends cannot matter; the hub's test cuts them in all ways.
+ */
+#include "console-escape.h"
+
+#include <string.h>
+
+struct escape_case {
+	const char *typed;
+	const char *sent;		/* to the user VM */
+	enum vsb_command command;	/* the last one, or none */
+};
+
+static const struct escape_case cases[] = {
+	{ "plain text\r", "plain text\r", VSB_CMD_NONE },
+	{ "\x05" "c.", "", VSB_CMD_DISCONNECT },
+	{ "\x05" "c?", "", VSB_CMD_HELP },
+	{ "\x05" "ca", "", VSB_CMD_ATTACH },
+	{ "\x05" "cf", "", VSB_CMD_FORCE },
+	{ "\x05" "cs", "", VSB_CMD_SPY },
+	{ "\x05" "cw", "", VSB_CMD_WHO },
+	{ "\x05" "cr", "", VSB_CMD_REPLAY },
+	{ "\x05" "cb", "", VSB_CMD_BREAK },
+	{ "\x05" "cl0", "", VSB_CMD_BREAK },
+	{ "\x05" "cl1", "", VSB_CMD_BREAK },
+	{ "\x05" "cl?", "", VSB_CMD_HELP },
+	{ "\x05" "cl2", "", VSB_CMD_UNKNOWN },
+	{ "\x05" "cz", "", VSB_CMD_UNKNOWN },
+	{ "\x05" "c\x05", "\x05", VSB_CMD_NONE },
+	{ "\x05" "x", "\x05x", VSB_CMD_NONE },
+	{ "\x05\x05" "c.", "\x05", VSB_CMD_DISCONNECT },
+	{ "\x05\x05\x05" "x", "\x05\x05\x05x", VSB_CMD_NONE },
+	{ "ab\x05" "c?cd", "abcd", VSB_CMD_HELP },
+	{ "\x05" "c\x05" "c.", "\x05" "c.", VSB_CMD_NONE },
+	{ "\x05", "", VSB_CMD_NONE },
+	{ "\x05\x05", "\x05", VSB_CMD_NONE },
+};
+
+static void test_case(gconstpointer data)
+{
+	const struct escape_case *c = data;
+	g_autoptr(GString) sent = g_string_new(NULL);
+	enum vsb_command command = VSB_CMD_NONE;
+	struct vsb_escape esc = { 0 };
+	guint8 out[VSB_ESCAPE_OUT_MAX];
+	gsize n;
+
+	for (const char *p = c->typed; *p; p++) {
+		enum vsb_command now = vsb_escape_feed(&esc, *p, out, &n);
+
+		g_assert_cmpuint(n, <=, sizeof(out));
+		g_string_append_len(sent, (char *)out, n);
+		if (now)
+			command = now;
+	}
+	g_assert_cmpmem(sent->str, sent->len, c->sent, strlen(c->sent));
+	g_assert_cmpint(command, ==, c->command);
+}
+
+/* Every byte but Ctrl-E goes through alone and unchanged. */
+static void test_clean(void)
+{
+	struct vsb_escape esc = { 0 };
+	guint8 out[VSB_ESCAPE_OUT_MAX];
+	gsize n;
+
+	for (guint byte = 0; byte < 256; byte++) {
+		if (byte == VSB_ESCAPE_CHAR)
+			continue;
+		g_assert_cmpint(vsb_escape_feed(&esc, byte, out, &n), ==, VSB_CMD_NONE);
+		g_assert_cmpuint(n, ==, 1);
+		g_assert_cmpuint(out[0], ==, byte);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	g_test_init(&argc, &argv, NULL);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *path = g_strdup_printf("/console/escape/%02zu", i);
+
+		g_test_add_data_func(path, &cases[i], test_case);
+	}
+	g_test_add_func("/console/escape/clean", test_clean);
+	return g_test_run();
+}

@@ -1,0 +1,871 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""
+vsb-console, the whole program, with the unmodified OpenSSH client.
+
+Each test starts its own server on a free port of the loopback device, with a
+UNIX socket in the place of the proxy's character device and another in the
+place of vsbypassd. Prints TAP.
+
+    unit-console [--server PATH] [--list] [--keep] [-p NAME]...
+"""
+import argparse
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+PATIENCE = 180          # seconds; a limit for what hangs, nothing is measured
+ESC = b'\x05c'
+ALL_BYTES = bytes(range(256)) * 64      # 16 KiB
+SERVER = None
+
+
+class Failure(Exception):
+    pass
+
+
+def check(condition, text):
+    if not condition:
+        raise Failure(text)
+
+
+def wait_for(what, condition):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise Failure('waited %d s in vain for: %s' % (PATIENCE, what))
+
+
+class Chardev:
+    """The proxy's character device: a UNIX socket, one client."""
+
+    def __init__(self, path):
+        self.path = path
+        self.got = bytearray()
+        self.sent = 0
+        self.peer = None
+        self.reading = threading.Event()
+        self.reading.set()
+        if os.path.exists(path):
+            os.unlink(path)
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        os.chmod(path, 0o666)
+        self.listener.listen(1)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        try:
+            self.peer, _ = self.listener.accept()
+            while True:
+                self.reading.wait()
+                data = self.peer.recv(4096)
+                if not data:
+                    break
+                self.got += data
+        except OSError:
+            pass
+
+    def connected(self):
+        wait_for('vsb-console connects to ' + self.path, lambda: self.peer)
+
+    def send(self, data):
+        self.connected()
+        self.peer.sendall(data)
+
+    def send_slowly(self, data):
+        """Send in a thread; self.sent tells how far it came."""
+        def run():
+            view = memoryview(data)
+            while self.sent < len(data):
+                self.sent += self.peer.send(view[self.sent:self.sent + 65536])
+        self.connected()
+        threading.Thread(target=run, daemon=True).start()
+
+    def expect(self, data):
+        wait_for('%r in the user VM (there is %r)' % (data[:60], bytes(self.got[-200:])),
+                 lambda: data in self.got)
+
+    def close(self):
+        for s in (self.peer, self.listener):
+            if s:
+                try:
+                    s.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+                s.close()
+        if os.path.exists(self.path):
+            os.unlink(self.path)
+
+
+class Daemon:
+    """vsbypassd's control socket."""
+
+    def __init__(self, path):
+        self.requests = []
+        self.state = 'bound'
+        self.error = None
+        self.path = path
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        os.chmod(path, 0o666)
+        self.listener.listen(16)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+            except OSError:
+                return
+            with peer, peer.makefile('rwb') as f:
+                line = f.readline()
+                if not line:
+                    continue
+                request = json.loads(line)
+                self.requests.append(request)
+                reply = {'return': {}}
+                if request['execute'] == 'status':
+                    vm = {'name': 'vm1', 'state': self.state, 'proxy_pid': 1}
+                    reply = {'return': {'clouds': [{'name': 'c', 'uservms': [vm]}]}}
+                elif self.error:
+                    reply = {'error': {'class': 'Failed', 'desc': self.error}}
+                f.write(json.dumps(reply).encode() + b'\n')
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        os.unlink(self.path)
+
+
+class Client:
+    """An ssh process. Without a terminal, unless tty is given."""
+
+    def __init__(self, world, *command, vm='vm1', key='id', tty=False, options=()):
+        self.out = bytearray()
+        self.err = bytearray()
+        self.eof = threading.Event()
+        self.drain = threading.Event()
+        self.drain.set()
+        args = world.ssh(vm, key, ['-tt' if tty else '-T', *options]) + list(command)
+        self.process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, bufsize=0)
+        world.clients.append(self)
+        threading.Thread(target=self.pump, args=(self.process.stdout, self.out, self.eof),
+                         daemon=True).start()
+        threading.Thread(target=self.pump, args=(self.process.stderr, self.err, None),
+                         daemon=True).start()
+
+    def pump(self, pipe, into, eof):
+        while True:
+            if eof:
+                self.drain.wait()
+            data = os.read(pipe.fileno(), 65536)
+            if not data:
+                break
+            into += data
+        if eof:
+            eof.set()
+
+    def type(self, data):
+        self.process.stdin.write(data)
+
+    def expect(self, data):
+        wait_for('%r from ssh (there is %r, %r)' %
+                 (data[:60], bytes(self.out[-300:]), bytes(self.err[-300:])),
+                 lambda: data in self.out)
+
+    def ended(self, status, words=None):
+        """Wait for the end. Return what ssh wrote to stderr."""
+        wait_for('end of ssh (it said %r, %r)' % (bytes(self.out[-300:]), bytes(self.err[-300:])),
+                 lambda: self.process.poll() is not None)
+        wait_for('end of output', self.eof.is_set)
+        time.sleep(0.05)
+        check(self.process.returncode == status, 'ssh ended with %d, expected %d; it said: %s%s' %
+              (self.process.returncode, status, self.out.decode('latin-1'),
+               self.err.decode('latin-1')))
+        if words:
+            wait_for('%r in %r' % (words, self.err), lambda: words.encode() in self.err)
+        return self.err.decode('latin-1')
+
+    def close(self):
+        self.drain.set()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+        self.process.wait()
+
+
+class World:
+    """A folder with everything that a server needs, and the server."""
+
+    def __init__(self, name):
+        self.dir = tempfile.mkdtemp(prefix='unit-console-%s-' % name)
+        os.chmod(self.dir, 0o755)
+        self.run = self.path('run')
+        self.keys = self.path('keys')
+        for d in (self.run, self.path('run/console'), self.keys):
+            os.mkdir(d, 0o755)
+        self.make_key('id')
+        self.make_key('other')
+        self.allow('vm1', 'id')
+        self.clients = []
+        self.things = []
+        self.server = None
+        self.chardev = None
+        self.port = 0
+        self.log_path = self.path('log')
+
+    def path(self, *names):
+        return os.path.join(self.dir, *names)
+
+    def make_key(self, name):
+        subprocess.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', name,
+                        '-f', self.path(name)], check=True)
+
+    def allow(self, vm, *keys):
+        with open(os.path.join(self.keys, vm), 'w') as f:
+            for key in keys:
+                f.write(open(self.path(key + '.pub')).read())
+        os.chmod(os.path.join(self.keys, vm), 0o644)
+
+    def args(self, *more):
+        return [SERVER, '--port', '0', '--bind', '127.0.0.1', '--run-dir', self.run,
+                '--keys', self.keys, '--host-key', self.path('host_key'),
+                '--user', 'nobody', *more]
+
+    def env(self):
+        # The leak checker needs threads and ptrace, which the sandbox forbids.
+        return dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
+
+    def start(self, *more, chardev=True):
+        if chardev:
+            self.chardev = self.new_chardev()
+        self.server = subprocess.Popen(self.args(*more), stderr=open(self.log_path, 'ab'),
+                                       env=self.env())
+        m = wait_for('"listening on port" in the log: ' + self.log(),
+                     lambda: re.search(r'listening on port (\d+), host key (SHA256:\S+)',
+                                       self.log()))
+        self.port = int(m.group(1))
+        pub = open(self.path('host_key.pub')).read().split()
+        with open(self.path('known_hosts'), 'w') as f:
+            f.write('[127.0.0.1]:%d %s %s\n' % (self.port, pub[0], pub[1]))
+        if chardev:
+            self.chardev.connected()
+        return self
+
+    def new_chardev(self, vm='vm1'):
+        self.things.append(Chardev(self.path('run/console/%s.sock' % vm)))
+        return self.things[-1]
+
+    def new_daemon(self):
+        self.things.append(Daemon(self.path('run/control.sock')))
+        return self.things[-1]
+
+    def ssh(self, vm, key, options=()):
+        return ['ssh', '-F', 'none', '-p', str(self.port), '-i', self.path(key),
+                '-o', 'IdentitiesOnly=yes', '-o', 'IdentityAgent=none', '-o', 'BatchMode=yes',
+                '-o', 'StrictHostKeyChecking=yes', '-o', 'GlobalKnownHostsFile=/dev/null',
+                '-o', 'UserKnownHostsFile=' + self.path('known_hosts'),
+                *options, '-l', vm, '127.0.0.1']
+
+    def client(self, *command, **kw):
+        return Client(self, *command, **kw)
+
+    def log(self):
+        if not os.path.exists(self.log_path):
+            return ''
+        return open(self.log_path, encoding='latin-1').read()
+
+    def expect_log(self, words):
+        wait_for('%r in the log:\n%s' % (words, self.log()), lambda: words in self.log())
+
+    def close(self, keep):
+        problem = None
+        for client in self.clients:
+            client.close()
+        if self.server:
+            if self.server.poll() is not None:
+                problem = 'the server ended by itself, status %d' % self.server.returncode
+            else:
+                self.server.terminate()
+                try:
+                    if self.server.wait(PATIENCE) != 0:
+                        problem = 'the server stopped with status %d' % self.server.returncode
+                except subprocess.TimeoutExpired:
+                    problem = 'the server does not stop'
+                    self.server.kill()
+                    self.server.wait()
+        for thing in self.things:
+            try:
+                thing.close()
+            except OSError:
+                pass
+        log = self.log()
+        if 'Sanitizer' in log or 'runtime error' in log or 'CRITICAL' in log:
+            problem = 'a sanitizer or GLib complained'
+        if problem:
+            problem += '; its log:\n' + log
+        if not keep:
+            shutil.rmtree(self.dir)
+        if problem:
+            raise Failure(problem)
+
+
+# Who gets in
+
+def test_wrong_key(w):
+    """A key that is not listed: refused, and the person is told why."""
+    w.start()
+    said = w.client(key='other').ended(255, 'this host has no user VM of that name, or the key')
+    check("'vm1' refuses the key SHA256:" in said, said)
+    w.expect_log("as 'vm1' from 127.0.0.1")
+    w.expect_log('wrong key: it is not listed')
+
+
+def test_unknown_vm(w):
+    """An unknown user VM looks to a stranger exactly like a wrong key."""
+    w.start()
+    a = w.client(vm='vm9').ended(255)
+    b = w.client(vm='vm1', key='other').ended(255)
+    w.expect_log('unknown user VM: there is no key file')
+    strip = lambda text: re.sub(r"vm9|vm1|SHA256:\S+", 'X', text)
+    check(strip(a) == strip(b), 'different answers:\n%s\n%s' % (a, b))
+
+
+def test_two_keys(w):
+    """The second key of a client is accepted although the first was refused."""
+    w.start()
+    c = w.client('help', key='other', options=['-i', w.path('id')])
+    c.ended(0)
+    check(b'Commands' in c.out, bytes(c.out))
+
+
+def test_bad_names(w):
+    """Names that are no names never touch a path."""
+    w.start()
+    for name in ('../vm1', '.', '/etc/passwd', 'vm1/../vm1', 'x' * 200):
+        w.client(vm=name).ended(255, 'Permission denied (publickey)')
+    w.expect_log('name is malformed')
+
+
+def test_no_password(w):
+    """Nothing but public keys is offered."""
+    w.start()
+    said = w.client(options=['-o', 'PubkeyAuthentication=no', '-o', 'BatchMode=no',
+                             '-o', 'NumberOfPasswordPrompts=1']).ended(255)
+    check('Permission denied (publickey).' in said, said)
+
+
+def test_key_file_permissions(w):
+    """A key file that others could have written is refused and logged."""
+    w.start()
+    os.chmod(w.path('keys/vm1'), 0o666)
+    w.client().ended(255, 'refuses the key')
+    w.expect_log('group or others can write it')
+    os.chmod(w.path('keys/vm1'), 0o644)
+    w.client('help').ended(0)
+
+
+def test_no_forwarding(w):
+    """No port forwarding, no subsystem, no command of the system."""
+    w.start()
+    said = w.client(options=['-W', '127.0.0.1:%d' % w.port]).ended(255)
+    check('forwarding' in said or 'administratively' in said or 'open failed' in said, said)
+    w.client('sftp', options=['-s']).ended(255)
+    w.client('sh -c id').ended(127, 'no such command')
+    w.client('help', options=['-N', '-R', '0:127.0.0.1:1', '-o', 'ExitOnForwardFailure=yes']
+             ).ended(255)
+
+
+# The console
+
+def test_attach(w):
+    """Backlog from before anybody was there, both directions, the help line."""
+    w.start()
+    w.chardev.send(b'booting\r\nlogin: ')
+    time.sleep(0.3)
+    c = w.client(tty=True)
+    c.expect(b'[vsb-console: vm1; Ctrl-E c ? for help]\r\nbooting\r\nlogin: ')
+    c.type(b'root\r')
+    w.chardev.expect(b'root\r')
+    w.chardev.send(b'Password: ')
+    c.expect(b'Password: ')
+    c.type(ESC + b'?')
+    c.expect(b'take over writing by force')
+    c.type(ESC + b'x')
+    c.expect(b'no such command')
+    c.type(ESC + b'.')
+    c.ended(0)
+    check(bytes(w.chardev.got) == b'root\r', 'the user VM got %r' % bytes(w.chardev.got))
+    w.expect_log("'vm1': detached")
+    check('root' not in w.log() and 'Password' not in w.log(), 'console data in the log')
+
+
+def test_replay(w):
+    """The last 64 KiB, no more, whole, in order."""
+    w.start()
+    data = random.Random(1).randbytes(100 * 1024).replace(b']', b'[')
+    w.chardev.send(data)
+    d = w.client('watch')
+    w.expect_log('only watching')
+    w.chardev.send(b'END')
+    d.expect(b'END')
+    d.close()
+    c = w.client()
+    want = (data + b'END')[-65536:]
+    wait_for('the backlog', lambda: len(c.out) >= len(want) and c.out.endswith(b'END'))
+    got = bytes(c.out).split(b'for help]\r\n', 1)[1]
+    check(got == want, 'replayed %d bytes, equal: no' % len(got))
+
+
+def test_second_client(w):
+    """The second watches, takes over, gives up; who is attached is shown."""
+    w.start()
+    a = w.client(tty=True)
+    a.expect(b'for help]')
+    b = w.client(tty=True)
+    b.expect(b'console busy')
+    a.type(b'one')
+    w.chardev.expect(b'one')
+    b.type(b'NO')
+    b.expect(b'you watch: what you type goes nowhere')
+    w.chardev.send(b'to both')
+    a.expect(b'to both')
+    b.expect(b'to both')
+    b.type(ESC + b'f')
+    b.expect(b'you write')
+    a.expect(b'has taken over writing')
+    b.type(b'two')
+    w.chardev.expect(b'two')
+    a.type(b'NO')
+    a.expect(b'goes nowhere')
+    b.type(ESC + b'w')
+    b.expect(b'watches SHA256:')
+    b.type(ESC + b's')
+    a.expect(b'nobody writes now')
+    a.type(ESC + b'a')
+    a.expect(b'you write')
+    a.type(b'three')
+    w.chardev.expect(b'onetwothree')
+    check(b'NO' not in w.chardev.got, 'a watcher wrote: %r' % bytes(w.chardev.got))
+
+
+def test_escape_split(w):
+    """The sequence in single packets; Ctrl-E itself."""
+    w.start()
+    c = w.client()
+    c.expect(b'for help]')
+    for byte in (b'a', b'\x05', b'x', b'\x05', b'c', b'\x05', b'b', b'\x05', b'c', b'w', b'z'):
+        c.type(byte)
+        time.sleep(0.1)
+    c.expect(b'writes  SHA256')
+    w.chardev.expect(b'a\x05x\x05bz')
+
+
+def test_break(w):
+    """A break goes to vsbypassd; what came of it is told."""
+    w.start()
+    c = w.client(tty=True)
+    c.expect(b'for help]')
+    c.type(ESC + b'l1')
+    c.expect(b'is it running?')
+    d = w.new_daemon()
+    c.type(ESC + b'b')
+    c.expect(b': break sent]')
+    check({'execute': 'send-break', 'arguments': {'uservm': 'vm1'}} in d.requests, d.requests)
+    d.error = 'the proxy has no serial line'
+    c.type(ESC + b'b')
+    c.expect(b'no break sent: vsbypassd: the proxy has no serial line')
+    w.client('break').ended(1, 'console busy')
+    c.close()
+    w.expect_log("'vm1': detached")
+    w.client('break').ended(1, 'the proxy has no serial line')
+    d.error = None
+    w.client('break').ended(0)
+    check(not w.chardev.got, 'the user VM got %r' % bytes(w.chardev.got))
+
+
+def test_state(w):
+    """A user VM that is not bound yet: attached, told, told again when it is."""
+    d = w.new_daemon()
+    d.state = 'waiting'
+    w.start()
+    c = w.client(tty=True)
+    c.expect(b'not bound yet')
+    s = w.client('status')
+    s.ended(0)
+    check(b'vm1: not bound yet' in s.out and b'proxy: connected' in s.out and
+          b'writes  SHA256' in s.out, bytes(s.out))
+    d.state = 'bound'
+    c.expect(b'bound: its serial port is served')
+    w.allow('vm2', 'id')
+    c2 = w.client(vm='vm2', tty=True)
+    c2.expect(b'no proxy has been here yet')
+    c2.expect(b'serves no user VM of this name')
+    c2.type(b'x')
+    c2.expect(b'what you type is dropped')
+    vm2 = w.new_chardev('vm2')
+    c2.expect(b'the proxy is here')
+    vm2.send(b'hello two')
+    c2.expect(b'hello two')
+    check(b'hello two' not in c.out, 'output of vm2 at vm1')
+
+
+def test_proxy_restart(w):
+    """The proxy dies and comes back; the client stays attached."""
+    w.start()
+    c = w.client(tty=True)
+    w.chardev.send(b'before')
+    c.expect(b'before')
+    w.chardev.close()
+    c.expect(b'the proxy is away')
+    c.type(b'lost')
+    c.expect(b'what you type is dropped')
+    again = w.new_chardev()
+    c.expect(b'the proxy is back')
+    again.send(b'after')
+    c.expect(b'after')
+    c.type(b'typed')
+    again.expect(b'typed')
+    check(bytes(again.got) == b'typed', bytes(again.got))
+
+
+# 8 bits, nothing lost
+
+def test_raw(w):
+    """16 KiB of all byte values each way at once, byte for byte."""
+    w.start()
+    w.chardev.send(b'not replayed in raw mode')
+    time.sleep(0.3)
+    c = w.client('raw')
+    w.expect_log(', raw')
+    c.type(ALL_BYTES)
+    c.process.stdin.close()         # end of input is not the end of the session
+    w.chardev.send(ALL_BYTES)
+    wait_for('16 KiB in the user VM', lambda: len(w.chardev.got) >= len(ALL_BYTES))
+    wait_for('16 KiB from ssh', lambda: len(c.out) >= len(ALL_BYTES))
+    w.chardev.send(b'tail')
+    wait_for('the tail', lambda: len(c.out) >= len(ALL_BYTES) + 4)
+    check(bytes(c.out) == ALL_BYTES + b'tail', 'output differs')
+    check(bytes(w.chardev.got) == ALL_BYTES, 'input differs')
+    check(c.process.poll() is None, 'ssh ended')
+    w.client('raw').ended(1, 'console busy')
+
+
+def test_raw_big(w):
+    """Megabytes both ways at once, with a new key exchange on the way."""
+    w.start()
+    down = random.Random(2).randbytes(4 << 20)
+    up = random.Random(3).randbytes(3 << 20)
+    c = w.client('raw', options=['-o', 'RekeyLimit=1M'])
+    w.expect_log(', raw')
+    threading.Thread(target=c.process.stdin.write, args=(up,), daemon=True).start()
+    w.chardev.send_slowly(down)
+    wait_for('all in the user VM', lambda: len(w.chardev.got) >= len(up))
+    wait_for('all from ssh', lambda: len(c.out) >= len(down))
+    check(hashlib.sha256(c.out).digest() == hashlib.sha256(down).digest(), 'output differs')
+    check(hashlib.sha256(w.chardev.got).digest() == hashlib.sha256(up).digest(), 'input differs')
+
+
+def test_raw_needs_proxy(w):
+    """raw is exact or fails: without a proxy, when it goes, when taken over."""
+    w.start(chardev=False)
+    w.client('raw').ended(1, 'no proxy is here')
+    w.chardev = w.new_chardev()
+    w.chardev.connected()
+    time.sleep(0.2)
+    c = w.client('raw')
+    w.expect_log(', raw')
+    w.chardev.close()
+    c.ended(1, 'the proxy went away')
+    w.chardev = w.new_chardev()
+    w.chardev.connected()
+    time.sleep(0.2)
+    c = w.client('raw')
+    wait_for('attached', lambda: w.log().count(', raw') == 2)
+    b = w.client(tty=True)
+    b.expect(b'console busy')
+    b.type(ESC + b'f')
+    c.ended(1, 'has taken over writing')
+
+
+def test_writer_stalled(w):
+    """A writer that reads nothing slows the user VM down and loses nothing."""
+    w.start()
+    data = random.Random(4).randbytes(16 << 20)
+    c = w.client('raw')
+    w.expect_log(', raw')
+    c.drain.clear()
+    w.chardev.send_slowly(data)
+    last = -1
+    while last != w.chardev.sent:       # until all that lies between is full
+        last = w.chardev.sent
+        time.sleep(2)
+    check(last < len(data), 'nothing held the user VM up')
+    # Nobody else is disturbed.
+    w.client('help').ended(0)
+    c.drain.set()
+    wait_for('all from ssh', lambda: len(c.out) >= len(data))
+    check(hashlib.sha256(c.out).digest() == hashlib.sha256(data).digest(), 'output differs')
+
+
+def test_writer_stalled_for_long(w):
+    """After --stall-time the user VM does not wait any more."""
+    w.start('--stall-time', '3')
+    data = bytes(16 << 20)
+    c = w.client(tty=False)
+    c.expect(b'for help]')
+    c.drain.clear()
+    w.chardev.send_slowly(data)
+    wait_for('the user VM goes on', lambda: w.chardev.sent == len(data))
+    w.expect_log('writing is taken away')
+    c.drain.set()
+    c.expect(b'writing was taken away')
+    c.expect(b'bytes were skipped')
+    w.chardev.send(b'still here')
+    c.expect(b'still here')
+
+
+def test_watcher_stalled(w):
+    """A watcher that reads nothing disturbs nobody, and is told what it missed."""
+    w.start()
+    data = random.Random(5).randbytes(16 << 20)
+    a = w.client('raw')
+    w.expect_log(', raw')
+    b = w.client()
+    b.expect(b'console busy')
+    b.drain.clear()
+    w.chardev.send_slowly(data)
+    wait_for('all at the writer', lambda: len(a.out) >= len(data))
+    check(bytes(a.out) == data, 'output differs')
+    b.drain.set()
+    b.expect(b'bytes were skipped')
+    w.chardev.send(b'still here')
+    b.expect(b'still here')
+
+
+def test_uservm_stalled(w):
+    """A user VM that takes no input slows the client down; nothing is lost."""
+    w.start()
+    data = random.Random(6).randbytes(6 << 20)
+    c = w.client('raw')
+    w.expect_log(', raw')
+    w.chardev.reading.clear()
+    threading.Thread(target=c.process.stdin.write, args=(data,), daemon=True).start()
+    time.sleep(3)
+    w.chardev.send(b'output flows')
+    c.expect(b'output flows')
+    check(len(w.chardev.got) < len(data), 'it took all')
+    w.chardev.reading.set()
+    wait_for('all in the user VM', lambda: len(w.chardev.got) >= len(data))
+    check(hashlib.sha256(w.chardev.got).digest() == hashlib.sha256(data).digest(), 'input differs')
+
+
+def test_client_killed(w):
+    """kill -9 of a client, ten times: the console is free again, nobody else notices."""
+    w.start()
+    watcher = None
+    for i in range(10):
+        c = w.client(tty=True)
+        c.expect(b'for help]')
+        c.type(b'round %d;' % i)
+        w.chardev.expect(b'round %d;' % i)
+        if watcher is None:
+            watcher = w.client('watch')
+            w.expect_log('only watching')
+        c.process.kill()
+        wait_for('detached', lambda: w.log().count("'vm1': detached") == i + 1)
+    w.chardev.send(b'alive')
+    watcher.expect(b'alive')
+    check(bytes(w.chardev.got) == b''.join(b'round %d;' % i for i in range(10)),
+          'the user VM got %r' % bytes(w.chardev.got))
+
+
+# The server itself
+
+def refuses_to_start(w, *args, words, status=1):
+    p = subprocess.run(w.args(*args), stderr=subprocess.PIPE, env=w.env(), timeout=PATIENCE)
+    said = p.stderr.decode('latin-1')
+    check(p.returncode == status, 'status %d: %s' % (p.returncode, said))
+    for word in words:
+        check(word in said, '%r is not in: %s' % (word, said))
+    check('Sanitizer' not in said and 'runtime error' not in said, said)
+
+
+def test_port_in_use(w):
+    """The message names the port, the cause and the remedy."""
+    s = socket.socket()
+    s.bind(('127.0.0.1', 0))
+    s.listen(1)
+    port = str(s.getsockname()[1])
+    refuses_to_start(w, '--port', port, words=['port ' + port, 'in use', '--port'])
+
+
+def test_host_key(w):
+    """Made once, 0600, kept; refused when others could have read it."""
+    w.start()
+    path = w.path('host_key')
+    check(os.stat(path).st_mode & 0o777 == 0o600, oct(os.stat(path).st_mode))
+    before = open(path).read()
+    os.chmod(path, 0o644)
+    refuses_to_start(w, words=['host key refused', path, 'chmod 600'])
+    os.chmod(path, 0o600)
+    check(open(path).read() == before, 'the key was replaced')
+    refuses_to_start(w, '--host-key', w.path('id.pub'), words=['host key refused'])
+
+
+def test_command_line(w):
+    """Bad options: a message and status 2."""
+    for args, word in ((['--port', '70000'], '70000'), (['--port', 'x'], 'x'),
+                       (['--bind', 'localhost'], 'numeric'), (['--nosuch'], 'nosuch'),
+                       (['extra'], 'extra'), (['--login-grace', '0'], 'login-grace')):
+        refuses_to_start(w, *args, words=[word], status=1 if word == 'numeric' else 2)
+    if os.geteuid() == 0:
+        refuses_to_start(w, '--user', 'no-such-user', words=['no-such-user', 'useradd'])
+        refuses_to_start(w, '--user', 'root', words=['is root'])
+    p = subprocess.run([SERVER, '--help'], stdout=subprocess.PIPE, env=w.env())
+    check(p.returncode == 0 and b'--host-key' in p.stdout, p.stdout)
+
+
+def test_sandbox(w):
+    """The running server: user, groups, no new privileges, filter, limits."""
+    w.start()
+    status = dict(line.split(':', 1) for line in
+                  open('/proc/%d/status' % w.server.pid).read().splitlines())
+    check(status['NoNewPrivs'].strip() == '1', status['NoNewPrivs'])
+    check(status['Seccomp'].strip() == '2', status['Seccomp'])
+    check(status['Threads'].strip() == '1', status['Threads'])
+    if os.geteuid() == 0:
+        check('0' not in status['Uid'].split() and '0' not in status['Gid'].split(),
+              status['Uid'] + status['Gid'])
+        check(not status['Groups'].strip(), status['Groups'])
+        check(int(status['CapEff'], 16) == 0 and int(status['CapPrm'], 16) == 0, 'capabilities')
+    limits = open('/proc/%d/limits' % w.server.pid).read()
+    check(re.search(r'Max core file size\s+0\s', limits), limits)
+    check(re.search(r'Max processes\s+0\s', limits), limits)
+
+
+def test_garbage(w):
+    """Garbage on the port, also after a good beginning, harms nobody."""
+    w.start()
+    c = w.client(tty=True)
+    c.expect(b'for help]')
+    rng = random.Random(7)
+    for i in range(60):
+        s = socket.create_connection(('127.0.0.1', w.port))
+        try:
+            if i % 3:
+                s.sendall(b'SSH-2.0-OpenSSH_9.2p1\r\n')
+            if i % 3 == 2:
+                s.recv(4096)
+                n = rng.randrange(1, 4000)
+                s.sendall(n.to_bytes(4, 'big') + b'\x04\x14' + rng.randbytes(n))
+            s.sendall(rng.randbytes(rng.randrange(1, 20000)))
+        except OSError:
+            pass
+        s.close()
+    c.type(b'still alive')
+    w.chardev.expect(b'still alive')
+
+
+def test_strangers(w):
+    """At most 16 that have not logged in, each for the time of grace."""
+    w.start('--login-grace', '10')
+    open_ones = [socket.create_connection(('127.0.0.1', w.port)) for _ in range(16)]
+    for s in open_ones:
+        s.settimeout(PATIENCE)
+        check(s.recv(4).startswith(b'SSH-'), 'no greeting')
+    late = socket.create_connection(('127.0.0.1', w.port))
+    late.settimeout(PATIENCE)
+    check(late.recv(100) == b'', 'the 17th was let in')
+    w.expect_log('16 of them not logged in')
+    w.expect_log('not logged in within 10 s')
+    for s in open_ones:
+        s.close()
+    wait_for('room again', lambda: w.log().count('not logged in within') == 16)
+    w.client('help').ended(0)
+
+
+def test_many_clients(w):
+    """Eight at one console, the ninth is told."""
+    w.start()
+    first = w.client()
+    first.expect(b'for help]')
+    others = [w.client('watch') for _ in range(7)]
+    wait_for('seven watchers', lambda: w.log().count('only watching') == 7)
+    w.client().ended(1, 'console busy: it has 8 clients')
+    w.chardev.send(b'to all')
+    for c in [first] + others:
+        c.expect(b'to all')
+
+
+def tests():
+    return {name[5:].replace('_', '-'): f for name, f in list(globals().items())
+            if name.startswith('test_')}
+
+
+def main():
+    global SERVER
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--server', default='vsb-console', help='the vsb-console to test')
+    parser.add_argument('--list', action='store_true', help='list the tests')
+    parser.add_argument('--keep', action='store_true', help='keep the folders of the tests')
+    parser.add_argument('--tap', action='store_true', help='TAP, as always')
+    parser.add_argument('-p', dest='only', action='append', metavar='NAME',
+                        help='run only this test')
+    args = parser.parse_args()
+    if args.list:
+        print('\n'.join(tests()))
+        return 0
+    for tool in ('ssh', 'ssh-keygen'):
+        if not shutil.which(tool):
+            print('1..0 # SKIP %s is missing: package openssh-client' % tool)
+            return 0
+    SERVER = shutil.which(args.server) or args.server
+    chosen = {n: f for n, f in tests().items()
+              if not args.only or any(n.startswith(o.split('/')[-1]) for o in args.only)}
+    print('TAP version 13\n1..%d' % len(chosen), flush=True)
+    failed = 0
+    for number, (name, test) in enumerate(chosen.items(), 1):
+        problem = None
+        w = World(name)
+        try:
+            test(w)
+        except Failure as e:
+            problem = str(e)
+        except Exception:
+            problem = traceback.format_exc()
+        log = w.log()
+        try:
+            w.close(args.keep)
+        except Failure as e:
+            problem = '%s\n%s' % (problem, e) if problem else str(e)
+        if problem:
+            failed += 1
+            problem += '\nlog of the server:\n' + log
+            for line in problem.splitlines():
+                print('# ' + line)
+            print('# alone: %s --server %s -p %s' % (sys.argv[0], SERVER, name))
+        print('%s %d /console/server/%s' % ('not ok' if problem else 'ok', number, name),
+              flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
