@@ -219,31 +219,56 @@ static void set_socket_options(int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+/*
+ * Makes room for one more peer that has not logged in: the oldest one goes.
+ * Sixteen idle connections of a stranger must not lock the owners out, least
+ * of all here, where they come when all else is down.
+ */
+static void drop_oldest_stranger(struct vsb_server *server)
+{
+	struct vsb_session *oldest = NULL, *session;
+	GHashTableIter iter;
+
+	g_hash_table_iter_init(&iter, server->sessions);
+	while (g_hash_table_iter_next(&iter, (gpointer *)&session, NULL)) {
+		if (vsb_session_is_stranger(session) &&
+		    (!oldest || vsb_session_id(session) < vsb_session_id(oldest)))
+			oldest = session;
+	}
+	if (oldest)
+		vsb_session_free(oldest);
+}
+
 static gboolean on_connection(gint listen_fd, GIOCondition condition, gpointer data)
 {
 	struct vsb_server *server = data;
 	g_autofree char *peer = NULL;
-	gboolean full;
+	bool crowded, full;
 	int fd;
 
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return G_SOURCE_CONTINUE;
 	peer = peer_name(fd);
-	full = g_hash_table_size(server->sessions) >= VSB_MAX_SESSIONS ||
-	       server->unauthenticated >= VSB_MAX_UNAUTHENTICATED;
-	if (full) {
-		/* One line for a flood, not one for each. */
-		if (!server->told_full)
-			vsb_log("connection from %s refused: %u are open (at most %d), %u of them not logged in (at most %d)",
-				peer, g_hash_table_size(server->sessions), VSB_MAX_SESSIONS,
-				server->unauthenticated, VSB_MAX_UNAUTHENTICATED);
-		close(fd);
-	} else {
-		set_socket_options(fd);
-		vsb_session_new(server, fd, peer);
-	}
+	crowded = server->unauthenticated >= VSB_MAX_UNAUTHENTICATED;
+	if (crowded)
+		drop_oldest_stranger(server);
+	full = g_hash_table_size(server->sessions) >= VSB_MAX_SESSIONS;
+	/* One line for a flood, not one for each. */
+	if (full && !server->told_full)
+		vsb_log("connection from %s refused: %d are open, the most there may be",
+			peer, VSB_MAX_SESSIONS);
+	else if (crowded && !server->told_crowded)
+		vsb_log("connection from %s: %d others have not logged in, the oldest is dropped",
+			peer, VSB_MAX_UNAUTHENTICATED);
 	server->told_full = full;
+	server->told_crowded = crowded;
+	if (full) {
+		close(fd);
+		return G_SOURCE_CONTINUE;
+	}
+	set_socket_options(fd);
+	vsb_session_new(server, fd, peer);
 	return G_SOURCE_CONTINUE;
 }
 

@@ -29,7 +29,8 @@ struct vsb_server {
 	guint unauthenticated;
 	guint seconds;		/* ticks since the start */
 	bool asking;		/* a "status" is on its way */
-	bool told_full;
+	bool told_full;		/* of these the log knows */
+	bool told_crowded;
 };
 
 void vsb_server_start(struct vsb_server *server);

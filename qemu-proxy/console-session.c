@@ -67,9 +67,16 @@ struct session_source {
 
 static guint64 last_session_id;
 
-struct vsb_hub *vsb_session_hub(const struct vsb_session *session)
+/* Return: a number that grows from session to session. */
+guint64 vsb_session_id(const struct vsb_session *session)
 {
-	return session->client.hub;
+	return session->id;
+}
+
+/* Return: whether it has not logged in yet. */
+bool vsb_session_is_stranger(const struct vsb_session *session)
+{
+	return !session->user;
 }
 
 static void wake(struct vsb_session *session)

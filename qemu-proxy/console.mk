@@ -51,3 +51,11 @@ clean: clean-console
 .PHONY: clean-console
 clean-console:
 	$(Q)rm -f $(TESTS)/unit-console
+
+install: install-console
+.PHONY: install-console
+install-console:
+	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	$(Q)sed 's|@SBINDIR@|$(PREFIX)/sbin|' vsb-console.service.in \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/vsb-console.service
+	$(Q)$(INSTALL) -m 644 vsbypass.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/vsbypass.conf

@@ -82,6 +82,7 @@ static void refused(struct vsb_hub *hub, enum vsb_client_mode mode, const char *
 	g_free(person);
 }
 
+/* As a string: a NUL byte is shown as a space. */
 static char *ring_text(struct vsb_ring *ring)
 {
 	GString *text = g_string_new(NULL);
@@ -91,6 +92,10 @@ static char *ring_text(struct vsb_ring *ring)
 	while ((data = vsb_ring_peek(ring, &len))) {
 		g_string_append_len(text, (const char *)data, len);
 		vsb_ring_skip(ring, len);
+	}
+	for (gsize i = 0; i < text->len; i++) {
+		if (!text->str[i])
+			text->str[i] = ' ';
 	}
 	return g_string_free(text, FALSE);
 }
