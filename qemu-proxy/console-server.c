@@ -200,7 +200,11 @@ static char *peer_name(int fd)
 		} else if (address.ss_family == AF_INET6) {
 			struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
 
-			inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
+			/* An IPv4 peer on a socket that serves both. */
+			if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
+				inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, sizeof(text));
+			else
+				inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
 			port = ntohs(in6->sin6_port);
 		}
 	}
