@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Attach, close, die, load and unload, in any order and under load. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cases.h"
+#include "module.h"
+#include "proxy.h"
+#include "tap.h"
+
+#define CYCLES	20
+
+static struct cloud *c;
+static struct proxy *p;
+
+static void begin(uint32_t flags)
+{
+	c = cloud_new();
+	cloud_attach(c, flags, VSB_UNCLAIMED_ABSORB);
+	p = proxy_add(c, "vm1");
+	cloud_start(c);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x41));
+	EXPECT(p, WR(COM1, 1, 0x41));
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
+static void check_absorbed(void)
+{
+	L2_RUN(c, 0, OUT(COM1, 1, 0x42), IN(COM1, 1), IN(PLAIN - 1, 4), OUTS(PLAIN, 1, 0, REP(3)));
+	CHECK_EQ(L1_EXITS(c), 0);
+	CHECK_EQ(c->l1_io, 0);
+	CHECK_EQ(GOT(c, 1), rax_after(1, 0xff));
+	CHECK_EQ(GOT(c, 2), rax_after(4, 0xffffffff));
+}
+
+static void check_reflected(void)
+{
+	L2_RUN(c, 0, OUT(COM1, 1, 0x42), IN(PLAIN, 2), OUTS(PLAIN, 1, 0, REP(3)));
+	CHECK_EQ(L1_EXITS(c), 3);
+	CHECK_EQ(GOT(c, 1), rax_after(2, L1_ANSWER));
+}
+
+void life_absorb_on_close(void)
+{
+	begin(VSB_CLOUD_ABSORB_ON_CLOSE);
+	cloud_close(c);
+	proxy_close(p);
+	check_absorbed();
+	EXPECT_NOTHING(p);
+	WAIT_FOR(p->shm->shutdown);
+	/* Unclaimed ports are L1's as ever. */
+	L2_RUN(c, 0, IN(0x2f8, 1));
+	CHECK_EQ(L1_EXITS(c), 1);
+	/* It does not hold the module. */
+	OK(module_unload());
+	check_reflected();
+}
+
+void life_reflect_on_close(void)
+{
+	begin(0);
+	/* Any order: here the proxy outlives the cloud fd. */
+	cloud_close(c);
+	check_reflected();
+	EXPECT_NOTHING(p);
+	proxy_close(p);
+	check_reflected();
+	WAIT_FOR(p->shm->shutdown);
+}
+
+void life_absorb_then_attach(void)
+{
+	begin(VSB_CLOUD_ABSORB_ON_CLOSE);
+	proxy_close(p);
+	cloud_close(c);
+	check_absorbed();
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	p = proxy_add(c, "vm1");
+	cloud_start(c);
+	L2_RUN(c, 0, OUT(PLAIN, 1, 0x43));
+	EXPECT(p, WR(PLAIN, 1, 0x43));
+	CHECK_EQ(L1_EXITS(c), 0);
+	proxy_close(p);
+	cloud_close(c);
+	check_reflected();
+}
+
+void life_close_proxy_reads_ones(void)
+{
+	begin(0);
+	proxy_close(p);
+	check_absorbed();
+	CHECK_EQ(vsb_open() >= 0, 1);
+}
+
+/* The process that holds all descriptors of the module is killed. */
+void life_owner_killed(void)
+{
+	int ready[2];
+	pid_t pid;
+	char b;
+
+	c = cloud_new();
+	p = proxy_new("vm1");
+	proxy_run(p);
+	OK(pipe(ready));
+	pid = OK(fork());
+	if (!pid) {
+		cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+		proxy_attach(p, c);
+		cloud_start(c);
+		OK(write(ready[1], "x", 1));
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	CHECK_EQ(OK(read(ready[0], &b, 1)), 1);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x41));
+	EXPECT(p, WR(COM1, 1, 0x41));
+	CHECK_EQ(L1_EXITS(c), 0);
+	kill(pid, SIGKILL);
+	CHECK_EQ(OK(waitpid(pid, NULL, 0)), pid);
+	check_reflected();
+	EXPECT_NOTHING(p);
+	WAIT_FOR(p->shm->shutdown);
+	/* Nothing is left of it. */
+	OK(module_unload());
+}
+
+/* The cloud VM is killed while a proxy holds an access of its user VM. */
+void life_cloud_killed(void)
+{
+	pid_t pid;
+
+	p = proxy_new("vm1");
+	proxy_run(p);
+	p->shm->hold = true;
+	p->args.timeout_ms = 60000;
+	pid = OK(fork());
+	if (!pid) {
+		alarm(0);
+		c = cloud_new();
+		cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+		proxy_attach(p, c);
+		cloud_start(c);
+		L2_RUN(c, 0, IN(PLAIN, 1));
+		_exit(0);
+	}
+	WAIT_FOR(p->shm->held == 1);
+	kill(pid, SIGKILL);
+	/* In particular not after the access's time-out alone. */
+	for (int ms = 0; waitpid(pid, NULL, WNOHANG) != pid; ms++) {
+		if (ms > 20000)
+			FAIL("the cloud VM is not dead 20 s after SIGKILL");
+		usleep(1000);
+	}
+	p->shm->hold = false;
+	WAIT_FOR(p->shm->shutdown);
+	OK(module_unload());
+}
+
+static void refuses_to_go(const char *while_what)
+{
+	if (!module_unload())
+		FAIL("rmmod worked while %s", while_what);
+	if (errno != EAGAIN && errno != EBUSY)
+		FAIL("rmmod while %s: %s", while_what, strerror(errno));
+}
+
+void life_rmmod(void)
+{
+	int dev;
+
+	begin(0);
+	L2_GO(c, 0, { .kind = OP_LOOP, .port = PLAIN, .size = 1 });
+	WAIT_FOR(p->shm->nr > p->seen + 3);
+	refuses_to_go("all is open");
+	cloud_close(c);
+	refuses_to_go("a proxy fd is open");
+	WAIT_FOR(L1_EXITS(c) > 3);
+	dev = OK(vsb_open());
+	proxy_close(p);
+	refuses_to_go("the device is open");
+	close(dev);
+	OK(module_unload());
+	c->mbox->nr_exits = 0;
+	WAIT_FOR(L1_EXITS(c) > 3);
+	c->mbox->stop = true;
+	l2_wait(c);
+	check_reflected();
+	OK(module_load());
+	CHECK_ERR(module_load(), EEXIST);
+}
+
+/*
+ * Loaded, attached, closed, unloaded, while L2 writes to the port without a
+ * pause. Each write arrives exactly once, at L1 or at a proxy.
+ */
+void life_cycles(void)
+{
+	uint64_t seen = 0;
+
+	c = cloud_new();
+	L2_GO(c, 0, { .kind = OP_LOOP, .port = PLAIN, .size = 1 });
+	for (int i = 0; i < CYCLES; i++) {
+		uint32_t before;
+
+		OK(module_load());
+		cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+		p = proxy_add(c, "vm1");
+		cloud_start(c);
+		WAIT_FOR(p->shm->nr >= 3);
+		/* Without its proxy L2 is absorbed until the cloud fd is closed. */
+		if (i & 1)
+			proxy_close(p);
+		cloud_close(c);
+		if (!(i & 1))
+			proxy_close(p);
+		WAIT_FOR(p->shm->shutdown);
+		seen += p->shm->nr;
+		OK(module_unload());
+		before = L1_EXITS(c);
+		WAIT_FOR(L1_EXITS(c) > before + 3);
+	}
+	c->mbox->stop = true;
+	l2_wait(c);
+	seen += L1_EXITS(c);
+	/* While a proxy was closing, writes were absorbed: fewer, never more. */
+	printf("# %llu writes, %llu seen\n", (unsigned long long)GOT(c, 0),
+	       (unsigned long long)seen);
+	CHECK(seen <= GOT(c, 0));
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Makes the cloud VM, its page tables for L2, and runs its vCPU. */
+#include <signal.h>
+#include <string.h>
+
+#include "test_util.h"
+#include "kvm_util.h"
+#include "processor.h"
+#include "svm_util.h"
+#include "vmx.h"
+
+#include "cloud.h"
+#include "tap.h"
+#include "vsb.h"
+
+#define EXTRA_PAGES	1024
+#define UCALL_PORT	0x1000	/* the library's */
+
+/* Entries of both formats (SDM 29.3.2, APM 15.25.5). */
+#define NPT_TABLE	0x67ull	/* P, RW, US, A, D */
+#define NPT_2M		(NPT_TABLE | 0x80)
+#define EPT_TABLE	0x107ull	/* R, W, X, A */
+#define EPT_2M		(EPT_TABLE | 0x200 | 0x80 | 6 << 3)	/* D, write-back */
+
+static uint64_t *new_table(struct kvm_vm *vm, uint64_t *gpa)
+{
+	vm_vaddr_t gva = vm_vaddr_alloc_page(vm);
+	uint64_t *hva = addr_gva2hva(vm, gva);
+
+	memset(hva, 0, 4096);
+	*gpa = addr_gva2gpa(vm, gva);
+	return hva;
+}
+
+/* The first GiB onto itself in pages of 2 MiB, under two roots. */
+static void make_roots(struct cloud *c, unsigned int l2)
+{
+	uint64_t table = c->mbox->amd ? NPT_TABLE : EPT_TABLE;
+	uint64_t leaf = c->mbox->amd ? NPT_2M : EPT_2M;
+	uint64_t *pdpt, *pd, *root, pdpt_gpa, pd_gpa;
+
+	pdpt = new_table(c->vm, &pdpt_gpa);
+	pd = new_table(c->vm, &pd_gpa);
+	pdpt[0] = pd_gpa | table;
+	for (uint64_t i = 0; i < 512; i++)
+		pd[i] = i << 21 | leaf;
+	for (unsigned int i = 0; i < NR_ROOTS; i++) {
+		root = new_table(c->vm, &c->root[l2][i]);
+		root[0] = pdpt_gpa | table;
+	}
+}
+
+static void make_l2(struct cloud *c, unsigned int l2)
+{
+	struct l2_state *states = addr_gva2hva(c->vm, (vm_vaddr_t)l2_state);
+	vm_vaddr_t data, page;
+
+	if (c->mbox->amd) {
+		vcpu_alloc_svm(c->vm, &data);
+		/* I/O permission map: three pages, every port */
+		page = vm_vaddr_alloc_pages(c->vm, 3);
+		for (int i = 0; i < 3; i++)
+			memset(addr_gva2hva(c->vm, page + i * 4096), 0xff, 4096);
+	} else {
+		vcpu_alloc_vmx(c->vm, &data);
+		page = vm_vaddr_alloc_page(c->vm);
+		memset(addr_gva2hva(c->vm, page), 0, 4096);
+	}
+	states[l2].data = (void *)data;
+	states[l2].page = addr_gva2gpa(c->vm, page);
+}
+
+/* Lets L1 run until its next GUEST_SYNC. */
+static void l1_resume(struct cloud *c)
+{
+	struct kvm_run *run = c->vcpu->run;
+	struct ucall uc;
+
+	for (;;) {
+		if (__vcpu_run(c->vcpu) < 0) {
+			if (errno != EINTR)
+				FAIL("KVM_RUN of the cloud VM: %s", strerror(errno));
+			c->interrupted++;
+			continue;
+		}
+		if (run->exit_reason != KVM_EXIT_IO)
+			FAIL("KVM_RUN of the cloud VM: exit reason %u (%s), suberror %u",
+			     run->exit_reason, exit_reason_str(run->exit_reason),
+			     run->internal.suberror);
+		if (run->io.port != UCALL_PORT) {
+			c->l1_io++;
+			c->l1_port = run->io.port;
+			if (run->io.direction == KVM_EXIT_IO_IN)
+				memset((char *)run + run->io.data_offset, 0xc1,
+				       run->io.size * run->io.count);
+			continue;
+		}
+		switch (get_ucall(c->vcpu, &uc)) {
+		case UCALL_SYNC:
+			return;
+		case UCALL_ABORT:
+			FAIL("L1 or L2: %s at %s:%ld", (const char *)uc.args[0],
+			     (const char *)uc.args[1], (long)uc.args[2]);
+		case UCALL_UNHANDLED:
+			FAIL("L1 or L2: unexpected exception %ld", (long)uc.args[0]);
+		default:
+			FAIL("L1 or L2: unknown call %ld", (long)uc.cmd);
+		}
+	}
+}
+
+static struct cloud *make(bool nested_paging)
+{
+	struct cloud *c = calloc(1, sizeof(*c));
+
+	c->fd = -1;
+	c->vm = __vm_create_with_one_vcpu(&c->vcpu, EXTRA_PAGES, l1_main);
+	vm_init_descriptor_tables(c->vm);
+	vcpu_init_descriptor_tables(c->vcpu);
+	vm_install_exception_handler(c->vm, DB_VECTOR, (void *)guest_db_handler);
+	c->mbox = addr_gva2hva(c->vm, (vm_vaddr_t)&mbox);
+	c->mbox->amd = kvm_cpu_has(X86_FEATURE_SVM);
+	if (!c->mbox->amd && !kvm_cpu_has(X86_FEATURE_VMX))
+		tap_skip("KVM here has no nested virtualization");
+	c->mbox->intercept = true;
+	for (unsigned int i = 0; i < NR_L2; i++) {
+		make_l2(c, i);
+		make_roots(c, i);
+		c->mbox->root[i] = nested_paging ? c->root[i][0] : 0;
+	}
+	l1_resume(c);	/* its setup */
+	return c;
+}
+
+struct cloud *cloud_new(void)
+{
+	return make(true);
+}
+
+struct cloud *cloud_new_shadow(void)
+{
+	return make(false);
+}
+
+void cloud_attach(struct cloud *c, uint32_t flags, uint32_t unclaimed)
+{
+	int dev = OK(vsb_open());
+
+	c->fd = OK(vsb_cloud(dev, c->vm->fd, flags, unclaimed));
+	close(dev);
+}
+
+void cloud_start(struct cloud *c)
+{
+	OK(vsb_start(c->fd));
+}
+
+void cloud_close(struct cloud *c)
+{
+	OK(close(c->fd));
+	c->fd = -1;
+}
+
+static void load(struct cloud *c, unsigned int request, unsigned int l2,
+		 const struct op *ops, size_t n)
+{
+	struct mbox *m = c->mbox;
+
+	m->request = request;
+	m->l2 = l2;
+	m->stop = false;
+	m->trouble = 0;
+	m->nr_exits = 0;
+	m->nr_ops = n;
+	memcpy(m->ops, ops, n * sizeof(*ops));
+}
+
+/* Every access was executed once and L2 came to its end. */
+static void check_end(struct cloud *c)
+{
+	struct mbox *m = c->mbox;
+
+	if (m->trouble)
+		FAIL("L2 stopped with exit code %#llx",
+		     (unsigned long long)(m->trouble & ~(1ull << 63)));
+	for (uint32_t i = 0; i < m->nr_ops; i++)
+		if (m->ops[i].done != 1)
+			FAIL("access %u of the list was executed %u times", i, m->ops[i].done);
+}
+
+void l2_run(struct cloud *c, unsigned int l2, const struct op *ops, size_t n)
+{
+	load(c, L1_RUN_L2, l2, ops, n);
+	l1_resume(c);
+	check_end(c);
+}
+
+void l1_io(struct cloud *c, const struct op *ops, size_t n)
+{
+	load(c, L1_OWN_IO, 0, ops, n);
+	l1_resume(c);
+	check_end(c);
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+static void *run_thread(void *p)
+{
+	struct cloud *c = p;
+
+	l1_resume(c);
+	c->running = false;
+	return NULL;
+}
+
+void l2_go(struct cloud *c, unsigned int l2, const struct op *ops, size_t n)
+{
+	struct sigaction sa = { .sa_handler = nothing };	/* without SA_RESTART */
+
+	sigaction(SIGUSR1, &sa, NULL);
+	load(c, L1_RUN_L2, l2, ops, n);
+	c->running = true;
+	if (pthread_create(&c->thread, NULL, run_thread, c))
+		FAIL("pthread_create");
+}
+
+void l2_wait(struct cloud *c)
+{
+	WAIT_FOR(!c->running);
+	pthread_join(c->thread, NULL);
+	check_end(c);
+}
+
+uint64_t rax_after(unsigned int size, uint32_t v)
+{
+	switch (size) {
+	case 1:
+		return (POISON & ~0xffull) | (v & 0xff);
+	case 2:
+		return (POISON & ~0xffffull) | (v & 0xffff);
+	default:
+		return v;
+	}
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A cloud VM: the VM whose guest is l1_main(), and how a test drives it. All
+ * calls end the case when anything goes wrong.
+ */
+#ifndef VSB_CLOUD_H
+#define VSB_CLOUD_H
+
+#include <pthread.h>
+
+#include "guest.h"
+
+/**
+ * struct cloud - a cloud VM and its user VMs
+ * @mbox:	the mailbox, as we see it
+ * @root:	physical addresses of two equal page tables for each user VM
+ * @fd:		of the module, -1: not attached
+ * @interrupted: times that KVM_RUN returned EINTR
+ * @l1_io:	port accesses of L1 itself that came to user space
+ * @l1_port:	the last one
+ */
+struct cloud {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu;
+	struct mbox *mbox;
+	uint64_t root[NR_L2][NR_ROOTS];
+	int fd;
+	volatile unsigned int interrupted;
+	unsigned int l1_io;
+	uint16_t l1_port;
+	pthread_t thread;
+	volatile bool running;
+};
+
+struct cloud *cloud_new(void);
+/* The same without nested paging: L1 shadows L2's page tables with its own. */
+struct cloud *cloud_new_shadow(void);
+void cloud_attach(struct cloud *c, uint32_t flags, uint32_t unclaimed);
+void cloud_start(struct cloud *c);
+void cloud_close(struct cloud *c);
+
+/* Runs the list in user VM @l2 to its end; then the results are in mbox.ops. */
+void l2_run(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
+/* The same in a thread of its own. */
+void l2_go(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
+void l2_wait(struct cloud *c);
+/* L1 executes the list itself. */
+void l1_io(struct cloud *c, const struct op *ops, size_t n);
+
+#define N_OPS(...)	(sizeof((struct op[]){ __VA_ARGS__ }) / sizeof(struct op))
+#define L2_RUN(c, l2, ...) \
+	l2_run(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
+#define L2_GO(c, l2, ...) \
+	l2_go(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
+#define L1_IO(c, ...) \
+	l1_io(c, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
+
+#define OUT(p, s, v)	{ .kind = OP_OUT, .port = (p), .size = (s), .value = (v) }
+#define IN(p, s)	{ .kind = OP_IN, .port = (p), .size = (s) }
+#define OUTS(p, s, off, ...) \
+	{ .kind = OP_OUTS, .port = (p), .size = (s), .offset = (off), ##__VA_ARGS__ }
+#define INS(p, s, off, ...) \
+	{ .kind = OP_INS, .port = (p), .size = (s), .offset = (off), ##__VA_ARGS__ }
+#define REP(n)		.rep = true, .count = (n)
+#define DF		.down = true
+
+/* Result of access number @i: what IN has left in RAX. */
+#define GOT(c, i)	((c)->mbox->ops[i].value)
+/* RAX after an IN of @size that read @v. */
+uint64_t rax_after(unsigned int size, uint32_t v);
+/* What L1 was told since the last list began. */
+#define L1_EXITS(c)	((c)->mbox->nr_exits)
+
+#endif

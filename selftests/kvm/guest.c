@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The guests: l2_main() executes the mailbox's list, l1_main() runs L2. */
+#include "test_util.h"
+#include "kvm_util.h"
+#include "processor.h"
+
+#include "guest.h"
+
+#define TF		(1ull << 8)
+#define STACK_SIZE	16384
+
+struct mbox mbox;
+struct l2_state l2_state[NR_L2];
+
+static uint8_t l2_stack[NR_L2][STACK_SIZE] __attribute__((aligned(16)));
+
+/* Single-step: what the handler saw, and where it should have been. */
+static volatile uint32_t nr_steps;
+static volatile uint64_t step_rip;
+
+void guest_db_handler(void *p)
+{
+	struct ex_regs *regs = p;
+
+	nr_steps++;
+	step_rip = regs->rip;
+	regs->rflags &= ~TF;
+}
+
+static void do_out(struct op *o)
+{
+	switch (o->size) {
+	case 1:
+		asm volatile("outb %%al, %%dx" : : "a"(o->value), "d"(o->port));
+		break;
+	case 2:
+		asm volatile("outw %%ax, %%dx" : : "a"(o->value), "d"(o->port));
+		break;
+	case 4:
+		asm volatile("outl %%eax, %%dx" : : "a"(o->value), "d"(o->port));
+		break;
+	}
+}
+
+static void do_in(struct op *o)
+{
+	uint64_t rax = POISON;
+
+	switch (o->size) {
+	case 1:
+		asm volatile("inb %%dx, %%al" : "+a"(rax) : "d"(o->port));
+		break;
+	case 2:
+		asm volatile("inw %%dx, %%ax" : "+a"(rax) : "d"(o->port));
+		break;
+	case 4:
+		asm volatile("inl %%dx, %%eax" : "+a"(rax) : "d"(o->port));
+		break;
+	}
+	o->value = rax;
+}
+
+#define STRING(insn, reg, addr, count, port)				\
+	asm volatile(insn : "+" reg(addr), "+c"(count) : "d"(port) : "memory", "cc")
+
+#define STRINGS(o, b, w, l, reg, addr) do {				\
+	if ((o)->size == 1)						\
+		STRING(b, reg, addr, (o)->count, (o)->port);		\
+	else if ((o)->size == 2)					\
+		STRING(w, reg, addr, (o)->count, (o)->port);		\
+	else								\
+		STRING(l, reg, addr, (o)->count, (o)->port);		\
+} while (0)
+
+/* With RFLAGS.DF set around it if asked for: the compiler relies on 0. */
+#define DOWN(insn)	"std; " insn "; cld"
+
+static void do_outs(struct op *o)
+{
+	uint8_t *p = mbox.buf + o->offset;
+
+	if (o->rep && o->down)
+		STRINGS(o, DOWN("rep outsb"), DOWN("rep outsw"), DOWN("rep outsl"), "S", p);
+	else if (o->rep)
+		STRINGS(o, "rep outsb", "rep outsw", "rep outsl", "S", p);
+	else if (o->down)
+		STRINGS(o, DOWN("outsb"), DOWN("outsw"), DOWN("outsl"), "S", p);
+	else
+		STRINGS(o, "outsb", "outsw", "outsl", "S", p);
+	o->offset = p - mbox.buf;
+}
+
+static void do_ins(struct op *o)
+{
+	uint8_t *p = mbox.buf + o->offset;
+
+	if (o->rep && o->down)
+		STRINGS(o, DOWN("rep insb"), DOWN("rep insw"), DOWN("rep insl"), "D", p);
+	else if (o->rep)
+		STRINGS(o, "rep insb", "rep insw", "rep insl", "D", p);
+	else if (o->down)
+		STRINGS(o, DOWN("insb"), DOWN("insw"), DOWN("insl"), "D", p);
+	else
+		STRINGS(o, "insb", "insw", "insl", "D", p);
+	o->offset = p - mbox.buf;
+}
+
+/*
+ * TF is set by POPF, so the trap comes behind the instruction after it: the
+ * access. A byte is enough here.
+ */
+static void do_step(struct op *o)
+{
+	uint64_t rax = o->kind == OP_STEP_OUT ? o->value : POISON, behind = 0;
+
+	nr_steps = 0;
+	step_rip = 0;
+	if (o->kind == OP_STEP_OUT)
+		asm volatile("lea 1f(%%rip), %1\n"
+			     "pushfq\n"
+			     "orq %3, (%%rsp)\n"
+			     "popfq\n"
+			     "outb %%al, %%dx\n"
+			     "1: nop\n"
+			     "nop\n"
+			     : "+a"(rax), "=&r"(behind) : "d"(o->port), "i"(TF) : "cc", "memory");
+	else
+		asm volatile("lea 1f(%%rip), %1\n"
+			     "pushfq\n"
+			     "orq %3, (%%rsp)\n"
+			     "popfq\n"
+			     "inb %%dx, %%al\n"
+			     "1: nop\n"
+			     "nop\n"
+			     : "+a"(rax), "=&r"(behind) : "d"(o->port), "i"(TF) : "cc", "memory");
+	if (o->kind == OP_STEP_IN)
+		o->value = rax;
+	o->steps = nr_steps;
+	o->step_ok = nr_steps == 1 && step_rip == behind;
+}
+
+static void do_loop(struct op *o)
+{
+	struct op out = { .kind = OP_OUT, .size = o->size, .port = o->port };
+
+	while (!mbox.stop) {
+		out.value = o->value++;
+		do_out(&out);
+	}
+}
+
+static void do_ops(void)
+{
+	for (uint32_t i = 0; i < mbox.nr_ops; i++) {
+		struct op *o = &mbox.ops[i];
+
+		switch (o->kind) {
+		case OP_OUT:
+			do_out(o);
+			break;
+		case OP_IN:
+			do_in(o);
+			break;
+		case OP_OUTS:
+			do_outs(o);
+			break;
+		case OP_INS:
+			do_ins(o);
+			break;
+		case OP_STEP_OUT:
+		case OP_STEP_IN:
+			do_step(o);
+			break;
+		case OP_LOOP:
+			do_loop(o);
+			break;
+		}
+		o->done++;
+	}
+}
+
+static void l2_main(void)
+{
+	for (;;) {
+		do_ops();
+		if (mbox.amd)
+			asm volatile("vmmcall" : : : "memory");
+		else
+			asm volatile("vmcall" : : : "memory");
+	}
+}
+
+static void l1_emulate(const struct l1_ops *l1, const struct l1_exit *e)
+{
+	static const uint64_t mask[] = { 0, 0xff, 0xffff, 0, 0xffffffff };
+	uint64_t *rax = l1->rax(mbox.l2);
+
+	if (!e->in || e->string)
+		return;
+	/* INL clears the upper half of RAX (SDM 3.4.1.1). */
+	if (e->size == 4)
+		*rax = 0;
+	*rax = (*rax & ~mask[e->size]) | (L1_ANSWER & mask[e->size]);
+}
+
+static void l1_run_l2(const struct l1_ops *l1)
+{
+	for (;;) {
+		struct l1_exit e = { 0 };
+		uint64_t code = 0;
+
+		switch (l1->run(mbox.l2, &e, &code)) {
+		case STOP_IO:
+			if (!e.in)
+				e.value = *l1->rax(mbox.l2);
+			if (mbox.nr_exits < EXITS_MAX)
+				mbox.exits[mbox.nr_exits] = e;
+			mbox.nr_exits++;
+			l1_emulate(l1, &e);
+			l1->skip(mbox.l2);
+			break;
+		case STOP_CALL:
+			l1->skip(mbox.l2);
+			return;
+		case STOP_OTHER:
+			mbox.trouble = code | 1ull << 63;
+			return;
+		}
+	}
+}
+
+void l1_main(void)
+{
+	const struct l1_ops *l1 = mbox.amd ? &l1_svm : &l1_vmx;
+
+	for (unsigned int i = 0; i < NR_L2; i++)
+		l1->setup(i, l2_main, &l2_stack[i][STACK_SIZE - 8]);
+	for (;;) {
+		GUEST_SYNC(0);
+		if (mbox.request == L1_RUN_L2)
+			l1_run_l2(l1);
+		else
+			do_ops();
+	}
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the test (L0's user space), the guest hypervisor (L1) and the user VMs
+ * (L2) share: a mailbox in the memory of the cloud VM. L1 and L2 are functions
+ * of this program: the library loads it into the cloud VM as it is.
+ *
+ * L2 executes a list of port accesses. L1 runs it and writes down every exit
+ * that is reflected to it, then does what a hypervisor without a device there
+ * does: an IN gets L1_ANSWER, and the instruction is skipped.
+ */
+#ifndef VSB_GUEST_H
+#define VSB_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OPS_MAX		64
+#define EXITS_MAX	64
+#define BUF_SIZE	8192
+#define NR_L2		2	/* user VMs of a cloud VM */
+#define NR_ROOTS	2	/* roots that a user VM's page table can have */
+
+#define L1_ANSWER	0xa1a1a1a1u
+#define POISON		0x1122334455667788ull	/* RAX before an IN */
+
+/* Which instruction. */
+enum op_kind {
+	OP_OUT, OP_IN, OP_OUTS, OP_INS,
+	OP_STEP_OUT, OP_STEP_IN,	/* single-stepped with RFLAGS.TF */
+	OP_LOOP,			/* OUT of 0, 1, ... until mbox.stop */
+};
+
+/**
+ * struct op - one instruction of L2
+ * @kind:	OP_*
+ * @port:	its port
+ * @size:	1, 2 or 4
+ * @rep:	with a REP prefix
+ * @down:	with RFLAGS.DF set
+ * @count:	RCX before; and after, the rest
+ * @offset:	of the string in mbox.buf; and after, what RSI or RDI has become
+ * @value:	OUT: RAX; IN: RAX afterwards; OP_LOOP: how many
+ * @steps:	#DB exceptions that L2 got
+ * @step_ok:	the only one came right behind the instruction
+ * @done:	times that it was executed to the end
+ */
+struct op {
+	uint8_t kind;
+	uint8_t size;
+	uint16_t port;
+	bool rep;
+	bool down;
+	uint64_t count;
+	int64_t offset;
+	uint64_t value;
+	uint32_t steps;
+	bool step_ok;
+	volatile uint32_t done;
+};
+
+/* A port access that was reflected to L1. */
+struct l1_exit {
+	uint16_t port;
+	uint8_t size;
+	bool in;
+	bool string;
+	bool rep;
+	uint32_t value;		/* OUT: what L1 saw */
+};
+
+enum l1_request { L1_RUN_L2, L1_OWN_IO };
+
+/**
+ * struct mbox - the mailbox
+ * @amd:	SVM, not VMX
+ * @request:	what L1 does next
+ * @l2:		which user VM
+ * @intercept:	L1 asks for exits on all ports, as KVM does
+ * @root:	page table root of each user VM, 0: shadow paging
+ * @stop:	ends OP_LOOP
+ * @trouble:	exit code of L2 that L1 did not expect
+ */
+struct mbox {
+	bool amd;
+	uint8_t request;
+	uint8_t l2;
+	bool intercept;
+	uint64_t root[NR_L2];
+	volatile bool stop;
+	uint64_t trouble;
+	uint32_t nr_ops;
+	struct op ops[OPS_MAX];
+	volatile uint32_t nr_exits;
+	struct l1_exit exits[EXITS_MAX];
+	uint8_t buf[BUF_SIZE] __attribute__((aligned(4096)));
+};
+
+/* Guest addresses: what the host sees is its own copy. */
+extern struct mbox mbox;
+void l1_main(void);
+void guest_db_handler(void *regs);
+
+/* Why L2 stopped. */
+enum l2_stop { STOP_IO, STOP_CALL, STOP_OTHER };
+
+/**
+ * struct l2_state - what L1 holds of a user VM, vendor by vendor
+ * @data:	struct vmx_pages or struct svm_test_data
+ * @page:	VMX: virtual-APIC page; SVM: I/O permission map (physical)
+ */
+struct l2_state {
+	void *data;
+	uint64_t page;
+};
+
+extern struct l2_state l2_state[NR_L2];
+
+/* L2's registers besides RSP; the entry code of both vendors knows the order. */
+struct gpr {
+	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
+	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/* guest_vmx.c, guest_svm.c: what L1 needs of each vendor. */
+struct l1_ops {
+	void (*setup)(unsigned int l2, void *entry, void *stack);
+	enum l2_stop (*run)(unsigned int l2, struct l1_exit *e, uint64_t *code);
+	void (*skip)(unsigned int l2);
+	uint64_t *(*rax)(unsigned int l2);
+};
+
+extern const struct l1_ops l1_vmx, l1_svm;
+
+#endif

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The proxy's process, and how a test drives it. */
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proxy.h"
+#include "tap.h"
+
+/* The proxy's process */
+
+static void model_uart(struct uart_model *u, unsigned int reg, uint8_t v)
+{
+	bool dlab = u->lcr & 0x80;
+
+	switch (reg) {
+	case 0:
+		if (dlab)
+			u->dll = v;
+		else
+			u->thr_writes++;
+		break;
+	case 1:
+		if (dlab)
+			u->dlm = v;
+		else
+			u->ier = v;
+		break;
+	case 2:
+		u->fcr = v;
+		break;
+	case 3:
+		u->lcr = v;
+		break;
+	case 4:
+		u->mcr = v;
+		break;
+	case 7:
+		u->scr = v;
+		break;
+	}
+}
+
+static void one(struct proxy_shm *s, struct kvm_run *run, uint8_t *data)
+{
+	struct access *a = &s->log[s->nr % LOG_MAX];
+
+	a->port = run->io.port;
+	a->size = run->io.size;
+	a->in = run->io.direction == KVM_EXIT_IO_IN;
+	if (a->in)
+		memcpy(data, &s->reg[a->port], a->size);
+	else
+		memcpy(&s->reg[a->port], data, a->size);
+	a->value = 0;
+	memcpy(&a->value, data, a->size);
+	if (!a->in && a->size == 1 && a->port >= COM1 && a->port < COM1 + 8)
+		model_uart(&s->uart, a->port - COM1, *data);
+	__sync_synchronize();	/* whoever sees nr sees the entry */
+	s->nr++;
+}
+
+static void proxy_main(struct proxy_shm *s)
+{
+	int kvm, vm, vcpu;
+	struct kvm_run *run;
+	long size;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* The test's descriptors of the module are not ours to keep. */
+	syscall(SYS_close_range, 3, ~0u, 0);
+	kvm = open("/dev/kvm", O_RDWR);
+	vm = ioctl(kvm, KVM_CREATE_VM, 0);
+	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (vm < 0 || ioctl(vm, KVM_CREATE_IRQCHIP, 0) < 0)
+		_exit(1);
+	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
+	if (vcpu < 0 || run == MAP_FAILED)
+		_exit(1);
+	s->vm_fd = vm;
+	while (!s->run)
+		usleep(500);
+	for (;;) {
+		if (ioctl(vcpu, KVM_RUN, 0) < 0) {
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			s->error = errno;
+			_exit(1);
+		}
+		if (run->exit_reason == KVM_EXIT_SHUTDOWN) {
+			s->shutdown = true;
+			_exit(0);
+		}
+		if (run->exit_reason != KVM_EXIT_IO) {
+			s->error = 1000 + run->exit_reason;
+			_exit(1);
+		}
+		if (s->hold) {
+			s->held++;
+			while (s->hold)
+				usleep(500);
+		}
+		for (uint32_t i = 0; i < run->io.count; i++)
+			one(s, run, (uint8_t *)run + run->io.data_offset + i * run->io.size);
+	}
+}
+
+/* The test's side */
+
+struct proxy *proxy_new(const char *name)
+{
+	struct proxy *p = calloc(1, sizeof(*p));
+	int pidfd;
+
+	p->shm = mmap(NULL, sizeof(*p->shm), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(p->shm != MAP_FAILED);
+	p->shm->vm_fd = -1;
+	p->fd = -1;
+	fflush(stdout);
+	p->pid = OK(fork());
+	if (!p->pid)
+		proxy_main(p->shm);
+	WAIT_FOR(p->shm->vm_fd >= 0);
+	/* As vsbypassd gets it from QEMU. */
+	pidfd = OK(syscall(SYS_pidfd_open, p->pid, 0));
+	p->vm_fd = OK(syscall(SYS_pidfd_getfd, pidfd, p->shm->vm_fd, 0));
+	close(pidfd);
+
+	p->args = vsb_proxy_args(p->vm_fd, name);
+	p->args.nr_ranges = 2;
+	p->args.ranges[0] = (struct vsb_range){ COM1, COM1 + 7, VSB_DEV_16550, 0 };
+	p->args.ranges[1] = (struct vsb_range){ PLAIN, PLAIN + 7, VSB_DEV_PLAIN, 0 };
+	p->args.timeout_ms = 30000;
+	return p;
+}
+
+void proxy_attach(struct proxy *p, struct cloud *c)
+{
+	p->fd = OK(vsb_proxy(c->fd, &p->args));
+}
+
+void proxy_run(struct proxy *p)
+{
+	p->shm->run = true;
+}
+
+struct proxy *proxy_add(struct cloud *c, const char *name)
+{
+	struct proxy *p = proxy_new(name);
+
+	proxy_attach(p, c);
+	proxy_run(p);
+	return p;
+}
+
+void proxy_kill(struct proxy *p)
+{
+	kill(p->pid, SIGKILL);
+	waitpid(p->pid, NULL, 0);
+}
+
+void proxy_close(struct proxy *p)
+{
+	OK(close(p->fd));
+	p->fd = -1;
+}
+
+struct vsb_uservm proxy_uservm(struct proxy *p)
+{
+	struct vsb_uservm u;
+
+	OK(vsb_uservm(p->fd, 0, &u));
+	return u;
+}
+
+static void print(const char *what, const struct access *a, uint32_t n)
+{
+	printf("# %s:", what);
+	for (uint32_t i = 0; i < n && i < 64; i++)
+		printf(" %s%u(%#x)=%#x", a[i].in ? "in" : "out", a[i].size * 8, a[i].port,
+		       a[i].value);
+	printf("%s\n", n ? "" : " nothing");
+}
+
+/* Moves what is new in the log to @out. */
+static uint32_t take_new(struct proxy *p, struct access *out)
+{
+	uint32_t n = p->shm->nr - p->seen;
+
+	if (n > LOG_MAX)
+		FAIL("%u accesses, too many to check", n);
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = p->shm->log[(p->seen + i) % LOG_MAX];
+	p->seen += n;
+	return n;
+}
+
+static bool same(const struct access *a, const struct access *b)
+{
+	return a->port == b->port && a->size == b->size && a->in == b->in &&
+	       (a->in || a->value == b->value);
+}
+
+void proxy_expect(struct proxy *p, const struct access *want, uint32_t n,
+		  const char *file, int line)
+{
+	static struct access got[LOG_MAX];
+	uint32_t m = take_new(p, got);
+	bool ok = m == n;
+
+	for (uint32_t i = 0; ok && i < n; i++)
+		ok = same(&got[i], &want[i]);
+	if (ok)
+		return;
+	print("the proxy saw", got, m);
+	print("wanted", want, n);
+	tap_fail(file, line, "the proxy saw other accesses than wanted");
+}
+
+static int by_port(const void *x, const void *y)
+{
+	const struct access *a = x, *b = y;
+
+	return a->in != b->in ? a->in - b->in : a->port - b->port;
+}
+
+static uint32_t to_bytes(const struct access *a, uint32_t n, struct access *out)
+{
+	uint32_t m = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t b = 0; b < a[i].size && m < LOG_MAX; b++)
+			out[m++] = (struct access){
+				.port = a[i].port + b, .size = 1, .in = a[i].in,
+				.value = a[i].value >> 8 * b & 0xff,
+			};
+	qsort(out, m, sizeof(*out), by_port);
+	return m;
+}
+
+void proxy_expect_bytes(struct proxy *p, const struct access *want, uint32_t n,
+			const char *file, int line)
+{
+	static struct access got[LOG_MAX], got_bytes[LOG_MAX], want_bytes[LOG_MAX];
+	uint32_t m = take_new(p, got);
+	uint32_t mb = to_bytes(got, m, got_bytes), nb = to_bytes(want, n, want_bytes);
+	bool ok = mb == nb;
+
+	for (uint32_t i = 0; ok && i < nb; i++)
+		ok = same(&got_bytes[i], &want_bytes[i]);
+	if (ok)
+		return;
+	print("the proxy saw", got, m);
+	print("wanted the bytes of", want, n);
+	tap_fail(file, line, "the proxy saw other bytes than wanted");
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A proxy VM: a process of its own with a VM of one vCPU, as a QEMU would be,
+ * whose device is a scratch register at every port and a log of all accesses.
+ */
+#ifndef VSB_PROXY_H
+#define VSB_PROXY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cloud.h"
+#include "vsb.h"
+
+#define LOG_MAX		4096
+#define COM1		0x3f8
+#define PLAIN		0x5c0	/* 8 claimed ports that are no UART */
+
+/* One access of @size bytes; of a string there are as many as elements. */
+struct access {
+	uint16_t port;
+	uint8_t size;
+	bool in;
+	uint32_t value;
+};
+
+/* What a 16550 at COM1 would have been programmed to. */
+struct uart_model {
+	uint8_t dll, dlm, ier, fcr, lcr, mcr, scr;
+	uint32_t thr_writes;
+};
+
+/**
+ * struct proxy_shm - shared with the proxy's process
+ * @run:	it may call KVM_RUN
+ * @hold:	it keeps the next access and does not answer
+ * @held:	accesses that it kept so far
+ * @shutdown:	KVM_RUN has returned KVM_EXIT_SHUTDOWN
+ * @error:	errno of a KVM_RUN that failed with anything but EINTR
+ * @nr:		accesses in @log, ever
+ * @reg:	what an IN reads; a byte each port
+ */
+struct proxy_shm {
+	volatile int vm_fd;
+	volatile bool run;
+	volatile bool hold;
+	volatile uint32_t held;
+	volatile bool shutdown;
+	volatile int error;
+	volatile uint32_t nr;
+	struct access log[LOG_MAX];
+	struct uart_model uart;
+	uint8_t reg[65536 + 4];
+};
+
+/**
+ * struct proxy - see above
+ * @vm_fd:	its kvm-vm
+ * @fd:		of the module, -1: not attached
+ * @seen:	accesses of the log that the test has looked at
+ * @args:	for VSB_CREATE_PROXY: COM1 as a 16550, and PLAIN
+ */
+struct proxy {
+	pid_t pid;
+	int vm_fd;
+	int fd;
+	uint32_t seen;
+	struct proxy_shm *shm;
+	struct vsb_create_proxy args;
+};
+
+struct proxy *proxy_new(const char *name);
+void proxy_attach(struct proxy *p, struct cloud *c);
+void proxy_run(struct proxy *p);
+/* All of it: a proxy that waits in KVM_RUN, attached. */
+struct proxy *proxy_add(struct cloud *c, const char *name);
+void proxy_kill(struct proxy *p);
+void proxy_close(struct proxy *p);
+struct vsb_uservm proxy_uservm(struct proxy *p);
+
+/* The accesses since the last look are exactly these. */
+void proxy_expect(struct proxy *p, const struct access *want, uint32_t n,
+		  const char *file, int line);
+/* The same, bytes in any width and order: for accesses that straddle. */
+void proxy_expect_bytes(struct proxy *p, const struct access *want, uint32_t n,
+			const char *file, int line);
+
+#define N_ACC(...)	(sizeof((struct access[]){ __VA_ARGS__ }) / sizeof(struct access))
+#define EXPECT(p, ...) \
+	proxy_expect(p, (struct access[]){ __VA_ARGS__ }, N_ACC(__VA_ARGS__), __FILE__, __LINE__)
+#define EXPECT_BYTES(p, ...) \
+	proxy_expect_bytes(p, (struct access[]){ __VA_ARGS__ }, N_ACC(__VA_ARGS__), \
+			   __FILE__, __LINE__)
+#define EXPECT_NOTHING(p)	proxy_expect(p, NULL, 0, __FILE__, __LINE__)
+
+#define WR(p, s, v)	{ .port = (p), .size = (s), .value = (v) }
+#define RD(p, s)	{ .port = (p), .size = (s), .in = true }
+
+#endif

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Runs the cases of one program and reports them; see tap.h. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "module.h"
+#include "tap.h"
+
+#define CASE_SECONDS	300	/* a case that hangs; generous for emulators */
+#define EXIT_SKIP	4	/* as KSFT_SKIP of the kernel's selftests */
+
+void tap_fail(const char *file, int line, const char *fmt, ...)
+{
+	const char *base = strrchr(file, '/');
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	printf("# %s:%d: %s\n", base ? base + 1 : file, line, text);
+	fflush(stdout);
+	_exit(1);
+}
+
+void tap_skip(const char *why)
+{
+	printf("# skipped: %s\n", why);
+	fflush(stdout);
+	_exit(EXIT_SKIP);
+}
+
+/* Return: whether the module is as the case wants it. */
+static bool prepare(const struct tap_case *c)
+{
+	bool want = c->module == WITH_MODULE;
+
+	if (module_loaded() == want)
+		return true;
+	if ((want ? module_load() : module_unload()) == 0)
+		return true;
+	printf("# cannot %s the module: %s\n", want ? "load" : "unload", strerror(errno));
+	return false;
+}
+
+static bool run(const struct tap_case *c)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0) {
+		printf("# fork: %s\n", strerror(errno));
+		return false;
+	}
+	if (!pid) {
+		alarm(CASE_SECONDS);
+		c->fn();
+		fflush(stdout);
+		_exit(0);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && !WEXITSTATUS(status))
+		return true;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
+		printf("# SKIP\n");
+		return true;
+	}
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		printf("# no end after %d s\n", CASE_SECONDS);
+	else if (WIFSIGNALED(status))
+		printf("# ended by signal %d\n", WTERMSIG(status));
+	else if (WEXITSTATUS(status) != 1)
+		printf("# exit status %d, see above\n", WEXITSTATUS(status));
+	return false;
+}
+
+/* Usage: PROGRAM [MODULE.ko] [prefix of case names], in any order. */
+int tap_main(int argc, char **argv, const struct tap_case *cases, size_t n)
+{
+	const char *path = getenv("VSB_MODULE"), *prefix = "";
+	size_t nr = 0, bad = 0, plan = 0;
+	bool was_loaded = module_loaded();
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (int i = 1; i < argc; i++) {
+		size_t len = strlen(argv[i]);
+
+		if (len > 3 && !strcmp(argv[i] + len - 3, ".ko"))
+			path = argv[i];
+		else
+			prefix = argv[i];
+	}
+	module_set_path(path);
+	for (size_t i = 0; i < n; i++)
+		plan += !strncmp(cases[i].name, prefix, strlen(prefix));
+	if (!plan) {
+		printf("Bail out! no case begins with '%s'\n", prefix);
+		return 2;
+	}
+	printf("TAP version 13\n1..%zu\n", plan + 1);
+	for (size_t i = 0; i < n; i++) {
+		bool ok;
+
+		if (strncmp(cases[i].name, prefix, strlen(prefix)))
+			continue;
+		ok = prepare(&cases[i]) && run(&cases[i]);
+		printf("%s %zu - %s\n", ok ? "ok" : "not ok", ++nr, cases[i].name);
+		if (!ok)
+			printf("# alone: %s %s %s\n", argv[0], path ?: "", cases[i].name);
+		bad += !ok;
+	}
+	/* All descriptors of the cases are closed: nothing may hold it. */
+	if (module_loaded() && !was_loaded && module_unload()) {
+		printf("# rmmod: %s\nnot ", strerror(errno));
+		bad++;
+	}
+	printf("ok %zu - unloaded at the end\n", nr + 1);
+	return bad ? 1 : 0;
+}

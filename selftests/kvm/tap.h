@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Test cases, each in a process of its own, reported in TAP. A case returns if
+ * all is as it must be; the macros below end it if not.
+ */
+#ifndef VSB_TAP_H
+#define VSB_TAP_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Is the module loaded when the case begins? */
+enum tap_module { WITH_MODULE, WITHOUT_MODULE };
+
+struct tap_case {
+	const char *name;
+	void (*fn)(void);
+	enum tap_module module;
+};
+
+int tap_main(int argc, char **argv, const struct tap_case *cases, size_t n);
+
+void tap_fail(const char *file, int line, const char *fmt, ...)
+	__attribute__((noreturn, format(printf, 3, 4)));
+void tap_skip(const char *why) __attribute__((noreturn));
+
+#define FAIL(...)	tap_fail(__FILE__, __LINE__, __VA_ARGS__)
+
+#define CHECK(cond) do {						\
+	if (!(cond))							\
+		FAIL("not so: %s", #cond);				\
+} while (0)
+
+#define CHECK_EQ(got, want) do {					\
+	uint64_t got_ = (uint64_t)(got), want_ = (uint64_t)(want);	\
+									\
+	if (got_ != want_)						\
+		FAIL("%s: saw %#llx, wanted %#llx", #got,		\
+		     (unsigned long long)got_, (unsigned long long)want_); \
+} while (0)
+
+/* The call succeeds; its value. */
+#define OK(call) ({							\
+	long ret_ = (long)(call);					\
+									\
+	if (ret_ < 0)							\
+		FAIL("%s: failed: %s", #call, strerror(errno));		\
+	ret_;								\
+})
+
+/* The call fails with that errno. */
+#define CHECK_ERR(call, want) do {					\
+	long ret_ = (long)(call);					\
+	int errno_ = errno;						\
+									\
+	if (ret_ >= 0)							\
+		FAIL("%s: succeeded, wanted %s", #call, #want);		\
+	if (errno_ != (want))						\
+		FAIL("%s: failed: %s, wanted %s", #call,		\
+		     strerror(errno_), #want);				\
+} while (0)
+
+/* Waits until the condition holds; a minute without it is a failure. */
+#define WAIT_FOR(cond) do {						\
+	for (int ms_ = 0; !(cond); ms_++) {				\
+		if (ms_ > 60000)					\
+			FAIL("waited in vain for: %s", #cond);		\
+		usleep(1000);						\
+	}								\
+} while (0)
+
+#endif
