@@ -32,6 +32,7 @@
 #define BACKOFF_LAST_S		30
 #define LIVED_LONG_US		(60 * G_USEC_PER_SEC)
 #define START_TIMEOUT_S		120	/* emulated hosts are slow */
+#define END_TIMEOUT_S		2	/* for the exit status of a QEMU that hung up */
 #define STDERR_LINES_MAX	100	/* logged of one run */
 #define STDERR_LINE_MAX		512
 #define EVENTS			64
@@ -171,6 +172,29 @@ static gboolean on_start_timeout(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+static gboolean on_end_timeout(gpointer data)
+{
+	struct proxy *proxy = data;
+
+	proxy->timeout_id = 0;
+	died(proxy, "its QEMU hung up");
+	return G_SOURCE_REMOVE;
+}
+
+/*
+ * QEMU hung up, on us or on the module. Usually its process has ended and the
+ * exit status, which says more, comes in a moment: died() waits for it.
+ */
+static void hung_up(struct proxy *proxy)
+{
+	remove_source(&proxy->fd_id);
+	close_fd(&proxy->fd);
+	g_clear_pointer(&proxy->qmp, qmp_free);
+	proxy->state = STARTING;
+	remove_source(&proxy->timeout_id);
+	proxy->timeout_id = g_timeout_add_seconds(END_TIMEOUT_S, on_end_timeout, proxy);
+}
+
 static gboolean on_errors(int fd, GIOCondition condition, gpointer data)
 {
 	struct proxy *proxy = data;
@@ -201,7 +225,7 @@ static gboolean on_event(int fd, GIOCondition condition, gpointer data)
 
 	if (n < 0) {
 		proxy->fd_id = 0;
-		died(proxy, "the module gave its descriptor up");
+		hung_up(proxy);
 		return G_SOURCE_REMOVE;
 	}
 	for (int i = 0; i < n; i++) {
@@ -277,15 +301,7 @@ static void on_qmp_ready(struct qmp *qmp, gpointer data)
 
 static void on_qmp_closed(struct qmp *qmp, const char *why, gpointer data)
 {
-	struct proxy *proxy = data;
-
-	/* Usually the process has ended: wait for the status, it says more. */
-	remove_source(&proxy->fd_id);
-	close_fd(&proxy->fd);
-	g_clear_pointer(&proxy->qmp, qmp_free);
-	proxy->state = STARTING;
-	if (proxy->process)
-		g_subprocess_force_exit(proxy->process);
+	hung_up(data);
 }
 
 static void in_child(gpointer data)
