@@ -132,13 +132,13 @@ bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size)
 
 	rcu_read_lock();
 	cloud = vsb_cloud_find(vcpu->kvm);
-	if (!cloud || !READ_ONCE(cloud->started))
+	if (!cloud)
 		goto out;
 	v = &cloud->vcpus[vcpu->vcpu_idx];
-	if (v->taken && v->port == port) {
-		ours = true;
+	/* What was taken stays ours to the end, whatever happens meanwhile. */
+	ours = v->taken && v->port == port;
+	if (ours || !READ_ONCE(cloud->started))
 		goto out;
-	}
 	vsb_ident_get(vcpu, v, &id);
 	u = vsb_uservm_find(cloud, &id);
 	ours = vsb_cloud_claims(cloud, u, port, size);
@@ -230,6 +230,9 @@ bool vsb_cloud_prepare(struct kvm_vcpu *vcpu)
 			goto put;
 		}
 	}
+	/* vsb_cloud_drop() waits for this SRCU section after it has said so. */
+	if (!READ_ONCE(cloud->started))
+		goto put;
 	cloud->vcpus[vcpu->vcpu_idx].taken = true;
 	again = false;
 put:
@@ -353,6 +356,11 @@ static void vsb_cloud_drop(struct vsb_cloud *cloud)
 	list_for_each_entry_safe(u, next, &cloud->uservms, node)
 		vsb_uservm_forget(cloud, u);
 	mutex_unlock(&cloud->lock);
+	/*
+	 * A vCPU that has told KVM to emulate an access of ours is still on the
+	 * way to the bus; without us there it would reach the VM's own VMM.
+	 */
+	synchronize_srcu_expedited(&cloud->vm.kvm->srcu);
 	vsb_vm_remove(&cloud->vm);
 	vsb_hook_put();
 	vsb_cloud_put(cloud);
@@ -462,9 +470,10 @@ static long vsb_cloud_start(struct vsb_cloud *cloud)
 	long ret = 0;
 
 	mutex_lock(&cloud->lock);
-	if (cloud->started)
+	if (cloud->started && !cloud->closed)
 		ret = -EALREADY;
 	WRITE_ONCE(cloud->started, true);
+	WRITE_ONCE(cloud->closed, false);	/* taken over */
 	mutex_unlock(&cloud->lock);
 	return ret;
 }
