@@ -81,7 +81,7 @@ class Amd(Host):
         return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt",
                 "-smp", "2", "-m", str(self.MEMORY), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
-                "-kernel", self.kernel.image, "-initrd", self.initrd, "-append", CMDLINE,
+                "-kernel", self.kernel.vmlinux, "-initrd", self.initrd, "-append", CMDLINE,
                 "-serial", "file:" + self.com1,
                 "-chardev", "serial,id=com2,path=" + self.com2, "-serial", "chardev:com2",
                 "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:2222",
@@ -96,6 +96,8 @@ class Intel(Host):
     # instructions between two timer ticks as a slow real one. Idle time costs
     # nothing, Bochs skips it.
     IPS = 100_000_000
+    # Bochs' XSAVE sizes do not add up; the kernel warns and goes on without.
+    MORE = " noxsave"
 
     def prepare(self):
         tree = os.path.join(self.dir, "iso")
@@ -109,7 +111,7 @@ class Intel(Host):
             shutil.copy(f, os.path.join(tree, "isolinux"))
         with open(os.path.join(tree, "isolinux", "isolinux.cfg"), "w", encoding="ascii") as f:
             f.write("default l0\nprompt 0\ntimeout 0\nlabel l0\n kernel /vmlinuz\n append initrd="
-                    + ",".join("/" + n for n in names) + " " + CMDLINE + "\n")
+                    + ",".join("/" + n for n in names) + " " + CMDLINE + self.MORE + "\n")
         iso = os.path.join(self.dir, "l0.iso")
         r = subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-f", "-o", iso,
                             "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",

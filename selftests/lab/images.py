@@ -28,7 +28,7 @@ GUEST = os.path.join(HERE, "guest")
 QEMU = "/usr/bin/qemu-system-x86_64"
 BUSYBOX = "/bin/busybox"
 FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin",
-            "multiboot_dma.bin", "vgabios-stdvga.bin", "efi-virtio.rom")
+            "pvh.bin", "vgabios-stdvga.bin", "efi-virtio.rom")
 VIRTIO = ("virtio_pci", "virtio_console")
 KVM = {"amd": "kvm_amd", "intel": "kvm_intel"}
 
@@ -70,7 +70,7 @@ def _base_files(kernel):
                 break
         else:
             raise cache.Error(f"QEMU's firmware file {f} is missing; run 'make deps' as root")
-    shared["lab/vmlinuz"] = kernel.image
+    shared["lab/vmlinux"] = kernel.vmlinux
     for vendor in KVM.values():
         for m in kernel.closure((vendor,) + VIRTIO):
             shared[f"lab/modules/{m}.ko"] = kernel.module(m)
@@ -105,7 +105,7 @@ def base(kernel):
                 w.copy(place, source)
             w.close()
 
-    return cache.file("base-l0", cache.key(3, *state), make), set(files)
+    return cache.file("base-l0", cache.key(4, *state), make), set(files)
 
 
 def _with_parents(places):

@@ -11,8 +11,8 @@ l2_start() {
 	rm -f "/run/tap/$1.log"
 	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -m 160 -smp 1 \
 		-nodefaults -display none -no-user-config \
-		-kernel /lab/vmlinuz -initrd /lab/l2.img \
-		-append "console=ttyS0,115200 loglevel=4 nokaslr mitigations=off tsc=reliable watchdog_thresh=60 vsb.name=$1 vsb.shadow=$2" \
+		-kernel /lab/vmlinux -initrd /lab/l2.img \
+		-append "console=ttyS0,115200 loglevel=5 nokaslr mitigations=off tsc=reliable watchdog_thresh=60 vsb.name=$1 vsb.shadow=$2" \
 		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=off,logfile=/run/tap/$1.log" \
 		-serial chardev:con \
 		-qmp "unix:/run/vsb-monitor/$1.qmp,server=on,wait=off" \
@@ -56,7 +56,19 @@ tap_lines() { grep -c 'kvm_pio:' /sys/kernel/tracing/trace; }
 # sits at the other end of the virtio-serial port
 relay() {
 	local port=/dev/virtio-ports/org.vsbypass.lab.console
-	setsid nc 127.0.0.1 7001 <$port >$port 2>/dev/null &
+	# one open for both ways: the port allows no more
+	setsid nc 127.0.0.1 7001 <>$port >&0 2>/dev/null &
 	echo $! >/run/relay.pid
 }
 relay_stop() { kill "$(cat /run/relay.pid)"; }
+
+agent_start() {
+	[ ! -e /run/agent.pid ] || return 0
+	vsb-agent --port /dev/virtio-ports/org.vsbypass.agent.0 \
+		--monitor '/run/vsb-monitor/*.qmp' </dev/null >/run/agent.log 2>&1 &
+	echo $! >/run/agent.pid
+}
+agent_stop() {
+	kill "$(cat /run/agent.pid)"
+	rm -f /run/agent.pid
+}

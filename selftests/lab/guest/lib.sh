@@ -63,7 +63,7 @@ l1_boot() {
 	done
 	qemu-system-x86_64 -name c1 -accel kvm -cpu host -m "${L1_MB:-640}" -smp 1 \
 		-nodefaults -display none -no-user-config \
-		-kernel /lab/vmlinuz -initrd $L1/image \
+		-kernel /lab/vmlinux -initrd $L1/image \
 		-append "console=ttyS0 loglevel=5 nokaslr mitigations=off tsc=reliable watchdog_thresh=60" \
 		-serial file:$L1/console.log \
 		-device virtio-serial-pci \
@@ -76,8 +76,9 @@ l1_boot() {
 		</dev/null >$L1/qemu.log 2>&1 &
 	echo $! >$L1/pid
 	: >$L1/ctl.log
-	cat $L1/ctl.out >>$L1/ctl.log &
-	sleep 100000000 >$L1/ctl.in &	# holds the pipe open
+	# no open stdout or stderr: whoever reads the job's would wait for them
+	cat $L1/ctl.out >>$L1/ctl.log 2>/dev/null &
+	sleep 100000000 >$L1/ctl.in 2>/dev/null &	# holds the pipe open
 	echo $! >$L1/hold.pid
 	rm -rf $L1/extra
 	wait_for "${1:-600}" l1_up && return
@@ -102,4 +103,164 @@ l1() {
 	sed -n "/^@begin $seq\$/,/^@end $seq /p" $L1/ctl.log | grep -v "^@begin $seq\$\|^@end $seq "
 	rc=$(sed -n "s/^@end $seq //p" $L1/ctl.log)
 	return "$rc"
+}
+
+stage() { echo "@stage $(cut -d' ' -f1 /proc/uptime) $*"; }
+
+# klog_of NAME: kernel log of another machine (stdin), to be judged like L0's
+klog_of() {
+	echo "@@lab $TOKEN klog $1"
+	cat
+	echo
+	echo "@@lab $TOKEN klog-end $1"
+}
+
+# Jobs of one run follow each other on the same machines.
+
+l1_need() { l1_up 2>/dev/null || l1_boot "$@"; }
+
+# l2_start NAME PASSWORD: in L1, which is told the hash only
+l2_start() {
+	local hash
+	hash=$(mkpasswd -m sha256 -S "$(head -c 6 /dev/urandom | base64 | tr '+=' '..')" "$2")
+	l1 "l2_start $1 '$hash'"
+}
+
+# A console is $CON/in and $CON/log, whatever is behind them.
+CON=/run/con
+
+con_new() {
+	mkdir -p $CON
+	rm -f $CON/*
+	mkfifo $CON/in
+	: >$CON/log
+	: >$CON/pids
+	echo 0 >$CON/seen
+}
+
+con_send() { printf "%b" "$*" >$CON/in; }
+
+con_unseen() { tail -c +$(($(cat $CON/seen) + 1)) $CON/log; }
+
+con_has() { con_unseen | tr -d '\000' | grep -q -- "$1"; }
+
+# con_wait SECONDS PATTERN: until the console says it, after what was seen before
+con_wait() {
+	if wait_for "$1" con_has "$2"; then
+		wc -c <$CON/log >$CON/seen
+		return 0
+	fi
+	echo "the console did not say '$2' within $1 s; it said:"
+	con_unseen | tail -n 15 | tr -c '[:print:]\n' .
+	return 1
+}
+
+con_login() {
+	con_send "root\r"
+	con_wait 300 "Password:" || return
+	con_send "$1\r"
+	con_wait 300 "[#] " || return
+	con_send 'echo IN-$((40+2))-\r'
+	con_wait 300 "IN-42-"
+}
+
+# con_run COMMAND: run it in the user VM, wait for its end, print what it said
+con_run() {
+	local n
+	n=$(cat $CON/seen)
+	con_send "$1; echo DONE-\$((40+2))-\r"
+	con_wait 300 "DONE-42-" || return
+	tail -c +$((n + 1)) $CON/log
+}
+
+con_close() {
+	local p
+	for p in $(cat $CON/pids 2>/dev/null); do kill "$p" 2>/dev/null; done
+	: >$CON/pids
+}
+
+# the way without bypass: what the cloud VM's console tool hands out
+conventional_console() {
+	con_new
+	l1 relay
+	cat $L1/console.out >>$CON/log 2>/dev/null &
+	echo $! >>$CON/pids
+	cat $CON/in >$L1/console.in 2>/dev/null &
+	echo $! >>$CON/pids
+	sleep 100000000 >$CON/in 2>/dev/null &
+	echo $! >>$CON/pids
+}
+
+# the way with bypass: OpenSSH to vsb-console
+SSH_KEY=/run/ssh/key
+# ssh_vm ARGUMENTS...: the client with the key of the test's person
+ssh_vm() {
+	ssh -p 2222 -i $SSH_KEY -o StrictHostKeyChecking=no -o UserKnownHostsFile=/run/ssh/known \
+		-o IdentitiesOnly=yes -o LogLevel=ERROR -o ConnectTimeout=120 "$@"
+}
+
+ssh_console() {
+	con_new
+	ssh_vm -tt -e none vm1@127.0.0.1 <$CON/in >>$CON/log 2>$CON/err &
+	echo $! >>$CON/pids
+	sleep 100000000 >$CON/in 2>/dev/null &
+	echo $! >>$CON/pids
+	if ! wait_for 200 test -s $CON/log; then
+		cat $CON/err /run/vsb/*.log
+		return 1
+	fi
+}
+
+# start_daemon NAME COMMAND...: with its messages in /run/vsb/NAME.log
+start_daemon() {
+	local name=$1
+	shift
+	mkdir -p /run/vsb
+	"$@" </dev/null >>"/run/vsb/$name.log" 2>&1 &
+	echo $! >"/run/vsb/$name.pid"
+}
+
+stop_daemon() {
+	local pid
+	pid=$(cat "/run/vsb/$1.pid" 2>/dev/null) || return 0
+	rm -f "/run/vsb/$1.pid"
+	kill "$pid" 2>/dev/null || return 0
+	wait_for 60 sh -c "! kill -0 $pid" || kill -9 "$pid"
+}
+
+vsbypassd_ready() { vsbctl status --json; }
+console_ready() { netstat -ltn | grep -q ':2222 '; }
+
+# bypass_on [VM...]: module, daemons, agent; the cloud VM attached
+bypass_on() {
+	[ $# -gt 0 ] || set -- vm1
+	[ -d /sys/module/kvm_vsbypass ] || insmod /lab/kvm-vsbypass.ko || return
+	mkdir -p /run/ssh /etc/vsbypass/keys /var/lib/vsbypass
+	chown vsbypass:vsbypass /var/lib/vsbypass
+	[ -e $SSH_KEY ] || ssh-keygen -q -t ed25519 -N "" -f $SSH_KEY || return
+	for vm; do cp $SSH_KEY.pub "/etc/vsbypass/keys/$vm"; done
+	if [ ! -e /run/vsb/vsbypassd.pid ]; then
+		start_daemon vsbypassd vsbypassd
+		wait_for 60 vsbypassd_ready || { cat /run/vsb/vsbypassd.log; return 1; }
+	fi
+	if [ ! -e /run/vsb/vsb-console.pid ]; then
+		start_daemon vsb-console vsb-console --port 2222
+		wait_for 60 console_ready || { cat /run/vsb/vsb-console.log; return 1; }
+	fi
+	l1 agent_start
+	if ! vsbctl attach --cloud c1 --pid "$(l1_pid)" --agent $L1/agent.sock "$@"; then
+		cat /run/vsb/vsbypassd.log
+		return 1
+	fi
+}
+
+# bypass_off: all of it away, module included
+bypass_off() {
+	if [ -e /run/vsb/vsbypassd.pid ]; then
+		vsbctl detach c1 2>/dev/null
+		stop_daemon vsb-console
+		stop_daemon vsbypassd
+		l1 agent_stop
+	fi
+	[ ! -d /sys/module/kvm_vsbypass ] || rmmod kvm-vsbypass
 }

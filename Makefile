@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# VSBypass, all parts. 'make help' lists what there is.
+#
+# (Inside of a kernel tree this file is not used: Kbuild and Kconfig are.)
+
+O		?= build
+override O	:= $(abspath $(O))
+V		?= 0
+PREFIX		?= /usr/local
+DESTDIR		?=
+HOST		?= amd
+T		?=
+# The kernel to build the module for: headers of Debian's 6.1 unless told
+# otherwise. The newest if there are several; none before 'make deps' has run.
+KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null | sort -V))
+
+PARTS		:= qemu-proxy l1-agent selftests/kvm
+export O V PREFIX DESTDIR KDIR
+# Variables of the command line reach sub-makes as environment: kbuild would take
+# O= from the command line for its own.
+MAKEOVERRIDES	:=
+# the module's sources are mirrored: the clone stays clean, also for two kernels
+MODULE_DIR	:= $(O)/kvm-vsbypass
+MODULE_SRC	:= $(MODULE_DIR)/src
+
+Q		:= $(if $(filter 1,$(V)),,@)
+
+.PHONY: all module tests check check-list demo deps lab install clean help
+all: module $(PARTS)
+
+help:
+	@echo 'make              build everything into $$(O), default build/'
+	@echo 'make deps         install the Debian packages that are missing (root), or say which'
+	@echo 'make demo         see it work: an emulated host, with and without the bypass'
+	@echo '                  HOST=intel: on Bochs instead of QEMU (slower)'
+	@echo 'make check        build and run all tests; T=prefix: those whose name begins so'
+	@echo 'make check-list   list the tests'
+	@echo 'make lab          a root shell in the emulated host, HOST=amd or intel'
+	@echo 'make module       the kernel module only; KDIR=folder for another kernel'
+	@echo 'make install      with DESTDIR and PREFIX, default /usr/local'
+	@echo 'make clean        remove $$(O)'
+	@echo 'V=1 shows commands. Downloads and images: $${XDG_CACHE_HOME:-~/.cache}/vsbypass'
+
+module:
+	$(Q)test -n "$(KDIR)" || { echo "no kernel headers found; run 'make deps' as root, or give KDIR=" >&2; exit 1; }
+	$(Q)selftests/mirror kvm-vsbypass $(MODULE_SRC)
+	$(Q)$(MAKE) --no-print-directory -C $(KDIR) M=$(MODULE_SRC) CONFIG_KVM_VSBYPASS=m \
+		V=$(V) $(if $(filter 1,$(V)),,-s) modules
+	$(Q)cmp -s $(MODULE_SRC)/kvm-vsbypass.ko $(MODULE_DIR)/kvm-vsbypass.ko || \
+		cp $(MODULE_SRC)/kvm-vsbypass.ko $(MODULE_DIR)/kvm-vsbypass.ko
+
+.PHONY: $(PARTS)
+$(PARTS):
+	$(Q)$(MAKE) --no-print-directory -C $@ all
+
+tests: all
+	$(Q)set -e; for p in $(PARTS); do $(MAKE) --no-print-directory -C $$p tests; done
+
+deps:
+	$(Q)selftests/lab/deps.sh
+
+# On a fresh machine there are no headers and no compiler before deps, so what
+# needs them is a make of its own.
+check: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)selftests/run --build $(O) $(T)
+
+check-list: deps
+	$(Q)$(MAKE) --no-print-directory tests >&2
+	$(Q)selftests/run --build $(O) --list $(T)
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)selftests/lab/demo --build $(O) --host $(HOST)
+
+lab: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)selftests/lab/lab --build $(O) --host $(HOST) --shell
+
+# The module goes where modprobe looks for what is not the distribution's.
+install: all
+	$(Q)set -e; for p in $(PARTS); do $(MAKE) --no-print-directory -C $$p install; done
+	$(Q)install -D -m 644 $(MODULE_DIR)/kvm-vsbypass.ko \
+		$(DESTDIR)/lib/modules/$(subst linux-headers-,,$(notdir $(KDIR)))/updates/kvm-vsbypass.ko
+	$(Q)install -D -m 644 kvm-vsbypass/include/uapi/linux/kvm_vsbypass.h \
+		$(DESTDIR)$(PREFIX)/include/linux/kvm_vsbypass.h
+	$(Q)test -n "$(DESTDIR)" || depmod -a $(subst linux-headers-,,$(notdir $(KDIR)))
+
+clean:
+	$(Q)rm -rf $(O)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+# The experiment: the same login on the same setup, without and with the
+# bypass; what does the administrator of the cloud VM get of it?
+#
+# Lines "@result KEY VALUE" are for the table of make demo.
+
+result() { echo "@result $*"; }
+
+# how_much SECRET: the verdict on the taps after a run, as @result lines
+taps() {
+	l1 tap_lines >/run/tap.lines
+	l1 tap_typed >/run/tap.typed
+	l1 "cat /run/tap/vm1.log" >/run/tap.log
+	result "$1-accesses" "$(cat /run/tap.lines)"
+	result "$1-logged" "$(wc -c </run/tap.log)"
+	# one line, printable: it is shown to people
+	result "$1-typed" "$(tr -c '[:print:]' ' ' </run/tap.typed)"
+}
+
+stage "cloud VM boots"
+check "the cloud VM is up" l1_need || exit 0
+
+stage "run 1, without bypass: user VM boots"
+check "control: no bypass is loaded" bypass_off
+check "control: the tap is set" l1 tap_on
+check "control: user VM is started" l2_start vm1 "$SECRET1"
+conventional_console
+check "control: login prompt on the console" con_wait 1200 "vm1 login:"
+stage "run 1: login on the console that the cloud VM offers"
+check "control: login with the secret works" con_login "$SECRET1"
+taps run1
+check "control: the tap sees the secret in the port accesses" grep -q "$SECRET1" /run/tap.typed
+check "control: the log of the character device has the prompt" grep -q "vm1 login:" /run/tap.log
+grep -q "$SECRET1" /run/tap.typed && result run1-secret "$SECRET1"
+con_close
+l1 relay_stop
+check "control: user VM ends" l1 l2_kill vm1
+
+stage "run 2, with bypass: module, daemons, proxy"
+check "bypass is set up" bypass_on || exit 0
+check "the tap is set" l1 tap_on
+stage "run 2: user VM boots"
+check "user VM is started" l2_start vm1 "$SECRET2"
+check "SSH reaches the console" ssh_console
+check "login prompt over SSH" con_wait 1200 "vm1 login:"
+stage "run 2: login over SSH"
+check "login with the secret works" con_login "$SECRET2"
+check "commands work" con_run "uname -r; cat /proc/uptime"
+taps run2
+[ -n "$DEMO" ] || { con_run "dmesg" >/dev/null; sed "1,/dmesg/d" $CON/log | klog_of l2; }
+check "vsbctl says that the user VM is bound" sh -c 'vsbctl status --json | tr -d " \n" | grep -q "\"state\":\"bound\""'
+check "tap: no access to the claimed ports" test "$(cat /run/tap.lines)" = 0
+check "tap: not one byte in the character device's log" test ! -s /run/tap.log
+check "tap: the secret is nowhere in the trace" sh -c "! grep -q '$SECRET2' /run/tap.typed"
+result run2-login ok
+con_run "exit" >/dev/null
+con_close
+l1 dmesg | klog_of l1
