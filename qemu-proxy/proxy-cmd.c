@@ -29,7 +29,7 @@ char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const cha
 	add(argv, "-name");
 	add(argv, "vsbypass-%s", name);
 	add(argv, "-machine");
-	add(argv, "microvm,accel=%s,acpi=off,pit=off,rtc=off,isa-serial=off,"
+	add(argv, "microvm,accel=%s,kernel-irqchip=on,acpi=off,pit=off,rtc=off,isa-serial=off,"
 	    "auto-kernel-cmdline=off,x-option-roms=off", accel);
 	add(argv, "-bios");
 	add(argv, "%s", rom);
