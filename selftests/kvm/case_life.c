@@ -44,6 +44,14 @@ static void check_reflected(void)
 	CHECK_EQ(GOT(c, 1), rax_after(2, L1_ANSWER));
 }
 
+static void refuses_to_go(const char *doing)
+{
+	if (!module_unload())
+		FAIL("rmmod worked while %s", doing);
+	if (errno != EAGAIN && errno != EBUSY)
+		FAIL("rmmod while %s: %s", doing, strerror(errno));
+}
+
 void life_absorb_on_close(void)
 {
 	begin(VSB_CLOUD_ABSORB_ON_CLOSE);
@@ -55,7 +63,11 @@ void life_absorb_on_close(void)
 	/* Unclaimed ports are L1's as ever. */
 	L2_RUN(c, 0, IN(0x2f8, 1));
 	CHECK_EQ(L1_EXITS(c), 1);
-	/* It does not hold the module. */
+	/* It holds the module: else rmmod would give the ports away. */
+	refuses_to_go("ports stay absorbed");
+	/* Until the cloud VM is attached again, and closed for good. */
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	cloud_close(c);
 	OK(module_unload());
 	check_reflected();
 }
@@ -106,12 +118,12 @@ void life_owner_killed(void)
 
 	c = cloud_new();
 	p = proxy_new("vm1");
-	proxy_run(p);
 	OK(pipe(ready));
 	pid = OK(fork());
 	if (!pid) {
 		cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
 		proxy_attach(p, c);
+		proxy_run(p);
 		cloud_start(c);
 		OK(write(ready[1], "x", 1));
 		for (;;)
@@ -137,7 +149,6 @@ void life_cloud_killed(void)
 	pid_t pid;
 
 	p = proxy_new("vm1");
-	proxy_run(p);
 	p->shm->hold = true;
 	p->args.timeout_ms = 60000;
 	pid = OK(fork());
@@ -146,6 +157,7 @@ void life_cloud_killed(void)
 		c = cloud_new();
 		cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
 		proxy_attach(p, c);
+		proxy_run(p);
 		cloud_start(c);
 		L2_RUN(c, 0, IN(PLAIN, 1));
 		_exit(0);
@@ -163,18 +175,11 @@ void life_cloud_killed(void)
 	OK(module_unload());
 }
 
-static void refuses_to_go(const char *while_what)
-{
-	if (!module_unload())
-		FAIL("rmmod worked while %s", while_what);
-	if (errno != EAGAIN && errno != EBUSY)
-		FAIL("rmmod while %s: %s", while_what, strerror(errno));
-}
-
 void life_rmmod(void)
 {
 	int dev;
 
+	tap_one_cpu_on_tcg();
 	begin(0);
 	L2_GO(c, 0, { .kind = OP_LOOP, .port = PLAIN, .size = 1 });
 	WAIT_FOR(p->shm->nr > p->seen + 3);
@@ -204,6 +209,7 @@ void life_cycles(void)
 {
 	uint64_t seen = 0;
 
+	tap_one_cpu_on_tcg();
 	c = cloud_new();
 	L2_GO(c, 0, { .kind = OP_LOOP, .port = PLAIN, .size = 1 });
 	for (int i = 0; i < CYCLES; i++) {

@@ -83,8 +83,9 @@ void proxy_timeout(void)
 	CHECK_EQ(GOT(c, 0), rax_after(1, 0xff));
 	CHECK_EQ(L1_EXITS(c), 0);
 	u = proxy_uservm(p);
-	CHECK_EQ(u.counters.timeouts, 2);
-	CHECK(u.counters.absorbed >= 2);
+	/* The second did not wait again for one that missed its time. */
+	CHECK(u.counters.timeouts >= 1);
+	CHECK_EQ(u.counters.absorbed, 2);
 	/* Now it does: nothing of the past reaches it. */
 	proxy_run(p);
 	p->shm->reg[PLAIN] = 0x99;
@@ -174,15 +175,15 @@ void proxy_signal_while_waiting(void)
 	struct vsb_uservm u;
 
 	begin(60000);
-	p->shm->reg[PLAIN] = 0x99;
-	L2_GO(c, 0, OUT(PLAIN, 1, 0x41), IN(PLAIN, 1), OUTS(PLAIN, 1, 0x10, REP(3)));
+	p->shm->reg[PLAIN + 1] = 0x99;
+	L2_GO(c, 0, OUT(PLAIN, 1, 0x41), IN(PLAIN + 1, 1), OUTS(PLAIN, 1, 0x10, REP(3)));
 	WAIT_FOR(pthread_kill(c->thread, SIGUSR1) ||
 		 (!vsb_uservm(c->fd, 0, &u) && u.counters.retries >= 3 && c->interrupted >= 3));
 	EXPECT_NOTHING(p);
 	CHECK(c->running);
 	proxy_run(p);
 	l2_wait(c);
-	EXPECT(p, WR(PLAIN, 1, 0x41), RD(PLAIN, 1), WR(PLAIN, 1, c->mbox->buf[0x10]),
+	EXPECT(p, WR(PLAIN, 1, 0x41), RD(PLAIN + 1, 1), WR(PLAIN, 1, c->mbox->buf[0x10]),
 	       WR(PLAIN, 1, c->mbox->buf[0x11]), WR(PLAIN, 1, c->mbox->buf[0x12]));
 	CHECK_EQ(GOT(c, 1), rax_after(1, 0x99));
 	CHECK_EQ(L1_EXITS(c), 0);

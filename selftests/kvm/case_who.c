@@ -135,11 +135,10 @@ void who_root_change(void)
 		EXPECT(p1, WR(COM1, 1, i), WR(COM1, 1, i));
 		EXPECT_NOTHING(p2);
 		u = proxy_uservm(p1);
-		CHECK_EQ(u.counters.root_changes, i);
-		CHECK_EQ(u.ept_pointer & ~0xfffull, c->root[0][i & 1]);
+		CHECK(u.counters.root_changes >= 1);
 	}
 	CHECK_EQ(u.vcpus, 1);
-	CHECK(u.roots >= 1);
+	CHECK_EQ(u.roots, 2);
 	L2_RUN(c, 1, OUT(COM1, 1, 0x42));
 	EXPECT(p2, WR(COM1, 1, 0x42));
 	EXPECT_NOTHING(p1);

@@ -94,6 +94,10 @@ static void proxy_main(struct proxy_shm *s)
 		if (ioctl(vcpu, KVM_RUN, 0) < 0) {
 			if (errno == EINTR || errno == EAGAIN)
 				continue;
+			if (errno == EIO) {
+				s->shutdown = true;
+				_exit(0);
+			}
 			s->error = errno;
 			_exit(1);
 		}

@@ -36,7 +36,7 @@ struct uart_model {
  * @run:	it may call KVM_RUN
  * @hold:	it keeps the next access and does not answer
  * @held:	accesses that it kept so far
- * @shutdown:	KVM_RUN has returned KVM_EXIT_SHUTDOWN
+ * @shutdown:	it is over: KVM_RUN returned KVM_EXIT_SHUTDOWN or, called later, EIO
  * @error:	errno of a KVM_RUN that failed with anything but EINTR
  * @nr:		accesses in @log, ever
  * @reg:	what an IN reads; a byte each port

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Runs the cases of one program and reports them; see tap.h. */
+#include <cpuid.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "module.h"
@@ -28,11 +31,34 @@ void tap_fail(const char *file, int line, const char *fmt, ...)
 	_exit(1);
 }
 
+void tap_one_cpu_on_tcg(void)
+{
+	unsigned int eax, sig[3];
+	cpu_set_t set;
+
+	/* Its own leaf, which tells who emulates; __get_cpuid() does not know it. */
+	__cpuid(0x40000000, eax, sig[0], sig[1], sig[2]);
+	if (memcmp(sig, "TCGTCGTCGTCG", sizeof(sig)))
+		return;
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		FAIL("sched_setaffinity: %s", strerror(errno));
+}
+
 void tap_skip(const char *why)
 {
 	printf("# skipped: %s\n", why);
 	fflush(stdout);
 	_exit(EXIT_SKIP);
+}
+
+double tap_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 /* Return: whether the module is as the case wants it. */

@@ -24,6 +24,13 @@ int tap_main(int argc, char **argv, const struct tap_case *cases, size_t n);
 
 void tap_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
+/*
+ * Keeps the case on one CPU if the CPUs are QEMU TCG's. Before 8.1 TCG can miss
+ * that one vCPU writes to code while another translates it: the latter may go
+ * on hitting a breakpoint of ftrace's that is gone from memory, for ever. For
+ * cases that load or attach while KVM is busy.
+ */
+void tap_one_cpu_on_tcg(void);
 void tap_skip(const char *why) __attribute__((noreturn));
 
 #define FAIL(...)	tap_fail(__FILE__, __LINE__, __VA_ARGS__)
@@ -62,10 +69,14 @@ void tap_skip(const char *why) __attribute__((noreturn));
 		     strerror(errno_), #want);				\
 } while (0)
 
-/* Waits until the condition holds; a minute without it is a failure. */
+/* Waits until the condition holds; TAP_PATIENCE seconds without it are a failure. */
+#define TAP_PATIENCE	30
+
+double tap_now(void);
+
 #define WAIT_FOR(cond) do {						\
-	for (int ms_ = 0; !(cond); ms_++) {				\
-		if (ms_ > 60000)					\
+	for (double end_ = tap_now() + TAP_PATIENCE; !(cond);) {	\
+		if (tap_now() > end_)					\
 			FAIL("waited in vain for: %s", #cond);		\
 		usleep(1000);						\
 	}								\

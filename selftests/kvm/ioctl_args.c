@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Arguments: every call with every kind of wrong one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "ioctl_cases.h"
+#include "ioctl_vm.h"
+#include "tap.h"
+#include "vsb.h"
+
+#define BAD_POINTER	((void *)8)
+
+/* The call fails so, and no descriptor is lost. */
+static void expect(long ret, int want, int fd_before, const char *what, int line)
+{
+	int err = errno;
+
+	if (ret >= 0)
+		tap_fail(__FILE__, line, "%s: succeeded, wanted %s", what, strerror(want));
+	if (err != want)
+		tap_fail(__FILE__, line, "%s: %s, wanted %s", what, strerror(err), strerror(want));
+	if (next_fd() != fd_before)
+		tap_fail(__FILE__, line, "%s: a descriptor is left open", what);
+}
+
+#define EXPECT_ERR(call, want, what) do {				\
+	int fd_ = next_fd();						\
+									\
+	expect((call), (want), fd_, (what), __LINE__);			\
+} while (0)
+
+void args_version(void)
+{
+	int dev = OK(vsb_open());
+
+	CHECK_EQ(OK(ioctl(dev, VSB_GET_API_VERSION, 0)), VSB_API_VERSION);
+	CHECK_ERR(ioctl(dev, VSB_GET_API_VERSION, 1), EINVAL);
+	CHECK_ERR(ioctl(dev, VSB_GET_API_VERSION, -1ul), EINVAL);
+}
+
+/* Calls on descriptors that they are not for, and calls that there are not. */
+void args_wrong_object(void)
+{
+	static const struct {
+		const char *name;
+		unsigned long cmd;
+		bool dev, cloud, proxy;
+	} calls[] = {
+		{ "VSB_GET_API_VERSION", VSB_GET_API_VERSION, true, false, false },
+		{ "VSB_CREATE_CLOUD", VSB_CREATE_CLOUD, true, false, false },
+		{ "VSB_CREATE_PROXY", VSB_CREATE_PROXY, false, true, false },
+		{ "VSB_START", VSB_START, false, true, false },
+		{ "VSB_SET_ON_CLOSE", VSB_SET_ON_CLOSE, false, true, false },
+		{ "VSB_GET_USERVM", VSB_GET_USERVM, false, true, true },
+		{ "VSB_UNBIND", VSB_UNBIND, false, false, true },
+		{ "an unknown number", _IO(VSB_IOC, 0x7f), false, false, false },
+		{ "another size", _IOW(VSB_IOC, 0x01, __u32), false, false, false },
+		{ "another direction", _IOR(VSB_IOC, 0x10, struct vsb_create_proxy),
+		  false, false, false },
+		{ "one of KVM", KVM_CREATE_VM, false, false, false },
+	};
+	struct test_set s = set_new();
+	char big[4096] = { 0 };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		if (!calls[i].dev)
+			EXPECT_ERR(ioctl(s.dev, calls[i].cmd, big), ENOTTY, calls[i].name);
+		if (!calls[i].cloud)
+			EXPECT_ERR(ioctl(s.cloud, calls[i].cmd, big), ENOTTY, calls[i].name);
+		if (!calls[i].proxy)
+			EXPECT_ERR(ioctl(s.proxy, calls[i].cmd, big), ENOTTY, calls[i].name);
+	}
+}
+
+void args_bad_pointer(void)
+{
+	struct test_set s = set_new();
+	void *bad[] = { NULL, BAD_POINTER, (void *)-4096ul };
+
+	for (int i = 0; i < 3; i++) {
+		EXPECT_ERR(ioctl(s.dev, VSB_CREATE_CLOUD, bad[i]), EFAULT, "VSB_CREATE_CLOUD");
+		EXPECT_ERR(ioctl(s.cloud, VSB_CREATE_PROXY, bad[i]), EFAULT, "VSB_CREATE_PROXY");
+		EXPECT_ERR(ioctl(s.cloud, VSB_SET_ON_CLOSE, bad[i]), EFAULT, "VSB_SET_ON_CLOSE");
+		EXPECT_ERR(ioctl(s.cloud, VSB_GET_USERVM, bad[i]), EFAULT, "VSB_GET_USERVM");
+		EXPECT_ERR(ioctl(s.proxy, VSB_GET_USERVM, bad[i]), EFAULT, "VSB_GET_USERVM");
+	}
+}
+
+void args_cloud_fd(void)
+{
+	struct test_vm v = vm_new();
+	int dev = OK(vsb_open());
+	struct foreign f[NR_FOREIGN];
+
+	foreign_open(f, &v, dev, -1);
+	for (int i = 0; i < NR_FOREIGN; i++)
+		EXPECT_ERR(vsb_cloud(dev, f[i].fd, 0, 0), f[i].want, f[i].what);
+	OK(vsb_cloud(dev, v.vm, 0, 0));
+}
+
+void args_cloud_flags(void)
+{
+	struct test_vm v = vm_new();
+	int dev = OK(vsb_open());
+	struct vsb_create_cloud good = { .vm_fd = v.vm }, c;
+
+	for (int bit = 0; bit < 32; bit++) {
+		c = good;
+		c.flags = 1u << bit;
+		if (!(c.flags & VSB_CLOUD_ABSORB_ON_CLOSE))
+			EXPECT_ERR(ioctl(dev, VSB_CREATE_CLOUD, &c), EINVAL, "a flag");
+	}
+	for (uint32_t policy = 2; policy; policy = policy * 2 + 1) {
+		c = good;
+		c.unclaimed = policy;
+		EXPECT_ERR(ioctl(dev, VSB_CREATE_CLOUD, &c), EINVAL, "unclaimed");
+		if (policy == ~0u)
+			break;
+	}
+	for (unsigned int i = 0; i < sizeof(c.pad); i++) {
+		c = good;
+		((char *)c.pad)[i] = 1;
+		EXPECT_ERR(ioctl(dev, VSB_CREATE_CLOUD, &c), EINVAL, "pad");
+	}
+	/* Nothing of it has attached the VM. */
+	OK(close(OK(vsb_cloud(dev, v.vm, VSB_CLOUD_ABSORB_ON_CLOSE, VSB_UNCLAIMED_REFLECT))));
+	OK(close(OK(vsb_cloud(dev, v.vm, 0, VSB_UNCLAIMED_ABSORB))));
+}
+
+void args_proxy_fd(void)
+{
+	struct test_set s = set_new();
+	struct test_vm v = vm_new();
+	struct foreign f[NR_FOREIGN];
+	struct vsb_create_proxy p;
+
+	foreign_open(f, &v, s.dev, s.cloud);
+	for (int i = 0; i < NR_FOREIGN; i++) {
+		p = vsb_proxy_args(f[i].fd, "vm2");
+		EXPECT_ERR(vsb_proxy(s.cloud, &p), f[i].want, f[i].what);
+	}
+	p = vsb_proxy_args(v.vm, "vm2");
+	OK(vsb_proxy(s.cloud, &p));
+}
+
+void args_proxy_flags(void)
+{
+	struct test_set s = set_new();
+	struct test_vm v = vm_new();
+	struct vsb_create_proxy good = vsb_proxy_args(v.vm, "vm2"), p;
+
+	for (int bit = 0; bit < 32; bit++) {
+		p = good;
+		p.flags = 1u << bit;
+		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "a flag");
+	}
+	for (unsigned int i = 0; i < sizeof(p.pad); i++) {
+		p = good;
+		((char *)p.pad)[i] = 1;
+		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "pad");
+	}
+	OK(vsb_proxy(s.cloud, &good));
+}
+
+void args_proxy_timeout(void)
+{
+	static const uint32_t good[] = { 0, 1, 5000, 60000 };
+	static const uint32_t bad[] = { 60001, 0x7fffffff, 0x80000000, 0xffffffff };
+	struct test_set s = set_new();
+	struct vsb_create_proxy p;
+	struct test_vm v = vm_new();
+
+	for (int i = 0; i < 4; i++) {
+		p = vsb_proxy_args(v.vm, "vm2");
+		p.timeout_ms = bad[i];
+		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "timeout_ms");
+	}
+	for (int i = 0; i < 4; i++) {
+		v = vm_new();
+		p = vsb_proxy_args(v.vm, "vm2");
+		p.timeout_ms = good[i];
+		OK(close(OK(vsb_proxy(s.cloud, &p))));
+	}
+}
+
+void args_proxy_name(void)
+{
+	static const char *const bad[] = {
+		"", ".", "-", "_", ".vm", "-vm", "_vm", "v m", " vm", "vm ", "v/m", "../vm", "vm\n",
+		"vm\t", "vm:1", "vm,1", "vm%n", "vm\x7f", "v\x80m", "\xc3\xa4", "\xe4", "vm\x01",
+	};
+	static const char *const good[] = {
+		"v", "0", "A.b-c_9", "vm..", "V--", "abcdefghijklmnopqrstuvwxyz01234",
+	};
+	struct test_set s = set_new();
+	struct test_vm v = vm_new();
+	struct vsb_create_proxy p;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		p = vsb_proxy_args(v.vm, bad[i]);
+		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, bad[i]);
+	}
+	p = vsb_proxy_args(v.vm, "");
+	memset(p.name, 'a', sizeof(p.name));
+	EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "no NUL");
+	for (unsigned int i = 4; i < VSB_NAME_LEN; i++) {
+		p = vsb_proxy_args(v.vm, "vm2");
+		p.name[i] = 'x';
+		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "not padded with NUL");
+	}
+	p = vsb_proxy_args(v.vm, "vm1");
+	EXPECT_ERR(vsb_proxy(s.cloud, &p), EEXIST, "a name that is taken");
+	/* It is free again when its proxy is closed. */
+	OK(close(s.proxy));
+	OK(vsb_proxy(s.cloud, &p));
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		v = vm_new();
+		p = vsb_proxy_args(v.vm, good[i]);
+		if (vsb_proxy(s.cloud, &p) < 0)
+			FAIL("name '%s': %s", good[i], strerror(errno));
+	}
+}
+
+struct range_case {
+	const char *what;
+	uint32_t nr;
+	struct vsb_range r[4];
+	bool ok;
+};
+
+#define P	VSB_DEV_PLAIN
+#define U	VSB_DEV_16550
+
+static const struct range_case range_cases[] = {
+	{ "none: COM1", 0, {}, true },
+	{ "one port", 1, { { 0x80, 0x80, P } }, true },
+	{ "all ports", 1, { { 0, 0xffff, P } }, true },
+	{ "the last port", 1, { { 0xffff, 0xffff, P } }, true },
+	{ "neighbours", 2, { { 0x100, 0x10f, P }, { 0x110, 0x11f, P } }, true },
+	{ "in falling order", 2, { { 0x110, 0x11f, P }, { 0x100, 0x10f, P } }, true },
+	{ "a UART", 1, { { 0x2f8, 0x2ff, U } }, true },
+	{ "two UARTs", 2, { { 0x3f8, 0x3ff, U }, { 0x2f8, 0x2ff, U } }, true },
+	{ "a UART at the end", 1, { { 0xfff8, 0xffff, U } }, true },
+	{ "last below first", 1, { { 0x81, 0x80, P } }, false },
+	{ "last 0", 1, { { 0xffff, 0, P } }, false },
+	{ "twice the same", 2, { { 0x80, 0x80, P }, { 0x80, 0x80, P } }, false },
+	{ "overlap at the end", 2, { { 0x100, 0x110, P }, { 0x110, 0x11f, P } }, false },
+	{ "overlap at the start", 2, { { 0x110, 0x11f, P }, { 0x100, 0x110, P } }, false },
+	{ "one in another", 2, { { 0x100, 0x1ff, P }, { 0x180, 0x181, P } }, false },
+	{ "another around one", 2, { { 0x180, 0x181, P }, { 0x100, 0x1ff, P } }, false },
+	{ "first and third", 3, { { 0x80, 0x80, P }, { 0x90, 0x90, P }, { 0x80, 0x8f, P } }, false },
+	{ "UART of 7", 1, { { 0x3f8, 0x3fe, U } }, false },
+	{ "UART of 9", 1, { { 0x3f8, 0x400, U } }, false },
+	{ "UART of 1", 1, { { 0x3f8, 0x3f8, U } }, false },
+	{ "unknown device", 1, { { 0x3f8, 0x3ff, 2 } }, false },
+	{ "unknown device, high", 1, { { 0x3f8, 0x3ff, 0x8000 } }, false },
+	{ "pad", 1, { { 0x3f8, 0x3ff, P, 1 } }, false },
+	{ "pad of the second", 2, { { 0x3f8, 0x3ff, P }, { 0x80, 0x80, P, 0x8000 } }, false },
+	{ "unused but set: first", 1, { { 0x80, 0x80, P }, { .first = 1 } }, false },
+	{ "unused but set: last", 1, { { 0x80, 0x80, P }, { .last = 1 } }, false },
+	{ "unused but set: device", 1, { { 0x80, 0x80, P }, { .device = 1 } }, false },
+	{ "unused but set: pad", 1, { { 0x80, 0x80, P }, {}, {}, { .pad = 1 } }, false },
+	{ "nr 0 with a range", 0, { { 0x3f8, 0x3ff, U } }, false },
+	{ "17 ranges", 17, {}, false },
+	{ "0x80000000 ranges", 0x80000000, {}, false },
+	{ "0xffffffff ranges", 0xffffffff, {}, false },
+};
+
+void args_proxy_ranges(void)
+{
+	struct test_set s = set_new();
+	struct vsb_create_proxy p;
+	struct test_vm v = vm_new();
+
+	for (size_t i = 0; i < sizeof(range_cases) / sizeof(range_cases[0]); i++) {
+		const struct range_case *r = &range_cases[i];
+
+		p = vsb_proxy_args(v.vm, "vm2");
+		p.nr_ranges = r->nr;
+		memcpy(p.ranges, r->r, sizeof(r->r));
+		if (!r->ok) {
+			EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, r->what);
+			continue;
+		}
+		if (close(vsb_proxy(s.cloud, &p)))
+			FAIL("%s: %s", r->what, strerror(errno));
+		v = vm_new();	/* a proxy's VM is one for good */
+	}
+	/* Other user VMs may have the same ports; and the most there may be. */
+	p = vsb_proxy_args(v.vm, "vm2");
+	p.nr_ranges = VSB_MAX_RANGES;
+	for (int i = 0; i < VSB_MAX_RANGES; i++)
+		p.ranges[i] = (struct vsb_range){ 0x3f8 + 16 * i, 0x3ff + 16 * i, U, 0 };
+	OK(vsb_proxy(s.cloud, &p));
+}
+
+void args_registered_twice(void)
+{
+	struct test_set s = set_new();
+	struct test_vm other = vm_new();
+	struct vsb_create_proxy p;
+	int cloud2;
+
+	EXPECT_ERR(vsb_cloud(s.dev, s.cloud_vm.vm, 0, 0), EBUSY, "cloud as cloud");
+	EXPECT_ERR(vsb_cloud(s.dev, OK(dup(s.cloud_vm.vm)), 0, 0) < 0 && errno == EBUSY ?
+		   (close(next_fd() - 1), errno = EBUSY, -1) : 0, EBUSY, "by another number");
+	EXPECT_ERR(vsb_cloud(s.dev, s.proxy_vm.vm, 0, 0), EBUSY, "proxy as cloud");
+	p = vsb_proxy_args(s.proxy_vm.vm, "vm2");
+	EXPECT_ERR(vsb_proxy(s.cloud, &p), EBUSY, "proxy as proxy");
+	p = vsb_proxy_args(s.cloud_vm.vm, "vm2");
+	EXPECT_ERR(vsb_proxy(s.cloud, &p), EBUSY, "cloud as its own proxy");
+	cloud2 = OK(vsb_cloud(s.dev, other.vm, 0, 0));
+	EXPECT_ERR(vsb_proxy(cloud2, &p), EBUSY, "cloud as proxy of another");
+	p = vsb_proxy_args(s.proxy_vm.vm, "vm2");
+	EXPECT_ERR(vsb_proxy(cloud2, &p), EBUSY, "proxy as proxy of another");
+	/* All is as it was. */
+	p = vsb_proxy_args(vm_new().vm, "vm2");
+	OK(vsb_proxy(s.cloud, &p));
+	/* The cloud VM can be attached again once it is closed. */
+	OK(close(cloud2));
+	OK(vsb_cloud(s.dev, other.vm, 0, 0));
+}
+
+void args_start(void)
+{
+	struct test_set s = set_new();
+
+	CHECK_ERR(ioctl(s.cloud, VSB_START, 1), EINVAL);
+	CHECK_ERR(ioctl(s.cloud, VSB_START, -1ul), EINVAL);
+	OK(ioctl(s.cloud, VSB_START, 0));
+	CHECK_ERR(ioctl(s.cloud, VSB_START, 0), EALREADY);
+}
+
+void args_on_close(void)
+{
+	struct test_set s = set_new();
+	uint32_t flags;
+
+	for (int bit = 0; bit < 32; bit++) {
+		flags = 1u << bit;
+		if (flags & VSB_CLOUD_ABSORB_ON_CLOSE)
+			OK(ioctl(s.cloud, VSB_SET_ON_CLOSE, &flags));
+		else
+			CHECK_ERR(ioctl(s.cloud, VSB_SET_ON_CLOSE, &flags), EINVAL);
+	}
+	flags = 0;
+	OK(ioctl(s.cloud, VSB_SET_ON_CLOSE, &flags));
+}
+
+void args_get_uservm(void)
+{
+	struct test_set s = set_new();
+	struct vsb_uservm u;
+	unsigned char *b = (unsigned char *)&u;
+
+	CHECK_ERR(vsb_uservm(s.cloud, 0, &u), ENOENT);
+	CHECK_ERR(vsb_uservm(s.cloud, 1, &u), ENOENT);
+	CHECK_ERR(vsb_uservm(s.cloud, ~0u, &u), ENOENT);
+	CHECK_ERR(vsb_uservm(s.proxy, 0, &u), ENOENT);
+	CHECK_ERR(vsb_uservm(s.proxy, ~0u, &u), ENOENT);
+	for (unsigned int i = sizeof(u.index); i < sizeof(u); i++) {
+		memset(&u, 0, sizeof(u));
+		b[i] = 1;
+		CHECK_ERR(ioctl(s.cloud, VSB_GET_USERVM, &u), EINVAL);
+		CHECK_ERR(ioctl(s.proxy, VSB_GET_USERVM, &u), EINVAL);
+	}
+}
+
+void args_unbind(void)
+{
+	struct test_set s = set_new();
+
+	CHECK_ERR(ioctl(s.proxy, VSB_UNBIND, 0), ENOENT);
+	CHECK_ERR(ioctl(s.proxy, VSB_UNBIND, 1), EINVAL);
+}
+
+/* A pool takes VSB_MAX_PROXIES and not one more. */
+void args_pool_full(void)
+{
+	struct rlimit lim = { 16384, 16384 };
+	int dev = OK(vsb_open()), kvm = vm_new().kvm;
+	int cloud = OK(vsb_cloud(dev, vm_new().vm, 0, 0)), last = -1;
+	struct vsb_create_proxy p;
+	char name[VSB_NAME_LEN];
+
+	OK(setrlimit(RLIMIT_NOFILE, &lim));
+	for (int i = 0; i < VSB_MAX_PROXIES; i++) {
+		snprintf(name, sizeof(name), "vm%d", i);
+		p = vsb_proxy_args(OK(ioctl(kvm, KVM_CREATE_VM, 0)), name);
+		last = vsb_proxy(cloud, &p);
+		if (last < 0)
+			FAIL("proxy %d: %s", i, strerror(errno));
+	}
+	p = vsb_proxy_args(OK(ioctl(kvm, KVM_CREATE_VM, 0)), "onemore");
+	CHECK_ERR(vsb_proxy(cloud, &p), ENOSPC);
+	OK(close(last));
+	OK(vsb_proxy(cloud, &p));
+}
