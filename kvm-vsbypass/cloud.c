@@ -225,7 +225,9 @@ bool vsb_cloud_prepare(struct kvm_vcpu *vcpu)
 		ret = vsb_proxy_wait_idle(proxy);
 		kvm_vcpu_srcu_read_lock(vcpu);
 		vsb_proxy_put(proxy);
-		if (ret) {
+		if (ret == -ETIMEDOUT) {
+			vsb_count(u, VSB_C_TIMEOUTS);
+		} else if (ret) {
 			vsb_count(u, VSB_C_RETRIES);
 			goto put;
 		}

@@ -62,6 +62,17 @@ static struct vsb_proxy *vsb_proxy_get(struct kvm *kvm)
 	return proxy;
 }
 
+static void vsb_proxy_count(struct vsb_proxy *proxy, enum vsb_counter c)
+{
+	struct vsb_l2 *u;
+
+	rcu_read_lock();
+	u = rcu_dereference(proxy->uservm);
+	if (u)
+		vsb_count(u, c);
+	rcu_read_unlock();
+}
+
 /* ---- the user VM's side; vCPU context of the cloud VM ---- */
 
 bool vsb_proxy_idle(struct vsb_proxy *proxy)
@@ -89,7 +100,8 @@ static void vsb_proxy_stall(struct vsb_proxy *proxy)
  * vsb_proxy_wait_idle - wait until somebody would take an access at once
  * @proxy: the proxy
  *
- * Return: 0, also if nobody ever will, or -ERESTARTSYS: a signal came first.
+ * Return: 0, also if nobody ever will, -ETIMEDOUT: since now, or -ERESTARTSYS: a
+ * signal came first.
  */
 int vsb_proxy_wait_idle(struct vsb_proxy *proxy)
 {
@@ -99,11 +111,10 @@ int vsb_proxy_wait_idle(struct vsb_proxy *proxy)
 		return 0;
 	left = wait_event_interruptible_timeout(proxy->ready, vsb_proxy_answers(proxy),
 						proxy->timeout);
-	if (left < 0)
-		return left;
-	if (!left)
-		vsb_proxy_stall(proxy);
-	return 0;
+	if (left)
+		return left < 0 ? left : 0;
+	vsb_proxy_stall(proxy);
+	return -ETIMEDOUT;
 }
 
 /**
@@ -164,6 +175,7 @@ static void vsb_proxy_complete(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
 	struct vsb_access *access = proxy->server[n];
 
 	if (proxy->replay_by == n) {
+		vsb_proxy_count(proxy, VSB_C_REPLAYS);
 		proxy->replay_by = -1;
 		proxy->replay_pos++;
 		/* Accesses may have waited for the last one. */
@@ -320,13 +332,7 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 	edge = vsb_irq_set(&proxy->irqs, gsi, irq->level);
 	spin_unlock(&proxy->lock);
 	if (edge) {
-		struct vsb_l2 *u;
-
-		rcu_read_lock();
-		u = rcu_dereference(proxy->uservm);
-		if (u)
-			vsb_count(u, VSB_C_IRQ_EDGES);
-		rcu_read_unlock();
+		vsb_proxy_count(proxy, VSB_C_IRQ_EDGES);
 		trace_vsbypass_irq(proxy->name, gsi, irq->level);
 		wake_up_interruptible(&proxy->events);
 	}

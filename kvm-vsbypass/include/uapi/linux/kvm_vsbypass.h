@@ -100,10 +100,10 @@ struct vsb_counters {
 	__u64 reads;		/* bytes-wide or wider accesses served, in */
 	__u64 writes;		/* and out */
 	__u64 absorbed;		/* answered as an unplugged device */
-	__u64 timeouts;		/* of these: the proxy did not answer in time */
+	__u64 timeouts;		/* times the proxy did not answer in time */
 	__u64 retries;		/* instruction started again for a signal */
 	__u64 irq_edges;	/* edges of the proxy's interrupt lines */
-	__u64 root_changes;	/* EPT pointer seen to change */
+	__u64 root_changes;	/* new EPT pointers after the first */
 	__u64 replays;		/* registers replayed into a new proxy */
 };
 
@@ -118,7 +118,7 @@ struct vsb_counters {
  *		ignored on a proxy fd
  * @flags:	VSB_USERVM_*
  * @name:	the name of its proxy, or empty
- * @ept_pointer: last seen (VMX: EPTP, SVM: nCR3), 0 if none yet
+ * @ept_pointer: the newest (VMX: EPTP, SVM: nCR3), 0 if none yet
  * @l2_gfn:	a frame number in the user VM and
  * @l1_gfn:	the cloud VM's frame that is mapped there: how the agent finds
  *		the process of the guest hypervisor
