@@ -77,9 +77,14 @@ class Amd(Host):
             s.bind(("127.0.0.1", 0))
             self.ssh_port = s.getsockname()[1]
 
+    # One CPU: with several, TCG 7.2 may keep a stale translation of an instruction
+    # that another CPU is patching (ftrace turns it into int3 for a moment), and
+    # the CPU then traps on it for ever. It also leaves a core for the other lab.
+    CPUS = os.environ.get("VSB_LAB_CPUS", "1")
+
     def command(self):
         return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt",
-                "-smp", "2", "-m", str(self.MEMORY), "-nodefaults", "-no-user-config",
+                "-smp", self.CPUS, "-m", str(self.MEMORY), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
                 "-kernel", self.kernel.vmlinux, "-initrd", self.initrd, "-append", CMDLINE,
                 "-serial", "file:" + self.com1,
