@@ -144,6 +144,31 @@ void who_root_change(void)
 	EXPECT_NOTHING(p1);
 }
 
+/* The second vCPU of a user VM has a VMCS or VMCB of its own, but the same root. */
+void who_second_vcpu(void)
+{
+	struct cloud *c = cloud_new();
+	struct proxy *p1, *p2;
+
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	p1 = proxy_add(c, "vm1");
+	p2 = proxy_add(c, "vm2");
+	cloud_start(c);
+	c->mbox->root[1] = c->root[0][0];
+	L2_RUN(c, 0, OUT(COM1, 1, 0x41));
+	L2_RUN(c, 1, OUT(COM1, 1, 0x42));
+	EXPECT(p1, WR(COM1, 1, 0x41), WR(COM1, 1, 0x42));
+	EXPECT_NOTHING(p2);
+	CHECK_EQ(proxy_uservm(p1).vcpus, 2);
+	/* Each brings a new root of both to us. */
+	c->mbox->root[0] = c->mbox->root[1] = c->root[0][1];
+	L2_RUN(c, 1, OUT(COM1, 1, 0x43));
+	L2_RUN(c, 0, OUT(COM1, 1, 0x44));
+	EXPECT(p1, WR(COM1, 1, 0x43), WR(COM1, 1, 0x44));
+	EXPECT_NOTHING(p2);
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
 /* Our user VMs are mapped onto themselves. */
 void who_frames(void)
 {
