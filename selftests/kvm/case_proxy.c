@@ -54,7 +54,7 @@ void proxy_closed_in_access(void)
 
 void proxy_killed_in_access(void)
 {
-	begin(1000);
+	begin(2000);
 	proxy_run(p);
 	p->shm->hold = true;
 	L2_GO(c, 0, IN(PLAIN, 1), OUT(PLAIN, 1, 1), IN(PLAIN, 2));
@@ -78,7 +78,7 @@ void proxy_timeout(void)
 {
 	struct vsb_uservm u;
 
-	begin(200);
+	begin(2000);
 	L2_RUN(c, 0, IN(PLAIN, 1), OUT(PLAIN, 2, 1));
 	CHECK_EQ(GOT(c, 0), rax_after(1, 0xff));
 	CHECK_EQ(L1_EXITS(c), 0);
@@ -98,7 +98,7 @@ void proxy_timeout(void)
 /* An answer that comes after the time-out is not the next access's. */
 void proxy_late_answer_dropped(void)
 {
-	begin(500);
+	begin(3000);
 	proxy_run(p);
 	p->shm->reg[PLAIN] = 0x77;
 	p->shm->reg[PLAIN + 1] = 0x99;
