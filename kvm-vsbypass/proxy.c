@@ -380,6 +380,8 @@ void vsb_proxy_kill(struct vsb_proxy *proxy)
 	struct vsb_access *access;
 	int i;
 
+	/* Its guest has never run and never shall: KVM answers EIO from now on. */
+	WRITE_ONCE(proxy->vm.kvm->vm_dead, true);
 	spin_lock(&proxy->lock);
 	WRITE_ONCE(proxy->dead, true);
 	list_for_each_entry(access, &proxy->queue, node)
@@ -499,8 +501,6 @@ static int vsb_proxy_release(struct inode *inode, struct file *file)
 	vsb_uservm_lose_proxy(cloud, proxy);
 	mutex_unlock(&cloud->lock);
 
-	/* Its guest has never run and never shall: later ioctls get EIO. */
-	WRITE_ONCE(proxy->vm.kvm->vm_dead, true);
 	vsb_proxy_kill(proxy);
 	vsb_vm_remove(&proxy->vm);
 	vsb_proxy_put(proxy);	/* of the pool */
@@ -626,7 +626,7 @@ leave:
 	mutex_unlock(&cloud->lock);
 	vsb_proxy_put(proxy);
 remove:
-	vsb_proxy_kill(proxy);
+	/* Calls vsb_proxy_gone(): a VM that was taken in, if briefly, is dead. */
 	vsb_vm_remove(&proxy->vm);
 put_fd:
 	put_unused_fd(fd);
