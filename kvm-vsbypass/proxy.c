@@ -381,7 +381,8 @@ void vsb_proxy_kill(struct vsb_proxy *proxy)
 	int i;
 
 	/* Its guest has never run and never shall: KVM answers EIO from now on. */
-	WRITE_ONCE(proxy->vm.kvm->vm_dead, true);
+	if (proxy->opened)
+		WRITE_ONCE(proxy->vm.kvm->vm_dead, true);
 	spin_lock(&proxy->lock);
 	WRITE_ONCE(proxy->dead, true);
 	list_for_each_entry(access, &proxy->queue, node)
@@ -615,6 +616,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 		ret = PTR_ERR(file);
 		goto leave;
 	}
+	proxy->opened = true;
 	fd_install(fd, file);
 	return fd;
 
@@ -626,7 +628,7 @@ leave:
 	mutex_unlock(&cloud->lock);
 	vsb_proxy_put(proxy);
 remove:
-	/* Calls vsb_proxy_gone(): a VM that was taken in, if briefly, is dead. */
+	vsb_proxy_kill(proxy);
 	vsb_vm_remove(&proxy->vm);
 put_fd:
 	put_unused_fd(fd);

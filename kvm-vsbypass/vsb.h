@@ -142,6 +142,7 @@ struct vsb_irqs {
  * @name:	of the user VM; constant
  * @timeout:	jiffies that an access may wait; constant
  * @claims:	ports; constant, freed with the proxy
+ * @opened:	has had a descriptor: its VM is ours for good
  * @node:	in cloud->pool; cloud->lock
  * @uservm:	that it serves, referenced, or NULL; RCU, written under cloud->lock
  * @lock:	guards what follows
@@ -167,6 +168,7 @@ struct vsb_proxy {
 	char name[VSB_NAME_LEN];
 	unsigned long timeout;
 	struct vsb_claims *claims;
+	bool opened;
 	struct list_head node;
 	struct vsb_l2 __rcu *uservm;
 
