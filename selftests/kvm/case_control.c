@@ -94,5 +94,5 @@ void control_single_step(void)
 	L2_RUN(c, 0, { .kind = OP_STEP_OUT, .port = COM1, .size = 1, .value = 0x41 });
 	CHECK_EQ(c->l1_io, 1);
 	CHECK_EQ(c->mbox->ops[0].steps, 1);
-	CHECK(c->mbox->ops[0].step_ok);
+	CHECK_EQ(c->mbox->ops[0].step_off, 0);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* IN and OUT on claimed ports, at their edges, and beside them. */
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -231,14 +232,36 @@ void pio_shadow_paging(void)
 void pio_single_step(void)
 {
 	begin(cloud_new());
+	/* A first access is executed twice, to learn who it is: see the next case. */
+	L2_RUN(c, 0, OUT(PLAIN, 1, 1));
+	EXPECT(p, WR(PLAIN, 1, 1));
 	set_reg(COM1 + 5, 0x60);
 	L2_RUN(c, 0, { .kind = OP_STEP_OUT, .port = COM1, .size = 1, .value = 0x41 },
 	       { .kind = OP_STEP_IN, .port = COM1 + 5, .size = 1 });
 	EXPECT(p, WR(COM1, 1, 0x41), RD(COM1 + 5, 1));
 	CHECK_EQ(GOT(c, 1), rax_after(1, 0x60));
+	for (int i = 0; i < 2; i++) {
+		CHECK_EQ(c->mbox->ops[i].steps, 1);
+		CHECK_EQ(c->mbox->ops[i].step_off, 0);
+	}
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
+/* As the first access it is executed again after who it is was learned. */
+void pio_single_step_first(void)
+{
+	struct cloud *fresh = cloud_new();
+	int64_t off = step_off_after_retry(fresh);
+
+	if (off)
+		printf("# this CPU, an emulator's, steps wrongly over what is executed again\n");
+	begin(fresh);
+	L2_RUN(c, 0, { .kind = OP_STEP_OUT, .port = COM1, .size = 1, .value = 0x41 });
+	EXPECT(p, WR(COM1, 1, 0x41));
 	CHECK_EQ(c->mbox->ops[0].steps, 1);
-	CHECK(c->mbox->ops[0].step_ok);
-	CHECK_EQ(c->mbox->ops[1].steps, 1);
-	CHECK(c->mbox->ops[1].step_ok);
+	if (off)
+		CHECK(c->mbox->ops[0].step_off <= 0);
+	else
+		CHECK_EQ(c->mbox->ops[0].step_off, 0);
 	CHECK_EQ(L1_EXITS(c), 0);
 }

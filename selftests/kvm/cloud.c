@@ -245,3 +245,13 @@ uint64_t rax_after(unsigned int size, uint32_t v)
 		return v;
 	}
 }
+
+int64_t step_off_after_retry(struct cloud *c)
+{
+	struct op touch = { .kind = OP_STEP_TOUCH };
+
+	OK(madvise(c->mbox->buf + STEP_PAGE, 4096, MADV_DONTNEED));
+	l2_run(c, 0, &touch, 1);
+	CHECK_EQ(c->mbox->ops[0].steps, 1);
+	return c->mbox->ops[0].step_off;
+}

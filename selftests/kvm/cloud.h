@@ -47,6 +47,13 @@ void l2_wait(struct cloud *c);
 /* L1 executes the list itself. */
 void l1_io(struct cloud *c, const struct op *ops, size_t n);
 
+/*
+ * Where this host's CPU reports the single step of an instruction that exits to
+ * L0 and is executed again, as KVM has it all the time: 0 is behind it. Bochs
+ * reports it before. Measured on a store to a page that L0 has to map first.
+ */
+int64_t step_off_after_retry(struct cloud *c);
+
 #define N_OPS(...)	(sizeof((struct op[]){ __VA_ARGS__ }) / sizeof(struct op))
 #define L2_RUN(c, l2, ...) \
 	l2_run(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))

@@ -109,6 +109,16 @@ static void do_ins(struct op *o)
  * TF is set by POPF, so the trap comes behind the instruction after it: the
  * access. A byte is enough here.
  */
+#define STEP(insn, rax, behind, reg, val)				\
+	asm volatile("lea 1f(%%rip), %1\n"				\
+		     "pushfq\n"						\
+		     "orq %3, (%%rsp)\n"				\
+		     "popfq\n"						\
+		     insn "\n"						\
+		     "1: nop\n"						\
+		     "nop\n"						\
+		     : "+a"(rax), "=&r"(behind) : reg(val), "i"(TF) : "cc", "memory")
+
 static void do_step(struct op *o)
 {
 	uint64_t rax = o->kind == OP_STEP_OUT ? o->value : POISON, behind = 0;
@@ -116,27 +126,15 @@ static void do_step(struct op *o)
 	nr_steps = 0;
 	step_rip = 0;
 	if (o->kind == OP_STEP_OUT)
-		asm volatile("lea 1f(%%rip), %1\n"
-			     "pushfq\n"
-			     "orq %3, (%%rsp)\n"
-			     "popfq\n"
-			     "outb %%al, %%dx\n"
-			     "1: nop\n"
-			     "nop\n"
-			     : "+a"(rax), "=&r"(behind) : "d"(o->port), "i"(TF) : "cc", "memory");
+		STEP("outb %%al, %%dx", rax, behind, "d", o->port);
+	else if (o->kind == OP_STEP_IN)
+		STEP("inb %%dx, %%al", rax, behind, "d", o->port);
 	else
-		asm volatile("lea 1f(%%rip), %1\n"
-			     "pushfq\n"
-			     "orq %3, (%%rsp)\n"
-			     "popfq\n"
-			     "inb %%dx, %%al\n"
-			     "1: nop\n"
-			     "nop\n"
-			     : "+a"(rax), "=&r"(behind) : "d"(o->port), "i"(TF) : "cc", "memory");
+		STEP("movb %%al, (%2)", rax, behind, "d", mbox.buf + STEP_PAGE);
 	if (o->kind == OP_STEP_IN)
 		o->value = rax;
 	o->steps = nr_steps;
-	o->step_ok = nr_steps == 1 && step_rip == behind;
+	o->step_off = step_rip - behind;
 }
 
 static void do_loop(struct op *o)
@@ -169,6 +167,7 @@ static void do_ops(void)
 			break;
 		case OP_STEP_OUT:
 		case OP_STEP_IN:
+		case OP_STEP_TOUCH:
 			do_step(o);
 			break;
 		case OP_LOOP:

@@ -17,6 +17,7 @@
 #define OPS_MAX		64
 #define EXITS_MAX	64
 #define BUF_SIZE	8192
+#define STEP_PAGE	4096	/* offset in mbox.buf */
 #define NR_L2		2	/* user VMs of a cloud VM */
 #define NR_ROOTS	2	/* roots that a user VM's page table can have */
 
@@ -27,6 +28,7 @@
 enum op_kind {
 	OP_OUT, OP_IN, OP_OUTS, OP_INS,
 	OP_STEP_OUT, OP_STEP_IN,	/* single-stepped with RFLAGS.TF */
+	OP_STEP_TOUCH,			/* likewise, a store to STEP_PAGE */
 	OP_LOOP,			/* OUT of 0, 1, ... until mbox.stop */
 };
 
@@ -41,7 +43,7 @@ enum op_kind {
  * @offset:	of the string in mbox.buf; and after, what RSI or RDI has become
  * @value:	OUT: RAX; IN: RAX afterwards; OP_LOOP: how many
  * @steps:	#DB exceptions that L2 got
- * @step_ok:	the only one came right behind the instruction
+ * @step_off:	bytes behind the instruction at which the last one came
  * @done:	times that it was executed to the end
  */
 struct op {
@@ -54,7 +56,7 @@ struct op {
 	int64_t offset;
 	uint64_t value;
 	uint32_t steps;
-	bool step_ok;
+	int64_t step_off;
 	volatile uint32_t done;
 };
 

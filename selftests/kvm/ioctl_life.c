@@ -247,8 +247,14 @@ void life_ftrace_off(void)
 	cloud = OK(vsb_cloud(dev, v.vm, 0, 0));
 	CHECK_ERR(ftrace_set("0"), EBUSY);
 	OK(close(cloud));
+	OK(close(dev));
+	/* Nor is the module loaded where it could not work. */
+	OK(module_unload());
 	OK(ftrace_set("0"));
+	CHECK_EQ(module_load(), -1);
+	CHECK_EQ(errno, EBUSY);
 	OK(ftrace_set("1"));
+	OK(module_load());
 }
 
 static void refuses_to_go(const char *doing)

@@ -74,7 +74,9 @@ static bool prepare(const struct tap_case *c)
 	return false;
 }
 
-static bool run(const struct tap_case *c)
+enum result { PASSED, FAILED, SKIPPED };
+
+static enum result run(const struct tap_case *c)
 {
 	int status;
 	pid_t pid;
@@ -83,7 +85,7 @@ static bool run(const struct tap_case *c)
 	pid = fork();
 	if (pid < 0) {
 		printf("# fork: %s\n", strerror(errno));
-		return false;
+		return FAILED;
 	}
 	if (!pid) {
 		alarm(CASE_SECONDS);
@@ -94,18 +96,16 @@ static bool run(const struct tap_case *c)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status) && !WEXITSTATUS(status))
-		return true;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP) {
-		printf("# SKIP\n");
-		return true;
-	}
+		return PASSED;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP)
+		return SKIPPED;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
 		printf("# no end after %d s\n", CASE_SECONDS);
 	else if (WIFSIGNALED(status))
 		printf("# ended by signal %d\n", WTERMSIG(status));
 	else if (WEXITSTATUS(status) != 1)
 		printf("# exit status %d, see above\n", WEXITSTATUS(status));
-	return false;
+	return FAILED;
 }
 
 /* Usage: PROGRAM [MODULE.ko] [prefix of case names], in any order. */
@@ -133,15 +133,16 @@ int tap_main(int argc, char **argv, const struct tap_case *cases, size_t n)
 	}
 	printf("TAP version 13\n1..%zu\n", plan + 1);
 	for (size_t i = 0; i < n; i++) {
-		bool ok;
+		enum result r;
 
 		if (strncmp(cases[i].name, prefix, strlen(prefix)))
 			continue;
-		ok = prepare(&cases[i]) && run(&cases[i]);
-		printf("%s %zu - %s\n", ok ? "ok" : "not ok", ++nr, cases[i].name);
-		if (!ok)
+		r = prepare(&cases[i]) ? run(&cases[i]) : FAILED;
+		printf("%s %zu - %s%s\n", r == FAILED ? "not ok" : "ok", ++nr, cases[i].name,
+		       r == SKIPPED ? " # SKIP see above" : "");
+		if (r == FAILED)
 			printf("# alone: %s %s %s\n", argv[0], path ?: "", cases[i].name);
-		bad += !ok;
+		bad += r == FAILED;
 	}
 	/* All descriptors of the cases are closed: nothing may hold it. */
 	if (module_loaded() && !was_loaded && module_unload()) {

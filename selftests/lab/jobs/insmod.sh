@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0
+# On a host where it cannot work the module is not loaded, and says why in one
+# line of the kernel log.
+bypass_off
+
+vendor=kvm_intel
+[ -d /sys/module/kvm_amd ] && vendor=kvm_amd
+
+# refused WHAT ERROR TEXT: insmod fails so, with one line that holds TEXT
+refused() {
+	local before out lines
+	before=$(dmesg | wc -l)
+	if out=$(insmod /lab/kvm-vsbypass.ko 2>&1); then
+		not_ok "$1: insmod fails"
+		rmmod kvm-vsbypass
+		return
+	fi
+	lines=$(dmesg | tail -n +$((before + 1)) | grep -c 'kvm_vsbypass: ')
+	if ! echo "$out" | grep -q "$2"; then
+		not_ok "$1: insmod fails with '$2'"
+		echo "# it said: $out"
+	elif [ "$lines" != 1 ] || ! dmesg | tail -n +$((before + 1)) | grep -q "$3"; then
+		not_ok "$1: one line says '$3'"
+		dmesg | tail -n +$((before + 1)) | sed 's/^/# /'
+	else
+		ok "$1: insmod fails and says why"
+	fi
+}
+
+# The first load of all warns that the module is of out of tree: not ours.
+insmod /lab/kvm-vsbypass.ko && rmmod kvm-vsbypass
+
+check "unload $vendor" rmmod $vendor
+refused "no vendor module of KVM" "No such device" "neither kvm-intel nor kvm-amd is loaded"
+check "load $vendor without nesting" insmod /lab/modules/$vendor.ko nested=0
+refused "no nested virtualization" "not supported" "nested virtualization is off"
+check "unload $vendor again" rmmod $vendor
+check "load $vendor with nesting" insmod /lab/modules/$vendor.ko nested=1
+echo 0 > /proc/sys/kernel/ftrace_enabled
+refused "ftrace is off" "busy" "ftrace is off"
+echo 1 > /proc/sys/kernel/ftrace_enabled
+check "insmod where it can work" insmod /lab/kvm-vsbypass.ko
+check "rmmod" rmmod kvm-vsbypass
