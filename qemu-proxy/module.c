@@ -10,10 +10,6 @@
 
 #include "error.h"
 
-#ifndef VSB_SET_ON_CLOSE
-#define VSB_SET_ON_CLOSE	_IOW(VSB_IOC, 0x12, __u32)
-#endif
-
 /* An error of @call with errno's cause; @advice says what to do about it. */
 static void set_error(GError **error, const char *call, int err, const char *advice)
 {

@@ -59,6 +59,20 @@ static gboolean write_rom(const char *path, GError **error)
 					G_FILE_SET_CONTENTS_CONSISTENT, 0644, error);
 }
 
+/* Sockets of a vsbypassd that was killed: nobody would ever answer there. */
+static void remove_stale(const char *dir_path)
+{
+	g_autoptr(GDir) dir = g_dir_open(dir_path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(dir_path, name, NULL);
+
+		if (g_str_has_suffix(name, ".sock") || g_str_has_suffix(name, ".sock~"))
+			unlink(path);
+	}
+}
+
 struct rundir *rundir_open(const char *path, gid_t gid, GError **error)
 {
 	struct rundir *rundir = g_new0(struct rundir, 1);
@@ -76,6 +90,7 @@ struct rundir *rundir_open(const char *path, gid_t gid, GError **error)
 	    !make_dir(rundir->proxy_dir, 0755, (gid_t)-1, error) ||
 	    !write_rom(rundir->rom, error))
 		goto fail;
+	remove_stale(rundir->console_dir);
 	return rundir;
 fail:
 	rundir_free(rundir);

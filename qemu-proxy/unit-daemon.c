@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -33,6 +34,12 @@ struct rig {
 	GError *error;
 };
 
+/* A test that fails leaves nothing that runs. */
+static void in_victim(gpointer data)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 static void setup_qemu(struct rig *rig, const char *qemu)
 {
 	static char *sleeper[] = { "sleep", "1000", NULL };
@@ -52,7 +59,9 @@ static void setup_qemu(struct rig *rig, const char *qemu)
 				   rig->daemon, &error);
 	g_assert_no_error(error);
 	g_assert_true(g_spawn_async(NULL, sleeper, NULL, G_SPAWN_SEARCH_PATH |
-				    G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &rig->victim, NULL));
+				    G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
+				    G_SPAWN_STDERR_TO_DEV_NULL, in_victim, NULL, &rig->victim,
+				    NULL));
 }
 
 static void setup(struct rig *rig)
@@ -444,6 +453,7 @@ static void test_control(void)
 static void test_second_instance(void)
 {
 	g_autoptr(GError) error = NULL;
+	g_autofree char *left = NULL;
 	struct rig rig;
 	int stale;
 
@@ -452,8 +462,16 @@ static void test_second_instance(void)
 	g_assert_error(error, VSB_ERROR, VSB_ERROR_EXISTS);
 	teardown(&rig);
 
-	/* A socket that a killed one left is replaced. */
+	/* Sockets that a killed one left are removed, or replaced. */
 	setup(&rig);
+	left = g_build_filename(rig.rundir->console_dir, "old.sock", NULL);
+	g_assert_true(g_file_set_contents(left, "", 0, NULL));
+	rundir_free(rig.rundir);
+	rig.rundir = rundir_open(rig.dir, getgid(), &error);
+	g_assert_no_error(error);
+	g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
+	rig.env.rom = rig.rundir->rom;
+	rig.env.console_dir = rig.rundir->console_dir;
 	control_free(rig.control);
 	stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	{
