@@ -467,6 +467,7 @@ static void test_second_instance(void)
 	left = g_build_filename(rig.rundir->console_dir, "old.sock", NULL);
 	g_assert_true(g_file_set_contents(left, "", 0, NULL));
 	rundir_free(rig.rundir);
+	g_clear_error(&error);
 	rig.rundir = rundir_open(rig.dir, getgid(), &error);
 	g_assert_no_error(error);
 	g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
@@ -481,7 +482,6 @@ static void test_second_instance(void)
 		g_assert_cmpint(bind(stale, (struct sockaddr *)&addr, sizeof(addr)), ==, 0);
 	}
 	close(stale);
-	g_clear_error(&error);
 	rig.control = control_new(rig.rundir->control, 12345, getgid(), &daemon_ops, rig.daemon,
 				  &error);
 	g_assert_no_error(error);
