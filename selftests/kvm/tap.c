@@ -134,12 +134,16 @@ int tap_main(int argc, char **argv, const struct tap_case *cases, size_t n)
 	printf("TAP version 13\n1..%zu\n", plan + 1);
 	for (size_t i = 0; i < n; i++) {
 		enum result r;
+		double start;
 
 		if (strncmp(cases[i].name, prefix, strlen(prefix)))
 			continue;
+		start = tap_now();
 		r = prepare(&cases[i]) ? run(&cases[i]) : FAILED;
 		printf("%s %zu - %s%s\n", r == FAILED ? "not ok" : "ok", ++nr, cases[i].name,
 		       r == SKIPPED ? " # SKIP see above" : "");
+		if (tap_now() - start > 5)
+			printf("# took %.0f s\n", tap_now() - start);
 		if (r == FAILED)
 			printf("# alone: %s %s %s\n", argv[0], path ?: "", cases[i].name);
 		bad += r == FAILED;
