@@ -56,6 +56,8 @@ tap_lines() { grep -c 'kvm_pio:' /sys/kernel/tracing/trace; }
 # sits at the other end of the virtio-serial port
 relay() {
 	local port=/dev/virtio-ports/org.vsbypass.lab.console
+	# QEMU takes its time before it listens
+	until netstat -ltn | grep -q '127.0.0.1:7001 '; do sleep 0.2; done
 	# one open for both ways: the port allows no more
 	setsid nc 127.0.0.1 7001 <>$port >&0 2>/dev/null &
 	echo $! >/run/relay.pid

@@ -199,16 +199,26 @@ ssh_vm() {
 		-o IdentitiesOnly=yes -o LogLevel=ERROR -o ConnectTimeout=120 "$@"
 }
 
+# ssh_console [raw]: attach to vm1; raw: no escape, no replay, as programs want it
 ssh_console() {
 	con_new
-	ssh_vm -tt -e none vm1@127.0.0.1 <$CON/in >>$CON/log 2>$CON/err &
+	if [ "$1" = raw ]; then
+		ssh_vm -T vm1@127.0.0.1 raw <$CON/in >>$CON/log 2>$CON/err &
+	else
+		ssh_vm -tt -e none vm1@127.0.0.1 <$CON/in >>$CON/log 2>$CON/err &
+	fi
 	echo $! >>$CON/pids
 	sleep 100000000 >$CON/in 2>/dev/null &
 	echo $! >>$CON/pids
-	if ! wait_for 200 test -s $CON/log; then
-		cat $CON/err /run/vsb/*.log
-		return 1
+	# raw says nothing by itself; a client that was refused is gone by then
+	if [ "$1" = raw ]; then
+		sleep 20
+		kill -0 "$(head -n 1 $CON/pids)" && return
+	else
+		wait_for 200 test -s $CON/log && return
 	fi
+	cat $CON/err /run/vsb/*.log
+	return 1
 }
 
 # start_daemon NAME COMMAND...: with its messages in /run/vsb/NAME.log
@@ -254,10 +264,50 @@ bypass_on() {
 	fi
 }
 
+con_quiet() {
+	local n
+	n=$(wc -c <$CON/log)
+	sleep 5
+	[ "$n" = "$(wc -c <$CON/log)" ]
+}
+
+# con_shell PASSWORD: to the shell of the user VM, from whatever is there
+con_shell() {
+	# what is replayed at attach is no answer to us
+	wait_for 100 con_quiet
+	wc -c <$CON/log >$CON/seen
+	con_send "\r"
+	con_wait 300 'login: $\|# $' || return
+	if tail -c 20 $CON/log | grep -q 'login: $'; then
+		con_login "$1" || return
+	fi
+	con_send 'echo HERE-$((40+2))-\r'
+	con_wait 300 "HERE-42-"
+}
+
+# uservm_need PASSWORD: user VM vm1 behind the bypass, and a shell on its
+# console; what an earlier job has left is used
+uservm_need() {
+	if l1_up 2>/dev/null && l1 "l2_alive vm1" && [ -e /run/vsb/vsbypassd.pid ]; then
+		con_close
+		check "SSH reaches the console" ssh_console || return
+		check "shell on the console" con_shell "$1"
+		return
+	fi
+	stage "cloud VM, bypass and user VM boot"
+	check "the cloud VM is up" l1_need || return
+	check "bypass is set up" bypass_on || return
+	check "user VM is started" l2_start vm1 "$1" || return
+	check "SSH reaches the console" ssh_console || return
+	check "login prompt over SSH" con_wait 1200 "vm1 login:" || return
+	check "login works" con_login "$1"
+}
+
 # bypass_off: all of it away, module included
 bypass_off() {
 	if [ -e /run/vsb/vsbypassd.pid ]; then
-		vsbctl detach c1 2>/dev/null
+		# absorbing would go on until the cloud VM ends, and keep the module
+		vsbctl detach --reflect c1 2>/dev/null
 		stop_daemon vsb-console
 		stop_daemon vsbypassd
 		l1 agent_stop

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: GPL-2.0
+# Module loaded, attached and unloaded 20 times while a user VM runs: the user
+# VM lives on, its console works each time that it is attached, and KVM is left
+# as it was.
+ROUNDS=20
+
+uservm_need "$SECRET2" || exit 0
+# The user VM touches its UART all the time, attached or not, and so tells the
+# new proxy's UART, which knows nothing of the old one, that it wants interrupts.
+con_send 'while :; do echo tick; sleep 1; done & \r'
+check "user VM writes to its console" con_wait 300 "tick"
+con_close
+con_answers() {
+	con_send 'echo R-$((40+2))-\r'
+	con_wait 300 "R-42-"
+}
+check "bypass can be taken away" bypass_off
+i=0
+while [ $i -lt $ROUNDS ]; do
+	i=$((i + 1))
+	note "round $i"
+	check "round $i: loaded and attached" bypass_on || break
+	check "round $i: user VM lives" l1 l2_alive vm1 || break
+	if [ $i = 1 ] || [ $i = $ROUNDS ]; then
+		check "round $i: SSH reaches the console" ssh_console
+		con_send "\r"
+		check "round $i: the console takes a command" con_answers
+		con_close
+	fi
+	check "round $i: rmmod is refused while attached" sh -c "! rmmod kvm-vsbypass"
+	check "round $i: detached and unloaded" bypass_off || break
+done
+check "KVM's functions are no longer redirected" sh -c "! grep -q vsb /sys/kernel/tracing/enabled_functions"
+check "user VM still runs" l1 l2_alive vm1
+l1 dmesg | klog_of l1
