@@ -25,8 +25,9 @@ CMDLINE = ("console=ttyS0,115200 nokaslr mitigations=off tsc=reliable panic=-1 "
 class Host:
     """One running L0. Subclasses know the emulator."""
 
-    def __init__(self, workdir, kernel, initrds):
+    def __init__(self, workdir, kernel, initrds, person=False):
         self.dir = workdir
+        self.person = person    # somebody sits there, whose time is real
         self.kernel = kernel
         self.initrds = initrds
         self.com1 = os.path.join(workdir, "com1.log")
@@ -77,15 +78,23 @@ class Amd(Host):
             s.bind(("127.0.0.1", 0))
             self.ssh_port = s.getsockname()[1]
 
-    # One CPU: with several, TCG 7.2 may keep a stale translation of an instruction
-    # that another CPU is patching (ftrace turns it into int3 for a moment), and
-    # the CPU then traps on it for ever. It also leaves a core for the other lab.
-    CPUS = os.environ.get("VSB_LAB_CPUS", "1")
+    # One CPU and time counted in instructions (icount), because of two faults
+    # of TCG 7.2. With several CPUs one may keep a stale translation of an
+    # instruction that another is patching (ftrace turns it into int3 for a
+    # moment), and trap on it for ever. And in any other mode the emulated
+    # VMEXIT changes cpu->interrupt_request while a timer's thread sets a bit in
+    # it: the interrupt is lost and L0 sleeps for ever in HLT. With icount the
+    # CPU's own thread runs the timers. It also means that a busy machine makes
+    # the host slower, not its clock faster: no false stalls.
+    # sleep=off: nobody has to wait while L0 is idle, except for a person.
+    CPUS = 1
 
     def command(self):
-        return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt",
-                "-smp", self.CPUS, "-m", str(self.MEMORY), "-nodefaults", "-no-user-config",
+        return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "EPYC,+svm,+npt",
+                "-icount", "shift=1,sleep=" + ("on" if self.person else "off"),
+                "-smp", str(self.CPUS), "-m", str(self.MEMORY), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
+                "-monitor", f"unix:{self.dir}/monitor,server=on,wait=off",
                 "-kernel", self.kernel.vmlinux, "-initrd", self.initrd, "-append", CMDLINE,
                 "-serial", "file:" + self.com1,
                 "-chardev", "serial,id=com2,path=" + self.com2, "-serial", "chardev:com2",
@@ -132,7 +141,7 @@ memory: guest={self.MEMORY}, host={self.MEMORY}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 cpu: model=corei7_skylake_x, count=1, ips={self.IPS}, ignore_bad_msrs=1, reset_on_triple_fault=0
-clock: sync=none, time0=1700000000
+clock: sync={'slowdown' if self.person else 'none'}, time0=1700000000
 pci: enabled=1, chipset=i440fx
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path={iso}, status=inserted

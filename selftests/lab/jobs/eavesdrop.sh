@@ -43,6 +43,23 @@ stage "run 2: user VM boots"
 check "user VM is started" l2_start vm1 "$SECRET2"
 check "SSH reaches the console" ssh_console
 check "login prompt over SSH" con_wait 1200 "vm1 login:"
+if [ -n "$INTERACTIVE" ]; then
+	# the person at the terminal of make demo; Ctrl-E c . comes back
+	con_close
+	sleep 1
+	echo "@@lab $TOKEN interactive -"
+	ssh_vm -tt vm1@127.0.0.1 </dev/ttyS1 >/dev/ttyS1 2>&1
+	stty -F /dev/ttyS1 raw -echo
+	echo
+	echo "@@lab $TOKEN interactive-end -"
+	ssh_console && con_shell "$SECRET2"
+	taps run2
+	check "tap: no access to the claimed ports" test "$(cat /run/tap.lines)" = 0
+	check "tap: not one byte in the character device's log" test ! -s /run/tap.log
+	result run2-login person
+	con_close
+	exit 0
+fi
 stage "run 2: login over SSH"
 check "login with the secret works" con_login "$SECRET2"
 check "commands work" con_run "uname -r; cat /proc/uptime"
