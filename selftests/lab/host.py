@@ -106,7 +106,6 @@ class Amd(Host):
                 f"hostfwd=udp:127.0.0.1:{self.ssh_port}-:9",
                 "-device", "virtio-net-pci,netdev=n,romfile="]
 
-
     def started(self):
         threading.Thread(target=self._wake, daemon=True).start()
 
@@ -122,10 +121,10 @@ class Intel(Host):
     """Bochs: VMX with EPT. It counts instructions, so its time is its own."""
 
     MEMORY = 2048   # the package's limit
-    # Instructions to a second of L0's time. High: a busy host then has as many
-    # instructions between two timer ticks as a slow real one. Idle time costs
-    # nothing, Bochs skips it.
-    IPS = 100_000_000
+    # Instructions to a second of L0's time. The fewer, the more of them go into
+    # the timer ticks of three kernels (250 a second each); the more, the longer
+    # idle time takes, which Bochs counts down ten at a time.
+    IPS = 50_000_000
     # Bochs' XSAVE sizes do not add up; the kernel warns and goes on without.
     MORE = " noxsave"
 

@@ -18,9 +18,12 @@ l2_start() {
 		-qmp "unix:/run/vsb-monitor/$1.qmp,server=on,wait=off" \
 		</dev/null >"/run/qemu-$1.log" 2>&1 &
 	echo $! >"/run/qemu-$1.pid"
-	# give a wrong command line the time to show itself
-	sleep 1
-	kill -0 "$(cat "/run/qemu-$1.pid")" || { cat "/run/qemu-$1.log"; return 1; }
+	# it listens, or has something to say
+	until netstat -ltn | grep -q '127.0.0.1:7001 '; do
+		kill -0 $! || break
+		sleep 0.2
+	done
+	kill -0 $! || { cat "/run/qemu-$1.log"; return 1; }
 }
 
 l2_kill() {
@@ -56,8 +59,6 @@ tap_lines() { grep -c 'kvm_pio:' /sys/kernel/tracing/trace; }
 # sits at the other end of the virtio-serial port
 relay() {
 	local port=/dev/virtio-ports/org.vsbypass.lab.console
-	# QEMU takes its time before it listens
-	until netstat -ltn | grep -q '127.0.0.1:7001 '; do sleep 0.2; done
 	# one open for both ways: the port allows no more
 	setsid nc 127.0.0.1 7001 <>$port >&0 2>/dev/null &
 	echo $! >/run/relay.pid

@@ -210,13 +210,9 @@ ssh_console() {
 	echo $! >>$CON/pids
 	sleep 100000000 >$CON/in 2>/dev/null &
 	echo $! >>$CON/pids
-	# raw says nothing by itself; a client that was refused is gone by then
-	if [ "$1" = raw ]; then
-		sleep 20
-		kill -0 "$(head -n 1 $CON/pids)" && return
-	else
-		wait_for 200 test -s $CON/log && return
-	fi
+	# raw says nothing by itself: the next con_wait will tell
+	[ "$1" != raw ] || return 0
+	wait_for 200 test -s $CON/log && return
 	cat $CON/err /run/vsb/*.log
 	return 1
 }
@@ -267,7 +263,7 @@ bypass_on() {
 con_quiet() {
 	local n
 	n=$(wc -c <$CON/log)
-	sleep 5
+	sleep 2
 	[ "$n" = "$(wc -c <$CON/log)" ]
 }
 

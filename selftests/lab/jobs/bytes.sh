@@ -22,7 +22,6 @@ con_close
 check "SSH reaches the console, raw" ssh_console raw || exit 0
 con_send "stty raw -echo; echo READY-\$((1))-; head -c $SIZE >/tmp/in; stty sane; md5sum </tmp/in\r"
 check "user VM reads" con_wait 300 "READY-1-"
-sleep 2
 cat /run/data >$CON/in
 if con_wait 1500 "$sum"; then
 	ok "all bytes arrive in the user VM unchanged"
