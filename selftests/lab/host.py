@@ -99,7 +99,9 @@ class Amd(Host):
         return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt",
                 "-smp", str(self.CPUS), "-m", str(self.MEMORY), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
-                "-kernel", self.kernel.vmlinux, "-initrd", self.initrd, "-append", CMDLINE,
+                # for whoever asks why it hangs: "info registers"
+                "-monitor", f"unix:{self.dir}/monitor,server=on,wait=off",
+                "-kernel", self.kernel.vmlinux, "-initrd", self.initrd, "-append", CMDLINE + " nohz=off highres=off",
                 "-serial", "file:" + self.com1,
                 "-chardev", "serial,id=com2,path=" + self.com2, "-serial", "chardev:com2",
                 "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:2222,"

@@ -25,17 +25,30 @@ check() {
 	fi
 }
 
-now() { cut -d. -f1 /proc/uptime; }
+# now: the emulated host's uptime in seconds, into $now; no process for it
+now() {
+	read -r now _ </proc/uptime
+	now=${now%%.*}
+}
 note() { echo "# $(cut -d' ' -f1 /proc/uptime) $*"; }
 
 # wait_for SECONDS COMMAND...: until it succeeds. The seconds are the emulated
-# host's, which says little about anybody else's clock.
+# host's, which says little about anybody else's clock. It looks less and less
+# often: each look is a few processes, which the cloud VM has to wait for.
 wait_for() {
-	local end=$(($(now) + $1))
+	local end pause=0.2
+	now
+	end=$((now + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		[ "$(now)" -lt "$end" ] || return 1
-		sleep 0.2
+		now
+		[ "$now" -lt "$end" ] || return 1
+		sleep $pause
+		case $pause in
+		0.2) pause=0.4 ;;
+		0.4) pause=0.8 ;;
+		*) pause=1.5 ;;
+		esac
 	done
 }
 
@@ -64,7 +77,7 @@ l1_boot() {
 	qemu-system-x86_64 -name c1 -accel kvm -cpu host -m "${L1_MB:-640}" -smp 1 \
 		-nodefaults -display none -no-user-config \
 		-kernel /lab/vmlinux -initrd $L1/image \
-		-append "console=ttyS0 loglevel=5 nokaslr mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126" \
+		-append "console=ttyS0 loglevel=5 nokaslr nohz=off highres=off mitigations=off tsc=reliable highres=off nohz=off watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126" \
 		-serial file:$L1/console.log \
 		-device virtio-serial-pci \
 		-chardev socket,id=agent,path=$L1/agent.sock,server=on,wait=off \
@@ -142,7 +155,7 @@ con_send() { printf "%b" "$*" >$CON/in; }
 
 con_unseen() { tail -c +$(($(cat $CON/seen) + 1)) $CON/log; }
 
-con_has() { con_unseen | tr -d '\000' | grep -q -- "$1"; }
+con_has() { con_unseen | grep -q -- "$1"; }
 
 # con_wait SECONDS PATTERN: until the console says it, after what was seen before
 con_wait() {
