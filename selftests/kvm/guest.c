@@ -9,6 +9,13 @@
 #define TF		(1ull << 8)
 #define STACK_SIZE	16384
 
+/*
+ * Rounds of an empty loop between two accesses of OP_LOOP. An emulator takes
+ * far longer for a nested exit than it lets pass in its guest's time, so one
+ * that did nothing else would hardly see time pass.
+ */
+#define LOOP_SPIN	100000
+
 struct mbox mbox;
 struct l2_state l2_state[NR_L2];
 
@@ -142,8 +149,11 @@ static void do_loop(struct op *o)
 	struct op out = { .kind = OP_OUT, .size = o->size, .port = o->port };
 
 	while (!mbox.stop) {
+		uint64_t spin = LOOP_SPIN;
+
 		out.value = o->value++;
 		do_out(&out);
+		asm volatile("1: dec %0; jnz 1b" : "+r"(spin) : : "cc");
 	}
 }
 
