@@ -105,7 +105,7 @@ l1_pid() { cat $L1/pid; }
 
 # l1 COMMAND: run it in L1 as root, print what it says, return what it returns
 l1() {
-	local seq rc
+	local seq out
 	seq=$(($(cat $L1/seq 2>/dev/null || echo 0) + 1))
 	echo $seq >$L1/seq
 	echo "$seq $*" >$L1/ctl.in
@@ -113,9 +113,9 @@ l1() {
 		echo "# L1 did not answer to: $*"
 		return 124
 	fi
-	sed -n "/^@begin $seq\$/,/^@end $seq /p" $L1/ctl.log | grep -v "^@begin $seq\$\|^@end $seq "
-	rc=$(sed -n "s/^@end $seq //p" $L1/ctl.log)
-	return "$rc"
+	out=$(sed -n "/^@begin $seq\$/,/^@end $seq /p" $L1/ctl.log | sed '1d;$d')
+	[ -z "$out" ] || printf '%s\n' "$out"
+	return "$(sed -n "s/^@end $seq //p" $L1/ctl.log)"
 }
 
 stage() { echo "@stage $(cut -d' ' -f1 /proc/uptime) $*"; }

@@ -6,13 +6,13 @@
 
 result() { echo "@result $*"; }
 
-# how_much SECRET: the verdict on the taps after a run, as @result lines
+# taps RUN: what they have after a run, as @result lines and in /run/tap.*
 taps() {
 	l1 tap_lines >/run/tap.lines
 	l1 tap_typed >/run/tap.typed
 	l1 "cat /run/tap/vm1.log" >/run/tap.log
 	result "$1-accesses" "$(cat /run/tap.lines)"
-	result "$1-logged" "$(wc -c </run/tap.log)"
+	result "$1-logged" "$(l1 "wc -c </run/tap/vm1.log")"
 	# one line, printable: it is shown to people
 	result "$1-typed" "$(tr -c '[:print:]' ' ' </run/tap.typed)"
 }
