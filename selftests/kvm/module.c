@@ -2,11 +2,18 @@
 /* The system calls behind insmod and rmmod. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kvm.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "module.h"
+#include "vsb.h"
 
 #define NAME	"kvm_vsbypass"
 
@@ -43,4 +50,51 @@ int module_load(void)
 int module_unload(void)
 {
 	return syscall(SYS_delete_module, NAME, O_NONBLOCK);
+}
+
+static void keep_busy(int ready)
+{
+	int vm, cloud = -1, err;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	vm = ioctl(open("/dev/kvm", O_RDWR | O_CLOEXEC), KVM_CREATE_VM, 0);
+	if (vm >= 0)
+		cloud = vsb_cloud(vsb_open(), vm, 0, VSB_UNCLAIMED_ABSORB);
+	err = cloud < 0 ? errno : 0;
+	if (write(ready, &err, sizeof(err)) != sizeof(err) || err)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+bool module_keep_busy(bool on)
+{
+	static pid_t keeper;
+	int ready[2], err = EIO;
+
+	if (on == !!keeper)
+		return true;
+	if (!on) {
+		kill(keeper, SIGKILL);
+		waitpid(keeper, NULL, 0);
+		keeper = 0;
+		return true;
+	}
+	if (pipe(ready))
+		return false;
+	keeper = fork();
+	if (!keeper)
+		keep_busy(ready[1]);
+	close(ready[1]);
+	if (keeper > 0 && read(ready[0], &err, sizeof(err)) != sizeof(err))
+		err = EIO;
+	close(ready[0]);
+	if (keeper > 0 && err)
+		waitpid(keeper, NULL, 0);
+	if (keeper < 0 || err) {
+		keeper = 0;
+		errno = err;
+		return false;
+	}
+	return true;
 }

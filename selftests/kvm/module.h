@@ -9,6 +9,7 @@
 void module_set_path(const char *path);
 bool module_loaded(void);
 int module_load(void);
+bool module_keep_busy(bool on);	/* a process of ours has a VM attached; false: it cannot */
 int module_unload(void);	/* never waits: EAGAIN if it is in use */
 
 #endif

@@ -64,14 +64,20 @@ double tap_now(void)
 /* Return: whether the module is as the case wants it. */
 static bool prepare(const struct tap_case *c)
 {
-	bool want = c->module == WITH_MODULE;
+	bool want = c->module != WITHOUT_MODULE;
 
-	if (module_loaded() == want)
-		return true;
-	if ((want ? module_load() : module_unload()) == 0)
-		return true;
-	printf("# cannot %s the module: %s\n", want ? "load" : "unload", strerror(errno));
-	return false;
+	if (c->module != BUSY_MODULE)
+		module_keep_busy(false);
+	if (module_loaded() != want && (want ? module_load() : module_unload())) {
+		printf("# cannot %s the module: %s\n", want ? "load" : "unload",
+		       strerror(errno));
+		return false;
+	}
+	if (c->module == BUSY_MODULE && !module_keep_busy(true)) {
+		printf("# cannot attach a VM: %s\n", strerror(errno));
+		return false;
+	}
+	return true;
 }
 
 enum result { PASSED, FAILED, SKIPPED };
@@ -148,6 +154,7 @@ int tap_main(int argc, char **argv, const struct tap_case *cases, size_t n)
 			printf("# alone: %s %s %s\n", argv[0], path ?: "", cases[i].name);
 		bad += r == FAILED;
 	}
+	module_keep_busy(false);
 	/* All descriptors of the cases are closed: nothing may hold it. */
 	if (module_loaded() && !was_loaded && module_unload()) {
 		printf("# rmmod: %s\nnot ", strerror(errno));
