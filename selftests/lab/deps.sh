@@ -15,7 +15,7 @@ libseccomp-dev linux-headers-amd64 gcc-12 pahole kmod python3"
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
 perl sparse openssh-client"
 lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochsbios
-vgabios isolinux syslinux-common xorriso"
+vgabios libfaketime isolinux syslinux-common xorriso"
 
 missing=
 for p in $build $check $lab; do
