@@ -31,6 +31,7 @@ struct vsb_session {
 	guint64 id;
 	ssh_session ssh;
 	ssh_event event;
+	GIOCondition wanted;	/* what @source polls for */
 	ssh_channel channel;
 	GSource *source;
 	gpointer source_fd;
@@ -520,7 +521,10 @@ static gboolean source_prepare(GSource *source, gint *timeout)
 		wanted |= G_IO_IN;
 	if (flags & SSH_WRITE_PENDING)
 		wanted |= G_IO_OUT;
-	g_source_modify_unix_fd(source, session->source_fd, wanted);
+	/* It wakes the main loop even if nothing changes, which would then spin. */
+	if (wanted != session->wanted)
+		g_source_modify_unix_fd(source, session->source_fd, wanted);
+	session->wanted = wanted;
 	*timeout = -1;
 	return FALSE;
 }
