@@ -61,7 +61,7 @@ void life_absorb_on_close(void)
 	proxy_close(p);
 	check_absorbed();
 	EXPECT_NOTHING(p);
-	WAIT_FOR(p->shm->shutdown);
+	proxy_wait_over(p);
 	/* Unclaimed ports are L1's as ever. */
 	L2_RUN(c, 0, IN(0x2f8, 1));
 	CHECK_EQ(L1_EXITS(c), 1);
@@ -83,7 +83,7 @@ void life_reflect_on_close(void)
 	EXPECT_NOTHING(p);
 	proxy_close(p);
 	check_reflected();
-	WAIT_FOR(p->shm->shutdown);
+	proxy_wait_over(p);
 }
 
 void life_absorb_then_attach(void)
@@ -140,7 +140,7 @@ void life_owner_killed(void)
 	CHECK_EQ(OK(waitpid(pid, NULL, 0)), pid);
 	check_reflected();
 	EXPECT_NOTHING(p);
-	WAIT_FOR(p->shm->shutdown);
+	proxy_wait_over(p);
 	/* Nothing is left of it. */
 	OK(module_unload());
 }
@@ -173,7 +173,7 @@ void life_cloud_killed(void)
 		usleep(1000);
 	}
 	p->shm->hold = false;
-	WAIT_FOR(p->shm->shutdown);
+	proxy_wait_over(p);
 	OK(module_unload());
 }
 
@@ -231,7 +231,7 @@ void life_cycles(void)
 		cloud_close(c);
 		if (!(i & 1))
 			proxy_close(p);
-		WAIT_FOR(p->shm->shutdown);
+		proxy_wait_over(p);
 		seen += p->shm->nr;
 		OK(module_unload());
 		before = L1_EXITS(c);

@@ -48,7 +48,7 @@ void proxy_closed_in_access(void)
 	CHECK_EQ(L1_EXITS(c), 0);
 	/* Its next KVM_RUN says that it is over. */
 	p->shm->hold = false;
-	WAIT_FOR(p->shm->shutdown);
+	proxy_wait_over(p);
 	check_successor();
 }
 

@@ -188,6 +188,14 @@ struct vsb_uservm proxy_uservm(struct proxy *p)
 	return u;
 }
 
+void proxy_wait_over(struct proxy *p)
+{
+	WAIT_FOR(p->shm->shutdown || p->shm->error);
+	if (p->shm->error)
+		FAIL("KVM_RUN of a proxy that is closed: error, or 1000 + exit reason: %d",
+		     p->shm->error);
+}
+
 static void print(const char *what, const struct access *a, uint32_t n)
 {
 	printf("# %s:", what);

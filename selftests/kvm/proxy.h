@@ -37,7 +37,7 @@ struct uart_model {
  * @hold:	it keeps the next access and does not answer
  * @held:	accesses that it kept so far
  * @shutdown:	it is over: KVM_RUN returned KVM_EXIT_SHUTDOWN or, called later, EIO
- * @error:	errno of a KVM_RUN that failed with anything but EINTR
+ * @error:	errno of a KVM_RUN that failed otherwise, or 1000 + exit reason
  * @nr:		accesses in @log, ever
  * @reg:	what an IN reads; a byte each port
  */
@@ -78,6 +78,8 @@ struct proxy *proxy_add(struct cloud *c, const char *name);
 void proxy_kill(struct proxy *p);
 void proxy_close(struct proxy *p);
 struct vsb_uservm proxy_uservm(struct proxy *p);
+/* Its descriptor is closed: its KVM_RUN says so, and nothing else. */
+void proxy_wait_over(struct proxy *p);
 
 /* The accesses since the last look are exactly these. */
 void proxy_expect(struct proxy *p, const struct access *want, uint32_t n,
