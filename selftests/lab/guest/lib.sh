@@ -164,7 +164,7 @@ con_wait() {
 		return 0
 	fi
 	echo "the console did not say '$2' within $1 s; it said:"
-	con_unseen | tail -n 15 | tr -c '[:print:]\n' .
+	con_unseen | tail -n 15 | tr -c ' -~\n' .
 	return 1
 }
 
