@@ -172,7 +172,7 @@ struct vsb_proxy {
 	struct list_head node;
 	struct vsb_l2 __rcu *uservm;
 
-	spinlock_t lock;
+	spinlock_t lock;	/* innermost but vm_lock */
 	wait_queue_head_t work;
 	wait_queue_head_t ready;
 	wait_queue_head_t events;
@@ -335,7 +335,7 @@ struct vsb_cloud {
 	u32 flags;
 	u32 unclaimed;
 
-	struct mutex lock;
+	struct mutex lock;	/* outermost */
 	bool closed;
 	bool lingers;
 	bool gone;
@@ -397,6 +397,5 @@ void vsb_hook_put(void);
 void vsb_hook_drain(void);
 int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len);
 bool vsb_kvm_is_vm(struct file *file);
-
 
 #endif

@@ -36,7 +36,7 @@
  * bound stay claimed, as an unplugged device, until the cloud VM ends or is
  * attached again. Without the flag they go back to the guest hypervisor.
  */
-#define VSB_CLOUD_ABSORB_ON_CLOSE	(1U << 0)
+#define VSB_CLOUD_ABSORB_ON_CLOSE	0x1
 
 /**
  * struct vsb_create_cloud - attach a cloud VM
@@ -107,10 +107,10 @@ struct vsb_counters {
 	__u64 replays;		/* registers replayed into a new proxy */
 };
 
-#define VSB_USERVM_BOUND	(1U << 0)	/* has had a proxy */
-#define VSB_USERVM_PROXY	(1U << 1)	/* has one now */
-#define VSB_USERVM_READY	(1U << 2)	/* and it waits in KVM_RUN */
-#define VSB_USERVM_FRAMES	(1U << 3)	/* l2_gfn and l1_gfn are valid */
+#define VSB_USERVM_BOUND	0x1	/* has had a proxy */
+#define VSB_USERVM_PROXY	0x2	/* has one now */
+#define VSB_USERVM_READY	0x4	/* and it waits in KVM_RUN */
+#define VSB_USERVM_FRAMES	0x8	/* l2_gfn and l1_gfn are valid */
 
 /**
  * struct vsb_uservm - what is known of a user VM
