@@ -10,12 +10,12 @@
 set -u
 
 build="build-essential pkg-config libglib2.0-dev libjson-glib-dev libssh-dev
-libseccomp-dev linux-headers-amd64 gcc-12 pahole kmod python3"
+libseccomp-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3-docutils"
 # the kernel tree for build-intree, checkpatch and KVM's selftest library
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
 perl sparse openssh-client"
 lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochsbios
-vgabios libfaketime isolinux syslinux-common xorriso"
+vgabios isolinux syslinux-common xorriso"
 
 missing=
 for p in $build $check $lab; do

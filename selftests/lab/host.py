@@ -47,13 +47,8 @@ class Host:
         self.log = open(os.path.join(self.dir, "emulator.log"), "wb")
         self.proc = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.PIPE,
                                      stdout=self.log, stderr=subprocess.STDOUT,
-                                     start_new_session=True,
-                                     env={**os.environ, **self.environment()})
+                                     start_new_session=True)
         self.started()
-
-    def environment(self):
-        """More variables for the emulator."""
-        return {}
 
     def started(self):
         """What the emulator wants to be told first."""
@@ -112,16 +107,6 @@ class Amd(Host):
                 "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:2222,"
                 f"hostfwd=udp:127.0.0.1:{self.ssh_port}-:9",
                 "-device", "virtio-net-pci,netdev=n,romfile="]
-
-    # An emulated CPU is 50 times slower than the clock expects, and slower yet
-    # when others use the machine: 250 ticks a second of three kernels then take
-    # all of it. So its second takes four; libfaketime tells QEMU.
-    FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
-
-    def environment(self):
-        if not os.path.exists(self.FAKETIME):
-            raise cache.Error("package libfaketime is missing; run 'make deps' as root")
-        return {"LD_PRELOAD": self.FAKETIME, "FAKETIME": "+0 x0.25"}
 
     def started(self):
         threading.Thread(target=self._wake, daemon=True).start()
