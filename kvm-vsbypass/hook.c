@@ -195,7 +195,9 @@ static __always_inline unsigned long vsb_on_run(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 
-	return vsb_is_proxy(vcpu->kvm) ? (unsigned long)vsb_proxy_run : 0;
+	/* Dead: a proxy that was closed since kvm_vcpu_ioctl() looked at it. */
+	return READ_ONCE(vcpu->kvm->vm_dead) || vsb_is_proxy(vcpu->kvm) ?
+	       (unsigned long)vsb_proxy_run : 0;
 }
 
 /* kvm_vm_ioctl_irq_line(kvm, irq_level, line_status) */

@@ -276,11 +276,13 @@ int vsb_proxy_run(struct kvm_vcpu *vcpu)
 
 	atomic_inc(&vsb_users);
 	proxy = vsb_proxy_get(vcpu->kvm);
-	run->exit_reason = KVM_EXIT_SHUTDOWN;
-	if (!proxy) {		/* closed since the call was redirected */
-		ret = 0;
+	if (!proxy) {		/* closed since KVM_RUN began, or not taken after all */
+		run->exit_reason = KVM_EXIT_INTR;
+		if (READ_ONCE(vcpu->kvm->vm_dead))
+			ret = -EIO;
 		goto out;
 	}
+	run->exit_reason = KVM_EXIT_SHUTDOWN;
 	/* QEMU copies it back at each exit. */
 	run->apic_base = vcpu->arch.apic_base;
 	if (vcpu->vcpu_idx >= VSB_MAX_SERVERS) {
