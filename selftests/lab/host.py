@@ -81,7 +81,8 @@ class Amd(Host):
             s.bind(("127.0.0.1", 0))
             self.ssh_port = s.getsockname()[1]
 
-    # What follows comes from three faults of TCG 7.2, each seen here:
+    # What follows comes from three faults of TCG 7.2. The hangs were seen here, the
+    # causes in QEMU are our reading of them:
     # - With several CPUs one may keep a stale translation of an instruction that
     #   another is patching (ftrace turns it into int3 for a moment), and trap on
     #   it for ever. So there is one CPU.
