@@ -5,14 +5,11 @@ COM1 takes L0's kernel log into a file. COM2 is a pseudo terminal whose other
 end is ours: jobs report there, or a person types.
 """
 
-import contextlib
 import os
 import pty
 import shutil
 import socket
 import subprocess
-import threading
-import time
 import tty
 
 import cache
@@ -23,6 +20,12 @@ import cache
 # lock-ups and RCU stalls get 6 times their usual time; all stay on.
 CMDLINE = ("console=ttyS0,115200 nokaslr mitigations=off tsc=reliable panic=-1 "
            "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 log_buf_len=8M loglevel=6 rdinit=/init")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 class Host:
@@ -77,12 +80,11 @@ class Amd(Host):
             for part in self.initrds:
                 with open(part, "rb") as f:
                     shutil.copyfileobj(f, out, 1 << 20)
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            self.ssh_port = s.getsockname()[1]
+        self.ssh_port = free_port()
+        self.shell_port = free_port()
 
-    # What follows comes from three faults of TCG 7.2. The hangs were seen here, the
-    # causes in QEMU are our reading of them:
+    # What follows comes from faults of TCG 7.2. The hangs were seen here, the causes
+    # in QEMU are our reading of them:
     # - With several CPUs one may keep a stale translation of an instruction that
     #   another is patching (ftrace turns it into int3 for a moment), and trap on
     #   it for ever. So there is one CPU.
@@ -90,14 +92,14 @@ class Amd(Host):
     #   L0 injected last is delivered once more (helper_vmrun() leaves it in
     #   exception_index), into code of L1 that has interrupts off: L1 deadlocks.
     #   So time is real time.
-    # - The emulated VMEXIT changes interrupt_request while the thread that runs
-    #   the timers sets a bit in it, and the interrupt is lost: L0 sleeps in HLT
-    #   with its timer pending. Any other interrupt wakes it: we send one packet
-    #   after the other to a port where nobody listens.
+    # - (read, not seen) do_vmexit() clears a bit of interrupt_request without the
+    #   lock under which the thread that runs the timers sets one. Both on one
+    #   CPU of ours, that is one instruction.
     CPUS = 1
 
     def command(self):
-        return ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt",
+        return ["taskset", "-c", str(max(os.sched_getaffinity(0))),
+                "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt",
                 "-smp", str(self.CPUS), "-m", str(self.MEMORY), "-nodefaults", "-no-user-config",
                 "-display", "none", "-no-reboot",
                 # for whoever asks why it hangs: "info registers"
@@ -106,18 +108,12 @@ class Amd(Host):
                 "-serial", "file:" + self.com1,
                 "-chardev", "serial,id=com2,path=" + self.com2, "-serial", "chardev:com2",
                 "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:2222,"
-                f"hostfwd=udp:127.0.0.1:{self.ssh_port}-:9",
+                f"hostfwd=tcp:127.0.0.1:{self.shell_port}-:24",
                 "-device", "virtio-net-pci,netdev=n,romfile="]
 
     def started(self):
-        threading.Thread(target=self._wake, daemon=True).start()
-
-    def _wake(self):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            while self.alive():
-                with contextlib.suppress(OSError):
-                    s.sendto(b"wake up", ("127.0.0.1", self.ssh_port))
-                time.sleep(0.2)
+        with open(os.path.join(self.dir, "shell-port"), "w", encoding="ascii") as f:
+            print(self.shell_port, file=f)
 
 
 class Intel(Host):

@@ -170,7 +170,7 @@ def overlay(out, build, config, jobs, tests, have, kernel):
     w.file("lab/l2.img", _l2())
     w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))
     vendor = KVM[config["HOST"]]
-    w.file("lab/modules.l0", "".join(m + "\n" for m in kernel.closure((vendor, "virtio_net"))))
+    w.file("lab/modules.l0", "".join(m + "\n" for m in kernel.closure((vendor, "virtio_pci", "virtio_net"))))
     w.file("lab/modules.l1", "".join(m + "\n" for m in kernel.closure((vendor,) + VIRTIO)))
     w.file("lab/config", "".join(f"{k}='{v}'\n" for k, v in config.items()))
     w.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nvsbypass:x:990:990::/:/bin/false\n"

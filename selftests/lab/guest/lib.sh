@@ -13,14 +13,16 @@ skip() { tap_n=$((tap_n + 1)); echo "ok $tap_n ${1} # SKIP ${2}"; }
 
 # check NAME COMMAND...: one test point; what the command said on failure
 check() {
-	local name=$1 out
+	local name=$1
 	shift
-	if out=$("$@" 2>&1); then
+	# a file and no $(...): that would wait for all that the command has left
+	# running with the pipe open
+	if ( "$@" ) >/run/check.out 2>&1; then
 		ok "$name"
 	else
 		not_ok "$name"
 		echo "# ran: $*"
-		echo "$out" | tail -n 30 | sed 's/^/# /'
+		tail -n 30 /run/check.out | sed 's/^/# /'
 		return 1
 	fi
 }
@@ -206,19 +208,17 @@ conventional_console() {
 
 # the way with bypass: OpenSSH to vsb-console
 SSH_KEY=/run/ssh/key
-# ssh_vm ARGUMENTS...: the client with the key of the test's person
-ssh_vm() {
-	ssh -p 2222 -i $SSH_KEY -o StrictHostKeyChecking=no -o UserKnownHostsFile=/run/ssh/known \
-		-o IdentitiesOnly=yes -o LogLevel=ERROR -o ConnectTimeout=120 "$@"
-}
+# the client with the key of the test's person
+SSH="ssh -p 2222 -i $SSH_KEY -o StrictHostKeyChecking=no -o UserKnownHostsFile=/run/ssh/known
+	-o IdentitiesOnly=yes -o LogLevel=ERROR -o ConnectTimeout=120"
 
 # ssh_console [raw]: attach to vm1; raw: no escape, no replay, as programs want it
 ssh_console() {
 	con_new
 	if [ "$1" = raw ]; then
-		ssh_vm -T vm1@127.0.0.1 raw <$CON/in >>$CON/log 2>$CON/err &
+		$SSH -T vm1@127.0.0.1 raw <$CON/in >>$CON/log 2>$CON/err &
 	else
-		ssh_vm -tt -e none vm1@127.0.0.1 <$CON/in >>$CON/log 2>$CON/err &
+		$SSH -tt -e none vm1@127.0.0.1 <$CON/in >>$CON/log 2>$CON/err &
 	fi
 	echo $! >>$CON/pids
 	sleep 100000000 >$CON/in 2>/dev/null &
