@@ -22,6 +22,15 @@ CMDLINE = ("console=ttyS0,115200 nokaslr mitigations=off tsc=reliable panic=-1 "
            "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 log_buf_len=8M loglevel=6 rdinit=/init")
 
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def run(command):
+    r = subprocess.run(command, capture_output=True, text=True, check=False)
+    if r.returncode:
+        raise cache.Error(f"{' '.join(command)}: {r.stderr}")
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -44,6 +53,12 @@ class Host:
         self.com2 = os.ttyname(slave)
         self.proc = None
         self.ssh_port = None
+
+    def join_initrds(self, path):
+        with open(path, "wb") as out:
+            for part in self.initrds:
+                with open(part, "rb") as f:
+                    shutil.copyfileobj(f, out, 1 << 20)
 
     def start(self):
         self.prepare()
@@ -76,10 +91,7 @@ class Amd(Host):
 
     def prepare(self):
         self.initrd = os.path.join(self.dir, "initrd")
-        with open(self.initrd, "wb") as out:
-            for part in self.initrds:
-                with open(part, "rb") as f:
-                    shutil.copyfileobj(f, out, 1 << 20)
+        self.join_initrds(self.initrd)
         self.ssh_port = free_port()
         self.shell_port = free_port()
 
@@ -130,23 +142,23 @@ class Intel(Host):
     def prepare(self):
         tree = os.path.join(self.dir, "iso")
         os.makedirs(os.path.join(tree, "isolinux"))
-        os.symlink(self.kernel.image, os.path.join(tree, "vmlinuz"))
-        names = []
-        for i, part in enumerate(self.initrds):
-            names.append(f"initrd{i}")
-            os.symlink(part, os.path.join(tree, names[-1]))
-        for f in ("/usr/lib/ISOLINUX/isolinux.bin", "/usr/lib/syslinux/modules/bios/ldlinux.c32"):
+        self.join_initrds(os.path.join(tree, "initrd"))
+        os.symlink(self.kernel.vmlinux, os.path.join(tree, "vmlinux"))
+        run(["gcc", "-m32", "-O2", "-ffreestanding", "-fno-pic", "-fno-stack-protector",
+             "-fcf-protection=none", "-nostdlib", "-static", "-no-pie",
+             # above the kernel, below where the loader puts the modules
+             "-Wl,-Ttext=0x8001000,--section-start=.multiboot=0x8000000,--no-warn-rwx-segments",
+             os.path.join(HERE, "pvh-boot.c"), "-o", os.path.join(tree, "pvh-boot")])
+        for f in ("/usr/lib/ISOLINUX/isolinux.bin", *("/usr/lib/syslinux/modules/bios/" + m for m in
+                                                      ("ldlinux.c32", "libcom32.c32", "mboot.c32"))):
             shutil.copy(f, os.path.join(tree, "isolinux"))
         with open(os.path.join(tree, "isolinux", "isolinux.cfg"), "w", encoding="ascii") as f:
-            f.write("default l0\nprompt 0\ntimeout 0\nlabel l0\n kernel /vmlinuz\n append initrd="
-                    + ",".join("/" + n for n in names) + " " + CMDLINE + self.MORE + "\n")
+            f.write("default l0\nprompt 0\ntimeout 0\nlabel l0\n kernel mboot.c32\n append /pvh-boot "
+                    + CMDLINE + self.MORE + " --- /vmlinux --- /initrd\n")
         iso = os.path.join(self.dir, "l0.iso")
-        r = subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-f", "-o", iso,
-                            "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",
-                            "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", tree],
-                           capture_output=True, text=True, check=False)
-        if r.returncode:
-            raise cache.Error("making Bochs' CD failed: " + r.stderr)
+        run(["xorriso", "-as", "mkisofs", "-quiet", "-f", "-o", iso,
+             "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",
+             "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", tree])
         with open(os.path.join(self.dir, "bochsrc"), "w", encoding="ascii") as f:
             f.write(f"""\
 config_interface: textconfig

@@ -79,7 +79,7 @@ l1_boot() {
 	qemu-system-x86_64 -name c1 -accel kvm -cpu host -m "${L1_MB:-640}" -smp 1 \
 		-nodefaults -display none -no-user-config \
 		-kernel /lab/vmlinux -initrd $L1/image \
-		-append "console=ttyS0 loglevel=5 nokaslr nohz=off highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126" \
+		-append "console=ttyS0 loglevel=5 nokaslr noxsave nohz=off highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126" \
 		-serial file:$L1/console.log \
 		-device virtio-serial-pci \
 		-chardev socket,id=agent,path=$L1/agent.sock,server=on,wait=off \

@@ -71,6 +71,6 @@ check "tap: no access to the claimed ports" test "$(cat /run/tap.lines)" = 0
 check "tap: not one byte in the character device's log" test ! -s /run/tap.log
 check "tap: the secret is nowhere in the trace" sh -c "! grep -q '$SECRET2' /run/tap.typed"
 result run2-login ok
-con_run "exit" >/dev/null
+con_send "exit\r"
 con_close
 l1 dmesg | klog_of l1
