@@ -19,6 +19,7 @@
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <asm/ibt.h>
 
 #include "vsb.h"
 
@@ -90,12 +91,10 @@ static int vsb_check_intercept(void)
 	return 0;
 }
 
-/* ---- callbacks: look, and redirect what is ours ---- */
-
-typedef unsigned long (*vsb_decide_fn)(struct pt_regs *regs);
+/* ---- decide: where to redirect what is ours, 0 for what is not ---- */
 
 /* nested_vmx_reflect_vmexit(vcpu), nested_svm_exit_handled(svm) */
-static __always_inline unsigned long vsb_on_nested_exit(struct pt_regs *regs)
+static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 	u32 reason, intr_info, error_code;
@@ -111,7 +110,7 @@ static __always_inline unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 }
 
 /* nested_svm_vmrun(vcpu) */
-static __always_inline unsigned long vsb_on_vmrun(struct pt_regs *regs)
+static unsigned long vsb_on_vmrun(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 
@@ -133,7 +132,7 @@ struct vsb_instruction_info {
  * L2 may have changed the instruction since the exit, so look at what the
  * emulator decoded.
  */
-static __always_inline unsigned long vsb_on_check_intercept(struct pt_regs *regs)
+static unsigned long vsb_on_check_intercept(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 	const struct vsb_instruction_info *info = (void *)regs->si;
@@ -157,7 +156,7 @@ static __always_inline unsigned long vsb_on_check_intercept(struct pt_regs *regs
 }
 
 /* kvm_io_bus_read(), kvm_io_bus_write() (vcpu, bus, port, size, data) */
-static __always_inline bool vsb_on_bus(struct pt_regs *regs)
+static bool vsb_on_bus(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 
@@ -166,17 +165,17 @@ static __always_inline bool vsb_on_bus(struct pt_regs *regs)
 	       vsb_cloud_serves(vcpu, regs->dx, regs->cx);
 }
 
-static __always_inline unsigned long vsb_on_bus_read(struct pt_regs *regs)
+static unsigned long vsb_on_bus_read(struct pt_regs *regs)
 {
 	return vsb_on_bus(regs) ? (unsigned long)vsb_bus_read : 0;
 }
 
-static __always_inline unsigned long vsb_on_bus_write(struct pt_regs *regs)
+static unsigned long vsb_on_bus_write(struct pt_regs *regs)
 {
 	return vsb_on_bus(regs) ? (unsigned long)vsb_bus_write : 0;
 }
 
-static __always_inline bool vsb_is_proxy(struct kvm *kvm)
+static bool vsb_is_proxy(struct kvm *kvm)
 {
 	struct vsb_vm *vm;
 	bool proxy;
@@ -191,7 +190,7 @@ static __always_inline bool vsb_is_proxy(struct kvm *kvm)
 }
 
 /* kvm_arch_vcpu_ioctl_run(vcpu) */
-static __always_inline unsigned long vsb_on_run(struct pt_regs *regs)
+static unsigned long vsb_on_run(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 
@@ -201,65 +200,62 @@ static __always_inline unsigned long vsb_on_run(struct pt_regs *regs)
 }
 
 /* kvm_vm_ioctl_irq_line(kvm, irq_level, line_status) */
-static __always_inline unsigned long vsb_on_irq_line(struct pt_regs *regs)
+static unsigned long vsb_on_irq_line(struct pt_regs *regs)
 {
 	return vsb_is_proxy((struct kvm *)regs->di) ?
 	       (unsigned long)vsb_proxy_irq_line : 0;
 }
-
-#define VSB_CALLBACK(name)							\
-static void name##_callback(unsigned long ip, unsigned long parent_ip,		\
-			    struct ftrace_ops *ops, struct ftrace_regs *fregs)	\
-{										\
-	struct pt_regs *regs = ftrace_get_regs(fregs);				\
-	unsigned long to = name(regs);						\
-										\
-	if (to)									\
-		regs->ip = to;							\
-}
-
-VSB_CALLBACK(vsb_on_nested_exit)
-VSB_CALLBACK(vsb_on_vmrun)
-VSB_CALLBACK(vsb_on_check_intercept)
-VSB_CALLBACK(vsb_on_bus_read)
-VSB_CALLBACK(vsb_on_bus_write)
-VSB_CALLBACK(vsb_on_run)
-VSB_CALLBACK(vsb_on_irq_line)
 
 /* ---- names ---- */
 
 struct vsb_hook {
 	const char *name;
 	const struct vsb_vendor *vendor;	/* NULL: both */
-	struct ftrace_ops ops;
-	unsigned long ip;
-	bool on;
+	unsigned long (*decide)(struct pt_regs *regs);
+	unsigned long ip;	/* 0: not of this vendor, or not resolved */
 };
 
+/* The busiest first: they are searched in this order. */
+static struct vsb_hook vsb_hooks[] = {
+	{ "nested_vmx_reflect_vmexit", &vsb_vmx, vsb_on_nested_exit },
+	{ "nested_svm_exit_handled", &vsb_svm, vsb_on_nested_exit },
+	{ "nested_svm_vmrun", &vsb_svm, vsb_on_vmrun },
+	{ "kvm_io_bus_write", NULL, vsb_on_bus_write },
+	{ "kvm_io_bus_read", NULL, vsb_on_bus_read },
+	{ "vmx_check_intercept", &vsb_vmx, vsb_on_check_intercept },
+	{ "kvm_arch_vcpu_ioctl_run", NULL, vsb_on_run },
+	{ "kvm_vm_ioctl_irq_line", NULL, vsb_on_irq_line },
+};
+
+/* @ip: of the call to ftrace, which is behind ENDBR where the kernel has that. */
+static void vsb_hook_callback(unsigned long ip, unsigned long parent_ip,
+			      struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+	unsigned long to;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
+		if (ip - vsb_hooks[i].ip > ENDBR_INSN_SIZE)
+			continue;
+		to = vsb_hooks[i].decide(regs);
+		if (to)
+			regs->ip = to;
+		return;
+	}
+}
+
 /*
- * RECURSION: nothing that a callback calls is redirected. PERMANENT: refuse
+ * One for all addresses: ftrace waits for a grace period of Tasks RCU per
+ * ftrace_ops that it unregisters.
+ *
+ * RECURSION: nothing that the callback calls is redirected. PERMANENT: refuse
  * "sysctl kernel.ftrace_enabled=0" while attached, as live patching does.
  */
-#define VSB_HOOK(fn, which, on)							\
-	{									\
-		.name = #fn, .vendor = which,					\
-		.ops = {							\
-			.func = on##_callback,					\
-			.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION | \
-				 FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT, \
-		},								\
-	}
-
-/* Proxies and the bus before the exits that lead there. */
-static struct vsb_hook vsb_hooks[] = {
-	VSB_HOOK(kvm_arch_vcpu_ioctl_run, NULL, vsb_on_run),
-	VSB_HOOK(kvm_vm_ioctl_irq_line, NULL, vsb_on_irq_line),
-	VSB_HOOK(kvm_io_bus_read, NULL, vsb_on_bus_read),
-	VSB_HOOK(kvm_io_bus_write, NULL, vsb_on_bus_write),
-	VSB_HOOK(vmx_check_intercept, &vsb_vmx, vsb_on_check_intercept),
-	VSB_HOOK(nested_svm_vmrun, &vsb_svm, vsb_on_vmrun),
-	VSB_HOOK(nested_vmx_reflect_vmexit, &vsb_vmx, vsb_on_nested_exit),
-	VSB_HOOK(nested_svm_exit_handled, &vsb_svm, vsb_on_nested_exit),
+static struct ftrace_ops vsb_hook_ops = {
+	.func = vsb_hook_callback,
+	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION |
+		 FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
 
 static int vsb_hook_find_lookup(void)
@@ -326,6 +322,7 @@ static int vsb_hook_resolve(void)
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
 		struct vsb_hook *hook = &vsb_hooks[i];
 
+		hook->ip = 0;
 		if (hook->vendor && hook->vendor != vsb_vendor)
 			continue;
 		hook->ip = vsb_hook_lookup(hook->name);
@@ -340,40 +337,22 @@ static int vsb_hook_resolve(void)
 
 /* ---- on and off ---- */
 
-static DEFINE_MUTEX(hook_lock);	/* guards hook_refs and vsb_hooks */
+static DEFINE_MUTEX(hook_lock);	/* guards hook_refs and, but for the callback, vsb_hooks */
 static unsigned int hook_refs;
 
-static void vsb_hook_disable(void)
+static void vsb_hook_unfilter(void)
 {
 	int i;
 
-	for (i = ARRAY_SIZE(vsb_hooks) - 1; i >= 0; i--) {
-		struct vsb_hook *hook = &vsb_hooks[i];
-
-		if (!hook->on)
-			continue;
-		unregister_ftrace_function(&hook->ops);
-		ftrace_set_filter_ip(&hook->ops, hook->ip, 1, 0);
-		hook->on = false;
-	}
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++)
+		if (vsb_hooks[i].ip)
+			ftrace_set_filter_ip(&vsb_hook_ops, vsb_hooks[i].ip, 1, 0);
 }
 
-static int vsb_hook_enable_one(struct vsb_hook *hook)
+static void vsb_hook_disable(void)
 {
-	int ret;
-
-	ret = ftrace_set_filter_ip(&hook->ops, hook->ip, 0, 0);
-	if (!ret) {
-		ret = register_ftrace_function(&hook->ops);
-		if (ret)
-			ftrace_set_filter_ip(&hook->ops, hook->ip, 1, 0);
-	}
-	if (ret)
-		pr_err("cannot redirect %s() (%d): %s\n", hook->name, ret, ret == -EBUSY ?
-		       "ftrace is off (sysctl kernel.ftrace_enabled=1) or a live patch has it" :
-		       "ftrace does not know it");
-	hook->on = !ret;
-	return ret;
+	unregister_ftrace_function(&vsb_hook_ops);
+	vsb_hook_unfilter();
 }
 
 static int vsb_hook_enable(void)
@@ -383,11 +362,24 @@ static int vsb_hook_enable(void)
 	ret = vsb_hook_resolve();
 	if (ret)
 		return ret;
-	for (i = 0; i < ARRAY_SIZE(vsb_hooks) && !ret; i++)
-		if (!vsb_hooks[i].vendor || vsb_hooks[i].vendor == vsb_vendor)
-			ret = vsb_hook_enable_one(&vsb_hooks[i]);
-	if (ret)
-		vsb_hook_disable();
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
+		if (!vsb_hooks[i].ip)
+			continue;
+		ret = ftrace_set_filter_ip(&vsb_hook_ops, vsb_hooks[i].ip, 0, 0);
+		if (ret) {
+			pr_err("cannot redirect %s() (%d): ftrace does not know it\n",
+			       vsb_hooks[i].name, ret);
+			goto unfilter;
+		}
+	}
+	ret = register_ftrace_function(&vsb_hook_ops);
+	if (!ret)
+		return 0;
+	pr_err("cannot redirect KVM's functions (%d): %s\n", ret, ret == -EBUSY ?
+	       "ftrace is off (sysctl kernel.ftrace_enabled=1) or a live patch has one" :
+	       "ftrace refuses");
+unfilter:
+	vsb_hook_unfilter();
 	return ret;
 }
 
