@@ -35,10 +35,3 @@ unit-agent-link-objs	:= unit-agent-link.o agent-link.o agent-wire.o listen.o err
 
 UNIT_TESTS		+= unit-daemon
 unit-daemon-objs	:= unit-daemon.o unit-fake-module.o $(daemon-objs)
-
-install: install-vsbypassd
-.PHONY: install-vsbypassd
-install-vsbypassd:
-	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	$(Q)sed 's|@SBINDIR@|$(PREFIX)/sbin|' vsbypassd.service.in \
-		> $(DESTDIR)$(PREFIX)/lib/systemd/system/vsbypassd.service

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# How programs in C, their unit tests and man pages are built. A part's Makefile
+# says what, then includes this:
+#
+#   PART             its folder
+#   PKGS             packages for pkg-config that all its programs use
+#   SBIN_PROGRAMS BIN_PROGRAMS UNIT_TESTS MANPAGES
+#   NAME-objs        objects of a program or test; sources are found by VPATH
+#   NAME-pkgs        packages that only this one uses
+#
+#   make all | tests | install | clean      [O=../build] [DESTDIR=] [PREFIX=/usr/local] [V=1]
+#
+# Unit tests are built from objects of their own, with the sanitizers.
+
+.DEFAULT_GOAL := all
+
+O		?= ../build
+PREFIX		?= /usr/local
+DESTDIR		?=
+V		?= 0
+
+BINDIR		= $(DESTDIR)$(PREFIX)/bin
+SBINDIR		= $(DESTDIR)$(PREFIX)/sbin
+MANDIR		= $(DESTDIR)$(PREFIX)/share/man
+
+OUT		:= $(O)/$(PART)
+ASAN		:= $(OUT)/asan
+TESTS		:= $(O)/tests
+
+CC		?= cc
+PKG_CONFIG	?= pkg-config
+INSTALL		?= install
+RST2MAN		?= $(firstword $(shell command -v rst2man rst2man.py 2>/dev/null))
+
+Q		:= $(if $(filter 1,$(V)),,@)
+say		= $(if $(filter 1,$(V)),@:,@printf '  %-8s%s\n' $(1) $(2))
+
+all-pkgs	:= $(sort $(PKGS) $(foreach n,$(SBIN_PROGRAMS) $(BIN_PROGRAMS) $(UNIT_TESTS),$($(n)-pkgs)))
+libs-of		= $(shell $(PKG_CONFIG) --libs $(PKGS) $($(1)-pkgs))
+
+CFLAGS		?= -O2 -g
+VSB_CFLAGS	:= -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
+		   -Wstrict-prototypes -Wmissing-prototypes -Wshadow \
+		   -fstack-protector-strong -fPIE -D_GNU_SOURCE \
+		   -DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74 \
+		   $(INCLUDES) $(shell $(PKG_CONFIG) --cflags $(all-pkgs))
+# _FORTIFY_SOURCE hides overflows from AddressSanitizer: not in the tests.
+HARDEN		:= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+SANITIZE	:= -O1 -g -fno-omit-frame-pointer \
+		   -fsanitize=address,undefined -fno-sanitize-recover
+VSB_LDFLAGS	:= -pie -Wl,-z,relro,-z,now,--as-needed
+
+PROGRAMS	:= $(SBIN_PROGRAMS) $(BIN_PROGRAMS)
+
+MAN_OUT		:= $(if $(RST2MAN),$(addprefix $(OUT)/man/,$(MANPAGES)))
+
+.PHONY: all tests install clean
+all: $(addprefix $(OUT)/,$(PROGRAMS)) $(MAN_OUT)
+	@:
+ifeq ($(RST2MAN),)
+	@echo "  note: no man pages, rst2man is missing (package python3-docutils)"
+endif
+
+tests: $(addprefix $(TESTS)/,$(UNIT_TESTS))
+	@:
+
+$(OUT)/%.o: %.c | $(OUT)
+	$(call say,CC,$(notdir $@))
+	$(Q)$(CC) $(VSB_CFLAGS) $(HARDEN) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(ASAN)/%.o: %.c | $(ASAN)
+	$(call say,CC,asan/$(notdir $@))
+	$(Q)$(CC) $(VSB_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
+
+define program
+$(OUT)/$(1): $(addprefix $(OUT)/,$($(1)-objs))
+	$$(call say,LD,$(1))
+	$(Q)$(CC) $(VSB_LDFLAGS) $(LDFLAGS) -o $$@ $$^ $$(call libs-of,$(1))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+define unit_test
+$(TESTS)/$(1): $(addprefix $(ASAN)/,$($(1)-objs)) | $(TESTS)
+	$$(call say,LD,$(1))
+	$(Q)$(CC) -fsanitize=address,undefined -pie -o $$@ $$^ $$(call libs-of,$(1))
+endef
+$(foreach p,$(UNIT_TESTS),$(eval $(call unit_test,$(p))))
+
+$(OUT)/man/%: ../Documentation/man/%.rst | $(OUT)/man
+	$(call say,MAN,$*)
+	$(Q)$(RST2MAN) --halt=warning $< $@
+
+$(OUT) $(ASAN) $(TESTS) $(OUT)/man:
+	$(Q)mkdir -p $@
+
+# put LIST MODE FOLDER
+put = $(if $(1),$(Q)$(INSTALL) -d $(3) && $(INSTALL) -m $(2) $(1) $(3))
+install: all
+	$(call put,$(addprefix $(OUT)/,$(SBIN_PROGRAMS)),755,$(SBINDIR))
+	$(call put,$(addprefix $(OUT)/,$(BIN_PROGRAMS)),755,$(BINDIR))
+	$(call put,$(MAN_OUT),644,$(MANDIR)/man8)
+
+clean:
+	$(Q)rm -rf $(OUT) $(addprefix $(TESTS)/,$(UNIT_TESTS))
+
+-include $(wildcard $(OUT)/*.d $(ASAN)/*.d)
+.SECONDARY:

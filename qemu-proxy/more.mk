@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-2.0
+# What ../programs.mk has no rule for: units, and the test of the whole console.
+
+# unit-console runs the whole server, sanitized, with the OpenSSH client. The
+# script stays where it is: a test that fails can be read and run alone.
+CONSOLE_TEST		:= $(abspath ../selftests/console/unit-console.py)
+
+tests: $(TESTS)/unit-console
+
+$(ASAN)/vsb-console: $(addprefix $(ASAN)/,$(vsb-console-objs))
+	$(call say,LD,asan/vsb-console)
+	$(Q)$(CC) -fsanitize=address,undefined -pie -o $@ $^ $(call libs-of,vsb-console)
+
+$(TESTS)/unit-console: $(CONSOLE_TEST) $(ASAN)/vsb-console | $(TESTS)
+	$(call say,GEN,unit-console)
+	$(Q)printf '#!/bin/sh\nexec python3 %s --server %s "$$@"\n' \
+		$(CONSOLE_TEST) $(abspath $(ASAN)/vsb-console) > $@.new
+	$(Q)chmod 755 $@.new && mv $@.new $@
+
+clean: clean-console
+.PHONY: clean-console
+clean-console:
+	$(Q)rm -f $(TESTS)/unit-console
+
+install: install-units
+.PHONY: install-units
+install-units:
+	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d
+	$(Q)for u in vsbypassd vsb-console; do \
+		sed 's|@SBINDIR@|$(PREFIX)/sbin|' $$u.service.in \
+			> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u.service; \
+	done
+	$(Q)$(INSTALL) -m 644 vsbypass.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/vsbypass.conf
