@@ -259,13 +259,50 @@ static u32 vsb_cloud_claimed_bytes(struct vsb_l2 *u, const struct vsb_pio *pio)
 	return mask;
 }
 
-static void vsb_cloud_note_uart(struct vsb_l2 *u, u16 port, u8 value)
+static struct vsb_uart *vsb_cloud_uart_at(struct vsb_l2 *u, u16 port)
 {
 	u32 i;
 
 	for (i = 0; i < u->nr_uarts; i++)
 		if (port >= u->uart[i].base && port - u->uart[i].base < 8)
-			vsb_uart_write(&u->uart[i], port, value);
+			return &u->uart[i];
+	return NULL;
+}
+
+static void vsb_cloud_note_uart(struct vsb_l2 *u, u16 port, u8 value)
+{
+	struct vsb_uart *uart = vsb_cloud_uart_at(u, port);
+
+	if (uart)
+		vsb_uart_write(uart, port, value);
+}
+
+/* Before a UART's first access. */
+static void vsb_cloud_first_access(struct vsb_l2 *u, struct vsb_proxy *proxy,
+				   const struct vsb_pio *pio)
+{
+	struct vsb_uart *uart = vsb_cloud_uart_at(u, pio->port);
+	struct vsb_reg_write ier;
+
+	if (uart && vsb_uart_in_use(uart, pio, &ier)) {
+		struct vsb_pio out = { .port = ier.port, .size = 1 };
+		u32 value = ier.value;
+
+		vsb_proxy_access(proxy, &out, &value);
+	}
+}
+
+/*
+ * IIR was read: bit 0 clear, the handler of an interrupt is at work; set, it
+ * has seen that there is no more.
+ */
+static void vsb_cloud_note_iir(struct vsb_l2 *u, struct vsb_proxy *proxy,
+			       const struct vsb_pio *pio, u8 iir)
+{
+	struct vsb_uart *uart = vsb_cloud_uart_at(u, pio->port);
+
+	if (uart && pio->in && pio->port == uart->base + 2 && vsb_uart_gsi(uart) >= 0)
+		vsb_proxy_hold(proxy, vsb_uart_gsi(uart), !(iir & 1));
 }
 
 /*
@@ -320,7 +357,10 @@ void vsb_cloud_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *da
 	}
 	if (proxy && claimed) {
 		kvm_vcpu_srcu_read_unlock(vcpu);
+		vsb_cloud_first_access(u, proxy, pio);
 		ret = vsb_cloud_forward(proxy, pio, claimed, &value);
+		if (!ret)
+			vsb_cloud_note_iir(u, proxy, pio, value);
 		kvm_vcpu_srcu_read_lock(vcpu);
 	}
 	if (pio->in && ret)

@@ -4,6 +4,10 @@
  * twice (PIC and I/O APIC), so levels are compared. What the reader has not
  * fetched yet is merged, which bounds it; but a rise is never lost, as the
  * guest's interrupt controller may be waiting for an edge.
+ *
+ * While the user VM's handler works on a UART, its line goes up and down with
+ * every byte. The handler will look for more before it ends, so none of these
+ * edges is of use: they are held, and merged, until it has.
  */
 #include "vsb.h"
 
@@ -22,13 +26,13 @@ bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level)
 
 bool vsb_irq_pending(const struct vsb_irqs *irqs)
 {
-	return irqs->rose || irqs->level != irqs->reported;
+	return (irqs->rose | (irqs->level ^ irqs->reported)) & ~irqs->held;
 }
 
 /* The next event for the reader. Return: was there one? */
 bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event)
 {
-	u32 due = irqs->rose | (irqs->level ^ irqs->reported);
+	u32 due = (irqs->rose | (irqs->level ^ irqs->reported)) & ~irqs->held;
 	u32 gsi, bit;
 
 	if (!due)

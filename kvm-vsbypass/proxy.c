@@ -18,6 +18,14 @@
 #include "vsb.h"
 #include "trace.h"
 
+/*
+ * Edges of a line are held for a handler that is at work: until it has taken a
+ * last look, until nobody has touched the device for a moment, but not longer
+ * than the most, for a driver that polls while it waits for an interrupt.
+ */
+#define VSB_HOLD_MS		20
+#define VSB_HOLD_MOST_MS	400
+
 /**
  * struct vsb_access - an access in flight, on the stack of the vCPU that waits
  * @node:	in proxy->queue until it is taken; proxy->lock
@@ -143,6 +151,7 @@ int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *da
 		return -ENODEV;
 	}
 	list_add_tail(&access.node, &proxy->queue);
+	proxy->touched = true;
 	spin_unlock(&proxy->lock);
 	wake_up(&proxy->work);
 
@@ -319,7 +328,7 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 {
 	u32 gsi = irq->irq;	/* shares its place with status */
 	struct vsb_proxy *proxy;
-	bool edge;
+	bool edge, wake;
 	int ret = 0;
 
 	atomic_inc(&vsb_users);
@@ -332,12 +341,18 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 	}
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_set(&proxy->irqs, gsi, irq->level);
+	/* A handler that ends without a last look must not wait for ever. */
+	if (edge && proxy->irqs.held & BIT(gsi) && !proxy->dead &&
+	    schedule_delayed_work(&proxy->unhold, msecs_to_jiffies(VSB_HOLD_MS)))
+		proxy->hold_until = jiffies + msecs_to_jiffies(VSB_HOLD_MOST_MS);
+	wake = edge && vsb_irq_pending(&proxy->irqs);
 	spin_unlock(&proxy->lock);
 	if (edge) {
 		vsb_proxy_count(proxy, VSB_C_IRQ_EDGES);
 		trace_vsbypass_irq(proxy->name, gsi, irq->level);
-		wake_up_interruptible(&proxy->events);
 	}
+	if (wake)
+		wake_up_interruptible(&proxy->events);
 	if (line_status)
 		irq->status = edge;	/* 0: merged with the level before */
 put:
@@ -345,6 +360,41 @@ put:
 out:
 	atomic_dec(&vsb_users);
 	return ret;
+}
+
+static void vsb_proxy_unhold(struct work_struct *work)
+{
+	struct vsb_proxy *proxy = container_of(to_delayed_work(work), struct vsb_proxy, unhold);
+
+	bool again;
+
+	spin_lock(&proxy->lock);
+	again = proxy->irqs.held && proxy->touched && !proxy->dead &&
+		time_before(jiffies, proxy->hold_until);
+	proxy->touched = false;
+	if (again)
+		schedule_delayed_work(&proxy->unhold, msecs_to_jiffies(VSB_HOLD_MS));
+	else
+		proxy->irqs.held = 0;
+	spin_unlock(&proxy->lock);
+	if (!again)
+		wake_up_interruptible(&proxy->events);
+}
+
+/* The user VM's handler for this line begins or ends. vCPU context. */
+void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold)
+{
+	bool wake;
+
+	spin_lock(&proxy->lock);
+	if (hold)
+		proxy->irqs.held |= BIT(gsi);
+	else
+		proxy->irqs.held &= ~BIT(gsi);
+	wake = vsb_irq_pending(&proxy->irqs);
+	spin_unlock(&proxy->lock);
+	if (wake)
+		wake_up_interruptible(&proxy->events);
 }
 
 /* ---- life ---- */
@@ -505,6 +555,7 @@ static int vsb_proxy_release(struct inode *inode, struct file *file)
 	mutex_unlock(&cloud->lock);
 
 	vsb_proxy_kill(proxy);
+	cancel_delayed_work_sync(&proxy->unhold);
 	vsb_vm_remove(&proxy->vm);
 	vsb_proxy_put(proxy);	/* of the pool */
 	vsb_proxy_put(proxy);
@@ -600,6 +651,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	init_waitqueue_head(&proxy->ready);
 	init_waitqueue_head(&proxy->events);
 	INIT_LIST_HEAD(&proxy->queue);
+	INIT_DELAYED_WORK(&proxy->unhold, vsb_proxy_unhold);
 	proxy->vm.proxy = proxy;
 
 	fd = get_unused_fd_flags(O_CLOEXEC | O_RDWR);
@@ -631,6 +683,7 @@ leave:
 	vsb_proxy_put(proxy);
 remove:
 	vsb_proxy_kill(proxy);
+	cancel_delayed_work_sync(&proxy->unhold);
 	vsb_vm_remove(&proxy->vm);
 put_fd:
 	put_unused_fd(fd);

@@ -7,6 +7,7 @@
 #include "vsb.h"
 
 #define LCR_DLAB	0x80
+#define IER_ALL		0x07	/* data, transmitter empty, line status */
 #define FCR_RESETS	0x06	/* clear RX, TX FIFO: acts, is no state */
 
 enum { SEEN_IER, SEEN_FCR, SEEN_LCR, SEEN_MCR, SEEN_SCR, SEEN_DLL, SEEN_DLM };
@@ -45,6 +46,42 @@ void vsb_uart_write(struct vsb_uart *uart, u16 port, u8 value)
 		vsb_uart_note(uart, &uart->scr, SEEN_SCR, value);
 		break;
 	}
+}
+
+/* The line of a UART at an address that PCs have one at, else -1. */
+int vsb_uart_gsi(const struct vsb_uart *uart)
+{
+	switch (uart->base) {
+	case 0x3f8:
+	case 0x3e8:
+		return 4;
+	case 0x2f8:
+	case 0x2e8:
+		return 3;
+	}
+	return -1;
+}
+
+/*
+ * Was the UART in use before we came? Firmware and drivers program one before
+ * they use it; whose first access is one of operation did so in the UART of
+ * the guest hypervisor, and may be waiting for an interrupt of it. All of them
+ * are switched on then: the driver is woken, looks, and writes IER as it wants
+ * it. Return: whether ours has to be given *@ier now. Once true.
+ */
+bool vsb_uart_in_use(struct vsb_uart *uart, const struct vsb_pio *pio,
+		     struct vsb_reg_write *ier)
+{
+	u32 reg = pio->port - uart->base;
+
+	if (uart->known)
+		return false;
+	uart->known = true;
+	if (pio->in ? reg == 1 || reg == 3 || reg == 4 || reg == 7 : reg != 0)
+		return false;
+	vsb_uart_write(uart, uart->base + 1, IER_ALL);
+	*ier = (struct vsb_reg_write){ uart->base + 1, IER_ALL };
+	return true;
 }
 
 /*

@@ -106,6 +106,7 @@ bool vsb_claims_any(const struct vsb_claims *claims, u32 port, u32 size);
 struct vsb_uart {
 	u16 base;
 	u16 seen;	/* bit n: shadow n below has been written */
+	bool known;	/* the user VM has touched it */
 	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
 };
 
@@ -115,6 +116,9 @@ struct vsb_reg_write {
 };
 
 void vsb_uart_write(struct vsb_uart *uart, u16 port, u8 value);
+bool vsb_uart_in_use(struct vsb_uart *uart, const struct vsb_pio *pio,
+		     struct vsb_reg_write *ier);
+int vsb_uart_gsi(const struct vsb_uart *uart);
 unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *out);
 
 /* ---- proxy.c: accesses handed to the VMM of a proxy VM ---- */
@@ -129,6 +133,7 @@ struct vsb_irqs {
 	u32 level;	/* bit per GSI */
 	u32 reported;	/* level of the last event read */
 	u32 rose;	/* went high since */
+	u32 held;	/* not reported now: their handler is at work */
 };
 
 #define VSB_NR_GSI	24
@@ -158,6 +163,9 @@ struct vsb_irqs {
  * @replay_pos:	next one
  * @replay_by:	vCPU that writes one now, or -1
  * @irqs:	interrupt lines
+ * @unhold:	ends irqs.held if the user VM does not
+ * @hold_until:	jiffies when @unhold does so in any case
+ * @touched:	the user VM has made an access since @unhold ran
  * @changed:	VSB_EVENT_USERVM is due
  */
 struct vsb_proxy {
@@ -186,6 +194,9 @@ struct vsb_proxy {
 	u32 replay_pos;
 	int replay_by;
 	struct vsb_irqs irqs;
+	struct delayed_work unhold;
+	unsigned long hold_until;
+	bool touched;
 	bool changed;
 };
 
@@ -197,6 +208,7 @@ int vsb_proxy_wait_idle(struct vsb_proxy *proxy);
 int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *data);
 void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_uart *uart, u32 nr);
 void vsb_proxy_notify(struct vsb_proxy *proxy);
+void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold);
 int vsb_proxy_run(struct kvm_vcpu *vcpu);
 int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_status);
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Proxies that die, are slow or are replaced; signals for the waiting vCPU. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cases.h"
@@ -164,6 +169,98 @@ void proxy_successor_replay(void)
 	L2_RUN(c, 0, IN(COM1 + 5, 1));
 	EXPECT(p, RD(COM1 + 5, 1));
 	CHECK_EQ(L1_EXITS(c), 0);
+}
+
+/*
+ * A user VM that used its UART before it was bound may wait for an interrupt of
+ * the guest hypervisor's: it is given the proxy's.
+ */
+void proxy_uart_in_use(void)
+{
+	begin(0);
+	proxy_run(p);
+	L2_RUN(c, 0, IN(COM1 + 2, 1), IN(COM1 + 2, 1), OUT(COM1, 1, 0x41));
+	CHECK_EQ(p->shm->nr, 4);
+	CHECK_EQ(p->shm->log[0].port, COM1 + 1);
+	CHECK(!p->shm->log[0].in);
+	CHECK_EQ(p->shm->uart.ier, 0x07);
+	EXPECT(p, RD(COM1 + 2, 1), RD(COM1 + 2, 1), WR(COM1, 1, 0x41));
+}
+
+/* One that programs it first does not. */
+void proxy_uart_fresh(void)
+{
+	begin(0);
+	proxy_run(p);
+	L2_RUN(c, 0, OUT(COM1 + 1, 1, 0x02), IN(COM1 + 2, 1), OUT(COM1, 1, 0x41));
+	CHECK_EQ(p->shm->nr, 3);
+	CHECK_EQ(p->shm->uart.ier, 0x02);
+}
+
+static void set_line(int level)
+{
+	struct kvm_irq_level irq = { .irq = 4, .level = level };
+
+	OK(ioctl(p->vm_fd, KVM_IRQ_LINE, &irq));
+}
+
+/* Events without waiting for any, at most @n. */
+static int take_events(struct vsb_event *e, int n)
+{
+	ssize_t got = read(p->fd, e, n * sizeof(*e));
+
+	if (got < 0) {
+		CHECK_EQ(errno, EAGAIN);
+		return 0;
+	}
+	return got / sizeof(*e);
+}
+
+/*
+ * While the user VM's handler works, edges of its line are held and merged;
+ * its last look at IIR lets them go, and so does time.
+ */
+void proxy_irq_held(void)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	struct vsb_event e[8];
+	bool held = false;
+
+	begin(0);
+	proxy_run(p);
+	OK(fcntl(p->fd, F_SETFL, O_NONBLOCK));
+	L2_RUN(c, 0, OUT(COM1 + 1, 1, 0x05));
+	while (take_events(e, 8))
+		;
+	/* Whether it is still held when we look depends on the machine. */
+	for (int i = 0; i < 50 && !held; i++) {
+		p->shm->reg[COM1 + 2] = 0xc4;
+		L2_RUN(c, 0, IN(COM1 + 2, 1));
+		set_line(1);
+		held = !take_events(e, 8);
+		set_line(0);
+		set_line(1);
+		set_line(0);
+		p->shm->reg[COM1 + 2] = 0xc1;
+		L2_RUN(c, 0, IN(COM1 + 2, 1));
+		if (held) {
+			CHECK_EQ(take_events(e, 8), 2);
+			CHECK_EQ(e[0].level, 1);
+			CHECK_EQ(e[1].level, 0);
+		} else {
+			while (take_events(e, 8))
+				;
+		}
+	}
+	CHECK(held);
+	/* Nobody looks any more. */
+	p->shm->reg[COM1 + 2] = 0xc4;
+	L2_RUN(c, 0, IN(COM1 + 2, 1));
+	set_line(1);
+	pfd.fd = p->fd;
+	CHECK_EQ(OK(poll(&pfd, 1, 60000)), 1);
+	CHECK_EQ(take_events(e, 8), 1);
+	CHECK_EQ(e[0].level, 1);
 }
 
 /*
