@@ -113,13 +113,17 @@ static void hello(struct channel *c)
 /* Forgets the conversation: what is half written or read goes, too. */
 static void start_again(struct channel *c, const char *why)
 {
-	if (c->up)
-		g_message("port %s: vsbypassd is gone: %s", c->path, why);
+	gboolean was_up = c->up;
+
 	c->up = FALSE;
 	c->nonce = 0;
 	c->ticks = HELLO_TICKS;
 	g_string_truncate(c->out, 0);
 	drop_source(&c->out_id);
+	if (was_up) {
+		g_message("port %s: vsbypassd is gone: %s", c->path, why);
+		c->fn(NULL, c->user);
+	}
 }
 
 static void port_close(struct channel *c)

@@ -13,11 +13,13 @@
  * @gsi:	the line
  * @raise:	commands of QEMU's human monitor, in order, NULL-terminated
  * @lower:	likewise
+ * @release:	likewise: hand the device back to the user VM
  */
 struct line_cmds {
 	unsigned int gsi;
 	const char *raise[3];
 	const char *lower[3];
+	const char *release[3];
 };
 
 #define LINES_MAX	4	/* room in a VM; the table has no more */

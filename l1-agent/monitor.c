@@ -388,6 +388,12 @@ gboolean monitor_ready(const struct monitor *m)
 	return m->state == READY;
 }
 
+/* Return: whether there are commands without an answer. */
+gboolean monitor_busy(const struct monitor *m)
+{
+	return m->replies.length != 0;
+}
+
 /*
  * Runs @cmd in the human monitor; @fn, which may be NULL, hears the answer,
  * exactly once and never before this call has returned.

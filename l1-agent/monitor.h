@@ -29,6 +29,7 @@ void monitor_free(struct monitor *m);
 const char *monitor_path(const struct monitor *m);
 pid_t monitor_pid(const struct monitor *m);
 gboolean monitor_ready(const struct monitor *m);
+gboolean monitor_busy(const struct monitor *m);
 void monitor_hmp(struct monitor *m, const char *cmd, monitor_reply_fn fn, void *data);
 
 #endif

@@ -118,14 +118,13 @@ static void line_play(struct vm *vm, unsigned int i)
 	l->n_todo = 0;
 }
 
-/* Lowers the lines that are high and forgets about the monitor. */
+/* Hands its devices back and forgets about the monitor. */
 static void vm_leave(struct vm *vm)
 {
 	if (vm->state == VM_FOUND)
 		for (unsigned int i = 0; i < line_table_len; i++)
-			if (vm->lines[i].played)
-				for (const char *const *cmd = line_table[i].lower; *cmd; cmd++)
-					monitor_hmp(vm->mon, *cmd, NULL, NULL);
+			for (const char *const *cmd = line_table[i].release; *cmd; cmd++)
+				monitor_hmp(vm->mon, *cmd, NULL, NULL);
 	for (unsigned int i = 0; i < line_table_len; i++)
 		vm->lines[i].played = FALSE;
 	vm->mon = NULL;
@@ -341,7 +340,7 @@ void vms_set(struct vms *vms, uint32_t id, uint64_t l2_gfn, uint64_t l1_gfn)
 	search(vm);
 }
 
-/* Lowers its lines. */
+/* Hands its devices back. */
 void vms_forget(struct vms *vms, uint32_t id)
 {
 	g_hash_table_remove(vms->table, GUINT_TO_POINTER(id));
@@ -350,6 +349,21 @@ void vms_forget(struct vms *vms, uint32_t id)
 void vms_forget_all(struct vms *vms)
 {
 	g_hash_table_remove_all(vms->table);
+}
+
+static void add_busy(struct monitor *m, void *data)
+{
+	gboolean *busy = data;
+
+	*busy |= monitor_busy(m);
+}
+
+gboolean vms_busy(struct vms *vms)
+{
+	gboolean busy = FALSE;
+
+	monitors_foreach_ready(vms->monitors, add_busy, &busy);
+	return busy;
 }
 
 void vms_irq(struct vms *vms, uint32_t id, unsigned int gsi, gboolean level)

@@ -24,6 +24,8 @@ void vms_free(struct vms *vms);
 void vms_set(struct vms *vms, uint32_t id, uint64_t l2_gfn, uint64_t l1_gfn);
 void vms_forget(struct vms *vms, uint32_t id);
 void vms_forget_all(struct vms *vms);
+/* Are there commands that QEMU has not answered? Ends by itself, if badly. */
+gboolean vms_busy(struct vms *vms);
 void vms_irq(struct vms *vms, uint32_t id, unsigned int gsi, gboolean level);
 
 /* Return: whether the answer to gpa2hva holds an address. */

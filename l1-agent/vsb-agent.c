@@ -32,6 +32,10 @@ static void told(const struct agent_msg *msg, void *user)
 {
 	struct agent *a = user;
 
+	if (!msg) {
+		vms_forget_all(a->vms);
+		return;
+	}
 	switch (msg->type) {
 	case AGENT_HELLO:
 		vms_forget_all(a->vms);
@@ -120,6 +124,10 @@ int main(int argc, char **argv)
 
 	channel_free(agent.channel);
 	agent.channel = NULL;
+	/* QEMU drops commands of a client that does not wait for the answers. */
+	vms_forget_all(agent.vms);
+	while (vms_busy(agent.vms))
+		g_main_context_iteration(NULL, TRUE);
 	vms_free(agent.vms);
 	return EXIT_SUCCESS;
 }

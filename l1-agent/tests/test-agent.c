@@ -206,6 +206,7 @@ static void fake_pagemap(pid_t pid, uint64_t entry)
 #define HVA_TEXT	"Host virtual address for 0x5000 (pc.ram) is 0x10000"
 #define RAISE		"o /b 0x3f9 2\n"
 #define LOWER		"o /b 0x3f9 0\n"
+#define RELEASE		LOWER "o /b 0x3f9 7\n"
 
 struct seen {
 	enum vm_state state[8];
@@ -327,17 +328,19 @@ static void test_found(void)
 	vms_irq(vms, 3, 4, TRUE);
 	wait_for(heard(q, LOWER RAISE LOWER RAISE));
 
-	/* Another frame: lowered, searched, not there. */
+	/* Another frame: handed back, searched, not there. */
 	vms_set(vms, 3, 5, 0x43);
 	wait_for(s.state[3] == VM_MISSING);
-	wait_for(heard(q, LOWER RAISE LOWER RAISE LOWER));
+	wait_for(heard(q, LOWER RAISE LOWER RAISE RELEASE));
 	g_assert_cmpuint(other->heard->len, ==, 0);
 
 	vms_set(vms, 3, 5, 0x42);
 	wait_for(s.state[3] == VM_FOUND);
-	wait_for(heard(q, LOWER RAISE LOWER RAISE LOWER LOWER RAISE));
+	wait_for(heard(q, LOWER RAISE LOWER RAISE RELEASE LOWER RAISE));
 	vms_forget_all(vms);
-	wait_for(heard(q, LOWER RAISE LOWER RAISE LOWER LOWER RAISE LOWER));
+	wait_for(heard(q, LOWER RAISE LOWER RAISE RELEASE LOWER RAISE RELEASE));
+	/* Answered: the agent may end now. */
+	wait_for(!vms_busy(vms));
 	vms_free(vms);
 	qemu_stop(q);
 	qemu_stop(other);
@@ -487,6 +490,7 @@ static void test_garbage(void)
 struct told {
 	struct agent_msg last;
 	unsigned int hellos;
+	unsigned int gone;
 	unsigned int n;
 };
 
@@ -494,6 +498,10 @@ static void told(const struct agent_msg *msg, void *user)
 {
 	struct told *t = user;
 
+	if (!msg) {
+		t->gone++;
+		return;
+	}
 	t->last = *msg;
 	t->n++;
 	if (msg->type == AGENT_HELLO)
@@ -588,10 +596,12 @@ static void test_channel(void)
 	g_assert_true(msg.nonce != hello.nonce);
 	tell(&p, &msg);
 	wait_for(t.hellos == 2);
+	g_assert_cmpuint(t.gone, ==, 1);
 
 	/* Closed: opened again, hello again. */
 	close(p.fd);
 	p.len = 0;
+	wait_for(t.gone == 2);
 	wait_for((p.fd = accept(lfd, NULL, NULL)) >= 0);
 	wait_for(hear(&p, &msg));
 	g_assert_cmpint(msg.type, ==, AGENT_HELLO);

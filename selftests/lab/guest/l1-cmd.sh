@@ -13,7 +13,7 @@ l2_start() {
 	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -m 160 -smp 1 \
 		-nodefaults -display none -no-user-config \
 		-kernel /lab/vmlinux -initrd /lab/l2.img \
-		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2" \
+		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2" \
 		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=off,logfile=/run/tap/$1.log" \
 		-serial chardev:con \
 		-qmp "unix:/run/vsb-monitor/$1.qmp,server=on,wait=off" \
@@ -73,6 +73,9 @@ agent_start() {
 	echo $! >/run/agent.pid
 }
 agent_stop() {
-	kill "$(cat /run/agent.pid)"
+	local pid
+	pid=$(cat /run/agent.pid) || return 0
 	rm -f /run/agent.pid
+	kill "$pid"
+	while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
 }
