@@ -18,8 +18,10 @@ import cache
 # that a busy machine delays. watchdog_thresh: emulated CPUs are 50 times
 # slower than real ones and share the machine with others, so the detectors of
 # lock-ups and RCU stalls get 6 times their usual time; all stay on.
+# init_on_alloc: a page is 4,096 instructions of "rep stosb" to Bochs.
 CMDLINE = ("console=ttyS0,115200 nokaslr mitigations=off tsc=reliable panic=-1 "
-           "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 log_buf_len=8M loglevel=6 rdinit=/init")
+           "watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 log_buf_len=8M loglevel=6 "
+           "init_on_alloc=0 rdinit=/init")
 
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -132,12 +134,12 @@ class Intel(Host):
     """Bochs: VMX with EPT. It counts instructions, so its time is its own."""
 
     MEMORY = 2048   # the package's limit
-    # Instructions to a second of L0's time. The fewer, the more of them go into
-    # the timer ticks of three kernels (250 a second each); the more, the longer
-    # idle time takes, which Bochs counts down ten at a time.
     IPS = 50_000_000
     # Bochs' XSAVE sizes do not add up; the kernel warns and goes on without.
-    MORE = " noxsave"
+    # tsc_early_khz: instructions to a millisecond of L0's time. By CPUID they would
+    # be 3.5 million: a second of idle time, which Bochs counts down ten at a time,
+    # takes a minute. The fewer, the more of them go into the ticks of three kernels.
+    MORE = " noxsave tsc_early_khz=350000"
 
     def prepare(self):
         tree = os.path.join(self.dir, "iso")

@@ -79,7 +79,7 @@ l1_boot() {
 	qemu-system-x86_64 -name c1 -accel kvm -cpu host -m "${L1_MB:-640}" -smp 1 \
 		-nodefaults -display none -no-user-config \
 		-kernel /lab/vmlinux -initrd $L1/image \
-		-append "console=ttyS0 loglevel=5 nokaslr noxsave nohz=off highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126" \
+		-append "console=ttyS0 loglevel=5 nokaslr noxsave init_on_alloc=0 nohz=off highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126" \
 		-serial file:$L1/console.log \
 		-device virtio-serial-pci \
 		-chardev socket,id=agent,path=$L1/agent.sock,server=on,wait=off \
@@ -220,15 +220,18 @@ ssh_console() {
 	else
 		$SSH -tt -e none vm1@127.0.0.1 <$CON/in >>$CON/log 2>$CON/err &
 	fi
-	echo $! >>$CON/pids
+	ssh=$!
 	sleep 100000000 >$CON/in 2>/dev/null &
-	echo $! >>$CON/pids
+	echo $ssh $! >>$CON/pids
 	# raw says nothing by itself: the next con_wait will tell
 	[ "$1" != raw ] || return 0
-	wait_for 200 test -s $CON/log && return
+	wait_for 200 ssh_spoke_or_died
+	test -s $CON/log && return
 	cat $CON/err /run/vsb/*.log
 	return 1
 }
+
+ssh_spoke_or_died() { test -s $CON/log || ! kill -0 $ssh; }
 
 # start_daemon NAME COMMAND...: with its messages in /run/vsb/NAME.log
 start_daemon() {
