@@ -332,6 +332,18 @@ static int vsb_cloud_forward(struct vsb_proxy *proxy, const struct vsb_pio *pio,
 	return ret;
 }
 
+static int vsb_cloud_serve(struct vsb_l2 *u, struct vsb_proxy *proxy,
+			   const struct vsb_pio *pio, u32 claimed, u32 *data)
+{
+	int ret;
+
+	vsb_cloud_first_access(u, proxy, pio);
+	ret = vsb_cloud_forward(proxy, pio, claimed, data);
+	if (!ret)
+		vsb_cloud_note_iir(u, proxy, pio, *data);
+	return ret;
+}
+
 /**
  * vsb_cloud_access - do a port access of a user VM, or absorb it
  * @vcpu: of the cloud VM; its SRCU lock is held, and dropped while we wait
@@ -357,10 +369,7 @@ void vsb_cloud_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *da
 	}
 	if (proxy && claimed) {
 		kvm_vcpu_srcu_read_unlock(vcpu);
-		vsb_cloud_first_access(u, proxy, pio);
-		ret = vsb_cloud_forward(proxy, pio, claimed, &value);
-		if (!ret)
-			vsb_cloud_note_iir(u, proxy, pio, value);
+		ret = vsb_cloud_serve(u, proxy, pio, claimed, &value);
 		kvm_vcpu_srcu_read_lock(vcpu);
 	}
 	if (pio->in && ret)
