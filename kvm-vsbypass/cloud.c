@@ -277,19 +277,12 @@ static void vsb_cloud_note_uart(struct vsb_l2 *u, u16 port, u8 value)
 		vsb_uart_write(uart, port, value);
 }
 
-/* Before a UART's first access. */
-static void vsb_cloud_first_access(struct vsb_l2 *u, struct vsb_proxy *proxy,
-				   const struct vsb_pio *pio)
+static void vsb_cloud_write_reg(struct vsb_proxy *proxy, const struct vsb_reg_write *reg)
 {
-	struct vsb_uart *uart = vsb_cloud_uart_at(u, pio->port);
-	struct vsb_reg_write ier;
+	struct vsb_pio out = { .port = reg->port, .size = 1 };
+	u32 value = reg->value;
 
-	if (uart && vsb_uart_in_use(uart, pio, &ier)) {
-		struct vsb_pio out = { .port = ier.port, .size = 1 };
-		u32 value = ier.value;
-
-		vsb_proxy_access(proxy, &out, &value);
-	}
+	vsb_proxy_access(proxy, &out, &value);
 }
 
 /*
@@ -300,8 +293,13 @@ static void vsb_cloud_note_iir(struct vsb_l2 *u, struct vsb_proxy *proxy,
 			       const struct vsb_pio *pio, u8 iir)
 {
 	struct vsb_uart *uart = vsb_cloud_uart_at(u, pio->port);
+	struct vsb_reg_write ier;
 
-	if (uart && pio->in && pio->port == uart->base + 2 && vsb_uart_gsi(uart) >= 0)
+	if (!uart || !pio->in || pio->port != uart->base + 2)
+		return;
+	if (iir & 1 && vsb_uart_settle(uart, &ier))
+		vsb_cloud_write_reg(proxy, &ier);
+	if (vsb_uart_gsi(uart) >= 0)
 		vsb_proxy_hold(proxy, vsb_uart_gsi(uart), !(iir & 1));
 }
 
@@ -335,9 +333,12 @@ static int vsb_cloud_forward(struct vsb_proxy *proxy, const struct vsb_pio *pio,
 static int vsb_cloud_serve(struct vsb_l2 *u, struct vsb_proxy *proxy,
 			   const struct vsb_pio *pio, u32 claimed, u32 *data)
 {
+	struct vsb_uart *uart = vsb_cloud_uart_at(u, pio->port);
+	struct vsb_reg_write ier;
 	int ret;
 
-	vsb_cloud_first_access(u, proxy, pio);
+	if (uart && vsb_uart_in_use(uart, pio, &ier))
+		vsb_cloud_write_reg(proxy, &ier);
 	ret = vsb_cloud_forward(proxy, pio, claimed, data);
 	if (!ret)
 		vsb_cloud_note_iir(u, proxy, pio, *data);

@@ -7,7 +7,8 @@
 #include "vsb.h"
 
 #define LCR_DLAB	0x80
-#define IER_ALL		0x07	/* data, transmitter empty, line status */
+#define IER_IDLE	0x05	/* data, line status */
+#define IER_ALL		0x07	/* and transmitter empty */
 #define FCR_RESETS	0x06	/* clear RX, TX FIFO: acts, is no state */
 
 enum { SEEN_IER, SEEN_FCR, SEEN_LCR, SEEN_MCR, SEEN_SCR, SEEN_DLL, SEEN_DLM };
@@ -26,12 +27,15 @@ void vsb_uart_write(struct vsb_uart *uart, u16 port, u8 value)
 	case 0:
 		if (dlab)
 			vsb_uart_note(uart, &uart->dll, SEEN_DLL, value);
+		else
+			uart->woken = false;	/* it sends, and wants its interrupts */
 		break;
 	case 1:
 		if (dlab)
 			vsb_uart_note(uart, &uart->dlm, SEEN_DLM, value);
 		else
 			vsb_uart_note(uart, &uart->ier, SEEN_IER, value);
+		uart->woken = false;
 		break;
 	case 2:
 		vsb_uart_note(uart, &uart->fcr, SEEN_FCR, value & ~FCR_RESETS);
@@ -66,8 +70,8 @@ int vsb_uart_gsi(const struct vsb_uart *uart)
  * Was the UART in use before we came? Firmware and drivers program one before
  * they use it; whose first access is one of operation did so in the UART of
  * the guest hypervisor, and may be waiting for an interrupt of it. All of them
- * are switched on then: the driver is woken, looks, and writes IER as it wants
- * it. Return: whether ours has to be given *@ier now. Once true.
+ * are switched on then: the driver is woken and looks. Return: whether ours has
+ * to be given *@ier now. Once true.
  */
 bool vsb_uart_in_use(struct vsb_uart *uart, const struct vsb_pio *pio,
 		     struct vsb_reg_write *ier)
@@ -80,7 +84,22 @@ bool vsb_uart_in_use(struct vsb_uart *uart, const struct vsb_pio *pio,
 	if (pio->in ? reg == 1 || reg == 3 || reg == 4 || reg == 7 : reg != 0)
 		return false;
 	vsb_uart_write(uart, uart->base + 1, IER_ALL);
+	uart->woken = true;
 	*ier = (struct vsb_reg_write){ uart->base + 1, IER_ALL };
+	return true;
+}
+
+/*
+ * The driver has looked, and ends. If it neither sent nor wrote IER, it has
+ * nothing to send and believes that "transmitter empty" is off: it must be, as
+ * there is an interrupt only when it is switched on. Return: as above.
+ */
+bool vsb_uart_settle(struct vsb_uart *uart, struct vsb_reg_write *ier)
+{
+	if (!uart->woken)
+		return false;
+	vsb_uart_write(uart, uart->base + 1, IER_IDLE);
+	*ier = (struct vsb_reg_write){ uart->base + 1, IER_IDLE };
 	return true;
 }
 

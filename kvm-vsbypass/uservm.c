@@ -269,6 +269,8 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 	info->bound_ns = u->bound_ns;
 	info->vcpus = u->nr_anchors;
 	info->roots = u->nr_roots;
+	if (u->nr_uarts)
+		info->ier = u->uart[0].ier;
 	for (i = 0; i < VSB_NR_COUNTERS; i++)
 		counter[i] = atomic64_read(&u->count[i]);
 }

@@ -107,6 +107,7 @@ struct vsb_uart {
 	u16 base;
 	u16 seen;	/* bit n: shadow n below has been written */
 	bool known;	/* the user VM has touched it */
+	bool woken;	/* has IER_ALL of us, not of the user VM */
 	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
 };
 
@@ -118,6 +119,7 @@ struct vsb_reg_write {
 void vsb_uart_write(struct vsb_uart *uart, u16 port, u8 value);
 bool vsb_uart_in_use(struct vsb_uart *uart, const struct vsb_pio *pio,
 		     struct vsb_reg_write *ier);
+bool vsb_uart_settle(struct vsb_uart *uart, struct vsb_reg_write *ier);
 int vsb_uart_gsi(const struct vsb_uart *uart);
 unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *out);
 

@@ -20,6 +20,7 @@ enum agent_type {
 	AGENT_VM,		/* id, l2_gfn, l1_gfn */
 	AGENT_FORGET,		/* id */
 	AGENT_IRQ,		/* id, gsi, level */
+	AGENT_IER,		/* id, ier */
 	AGENT_PING,		/* n */
 	/* agent to vsbypassd */
 	AGENT_FOUND,		/* id */
@@ -41,6 +42,7 @@ struct agent_msg {
 	guint32 id;
 	guint32 gsi;		/* 0 to AGENT_GSI_MAX */
 	guint32 level;		/* 0 or 1 */
+	guint32 ier;		/* 0 to 15 */
 	guint64 l2_gfn;
 	guint64 l1_gfn;
 	guint64 n;

@@ -13,7 +13,8 @@
  * @gsi:	the line
  * @raise:	commands of QEMU's human monitor, in order, NULL-terminated
  * @lower:	likewise
- * @release:	likewise: hand the device back to the user VM
+ * @release:	likewise: hand the device back; "%x" is what vsbypassd said last
+ *		that its interrupt enable register is
  */
 struct line_cmds {
 	unsigned int gsi;

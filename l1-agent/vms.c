@@ -28,6 +28,7 @@
  * @round:	answers that this search waits for, 0: none goes on
  * @hit:	a monitor that has the frame, of this search
  * @hits:	how many QEMUs have it
+ * @ier:	for line_cmds.release
  * @lines:	in the order of line_table
  */
 struct vm {
@@ -41,6 +42,7 @@ struct vm {
 	unsigned int round;
 	struct monitor *hit;
 	unsigned int hits;
+	unsigned int ier;
 	struct line lines[LINES_MAX];
 };
 
@@ -123,10 +125,14 @@ static void vm_leave(struct vm *vm)
 {
 	if (vm->state == VM_FOUND)
 		for (unsigned int i = 0; i < line_table_len; i++)
-			for (const char *const *cmd = line_table[i].release; *cmd; cmd++)
-				monitor_hmp(vm->mon, *cmd, NULL, NULL);
+			for (const char *const *cmd = line_table[i].release; *cmd; cmd++) {
+				g_autofree char *with = g_strdup_printf(*cmd, vm->ier);
+
+				monitor_hmp(vm->mon, with, NULL, NULL);
+			}
 	for (unsigned int i = 0; i < line_table_len; i++)
 		vm->lines[i].played = FALSE;
+	vm->ier = 0;
 	vm->mon = NULL;
 	vm->state = VM_UNKNOWN;
 	vm->round = 0;
@@ -349,6 +355,14 @@ void vms_forget(struct vms *vms, uint32_t id)
 void vms_forget_all(struct vms *vms)
 {
 	g_hash_table_remove_all(vms->table);
+}
+
+void vms_ier(struct vms *vms, uint32_t id, unsigned int ier)
+{
+	struct vm *vm = g_hash_table_lookup(vms->table, GUINT_TO_POINTER(id));
+
+	if (vm)
+		vm->ier = ier;
 }
 
 static void add_busy(struct monitor *m, void *data)

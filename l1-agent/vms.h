@@ -26,6 +26,8 @@ void vms_forget(struct vms *vms, uint32_t id);
 void vms_forget_all(struct vms *vms);
 /* Are there commands that QEMU has not answered? Ends by itself, if badly. */
 gboolean vms_busy(struct vms *vms);
+/* The user VM's UART has this IER: for when its device is handed back. */
+void vms_ier(struct vms *vms, uint32_t id, unsigned int ier);
 void vms_irq(struct vms *vms, uint32_t id, unsigned int gsi, gboolean level);
 
 /* Return: whether the answer to gpa2hva holds an address. */

@@ -46,6 +46,9 @@ static void told(const struct agent_msg *msg, void *user)
 	case AGENT_FORGET:
 		vms_forget(a->vms, msg->id);
 		break;
+	case AGENT_IER:
+		vms_ier(a->vms, msg->id, msg->ier);
+		break;
 	case AGENT_IRQ:
 		vms_irq(a->vms, msg->id, msg->gsi, msg->level);
 		break;

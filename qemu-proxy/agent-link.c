@@ -426,6 +426,16 @@ void agent_link_set_vm(struct agent_link *link, guint32 id, guint64 l2_gfn, guin
 	queue_vm(link, vm);
 }
 
+void agent_link_ier(struct agent_link *link, guint32 id, guint ier)
+{
+	struct vm *vm = find_vm(link, id);
+
+	if (!vm || !vm->told || !link->greeted)
+		return;
+	put(link, &(struct agent_msg){ .type = AGENT_IER, .id = id, .ier = ier & 0xf });
+	fill(link);
+}
+
 void agent_link_forget(struct agent_link *link, guint32 id)
 {
 	struct vm *vm = find_vm(link, id);

@@ -32,6 +32,8 @@ void agent_link_free(struct agent_link *link);
 /* User VM @id has the cloud VM's frame @l1_gfn at its frame @l2_gfn. */
 void agent_link_set_vm(struct agent_link *link, guint32 id, guint64 l2_gfn, guint64 l1_gfn);
 void agent_link_forget(struct agent_link *link, guint32 id);
+/* The bypass ends: what the dummy UART of user VM ID needs to take over. */
+void agent_link_ier(struct agent_link *link, guint32 id, guint ier);
 
 /* Line @gsi of @id is at @level; kept until the frames are known too. */
 void agent_link_irq(struct agent_link *link, guint32 id, guint gsi, guint level);

@@ -238,7 +238,17 @@ void cloud_free(struct cloud *cloud, gboolean wait)
 
 gboolean cloud_set_reflect(struct cloud *cloud, GError **error)
 {
-	return module_set_on_close(cloud->fd, 0, error);
+	struct vsb_uservm uservm;
+
+	if (!module_set_on_close(cloud->fd, 0, error))
+		return FALSE;
+	for (guint i = 0; i < cloud->proxies->len; i++) {
+		struct proxy *proxy = cloud->proxies->pdata[i];
+
+		if (module_get_uservm(proxy_fd(proxy), &uservm))
+			agent_link_ier(cloud->agent, proxy_id(proxy), uservm.ier);
+	}
+	return TRUE;
 }
 
 const char *cloud_name(const struct cloud *cloud)

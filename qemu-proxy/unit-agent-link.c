@@ -134,6 +134,9 @@ static void test_vms(void)
 	agent_link_irq(rig.link, 7, 0x18, 1);
 	agent_link_irq(rig.link, 7, G_MAXUINT, 1);
 	expect(&rig, "");
+	agent_link_ier(rig.link, 7, 7);
+	expect(&rig, "ier 7 7\n");
+	agent_link_ier(rig.link, 8, 7);		/* no such VM: not said */
 	agent_link_forget(rig.link, 7);
 	expect(&rig, "forget 7\n");
 	agent_link_forget(rig.link, 7);

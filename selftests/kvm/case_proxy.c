@@ -187,6 +187,22 @@ void proxy_uart_in_use(void)
 	EXPECT(p, RD(COM1 + 2, 1), RD(COM1 + 2, 1), WR(COM1, 1, 0x41));
 }
 
+/* Its driver looked and has nothing to send: as it believes IER to be. */
+void proxy_uart_idle(void)
+{
+	begin(0);
+	proxy_run(p);
+	p->shm->reg[COM1 + 2] = 0xc1;
+	L2_RUN(c, 0, IN(COM1 + 2, 1));
+	CHECK_EQ(p->shm->nr, 3);
+	CHECK_EQ(p->shm->uart.ier, 0x05);
+	CHECK_EQ(proxy_uservm(p).ier, 0x05);
+	/* Once. */
+	L2_RUN(c, 0, OUT(COM1 + 1, 1, 0x07), IN(COM1 + 2, 1));
+	CHECK_EQ(p->shm->uart.ier, 0x07);
+	CHECK_EQ(proxy_uservm(p).ier, 0x07);
+}
+
 /* One that programs it first does not. */
 void proxy_uart_fresh(void)
 {

@@ -126,6 +126,8 @@ struct vsb_counters {
  * @vcpus:	anchors (vCPUs of the user VM) seen
  * @roots:	EPT pointers remembered
  * @counters:	see above
+ * @ier:	interrupt enable register of its first 16550 as it was written
+ *		last, 0 if it has none: what a UART needs that takes over
  * @pad:	0
  */
 struct vsb_uservm {
@@ -139,7 +141,8 @@ struct vsb_uservm {
 	__u32 vcpus;
 	__u32 roots;
 	struct vsb_counters counters;
-	__u64 pad[4];
+	__u8 ier;
+	__u8 pad[31];
 };
 
 /*
