@@ -16,6 +16,7 @@
 .DEFAULT_GOAL := all
 
 O		?= ../build
+override O := $(abspath $(O))
 PREFIX		?= /usr/local
 DESTDIR		?=
 V		?= 0
