@@ -8,13 +8,11 @@
 /*
  * IRQ 4 is QEMU's first ISA UART: bit 1 of IER (0x3f9) enables the interrupt
  * "transmitter empty", and the transmitter of a dummy that nobody uses is
- * always empty. Handed back with the IER that the user VM has written to the
- * proxy's UART, low before: a driver that waits for "transmitter empty" there gets
- * the interrupt here.
+ * always empty.
  */
 const struct line_cmds line_table[] = {
 	{ .gsi = 4, .raise = { "o /b 0x3f9 2" }, .lower = { "o /b 0x3f9 0" },
-	  .release = { "o /b 0x3f9 0", "o /b 0x3f9 %x" } },
+	  .enabled = "i /b 0x3f9", .enable = "o /b 0x3f9 %x" },
 };
 
 const unsigned int line_table_len = G_N_ELEMENTS(line_table);

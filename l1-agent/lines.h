@@ -13,14 +13,15 @@
  * @gsi:	the line
  * @raise:	commands of QEMU's human monitor, in order, NULL-terminated
  * @lower:	likewise
- * @release:	likewise: hand the device back; "%x" is what vsbypassd said last
- *		that its interrupt enable register is
+ * @enabled:	reads the device's interrupt enable register
+ * @enable:	writes it, for printf
  */
 struct line_cmds {
 	unsigned int gsi;
 	const char *raise[3];
 	const char *lower[3];
-	const char *release[3];
+	const char *enabled;
+	const char *enable;
 };
 
 #define LINES_MAX	4	/* room in a VM; the table has no more */

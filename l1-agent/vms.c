@@ -28,7 +28,7 @@
  * @round:	answers that this search waits for, 0: none goes on
  * @hit:	a monitor that has the frame, of this search
  * @hits:	how many QEMUs have it
- * @ier:	for line_cmds.release
+ * @ier:	to hand the device back with, 0: nothing is known
  * @lines:	in the order of line_table
  */
 struct vm {
@@ -120,16 +120,52 @@ static void line_play(struct vm *vm, unsigned int i)
 	l->n_todo = 0;
 }
 
+/* Handing back */
+
+struct handback {
+	unsigned int line;
+	unsigned int ier;
+};
+
+static void hmp_enable(struct monitor *m, unsigned int line, unsigned int ier)
+{
+	g_autofree char *cmd = g_strdup_printf(line_table[line].enable, ier);
+
+	monitor_hmp(m, cmd, NULL, NULL);
+}
+
+/*
+ * The dummy has the IER that we wrote last, "transmitter empty" or nothing,
+ * unless the user VM has come back to it meanwhile. If not, its driver may wait
+ * for an interrupt of the proxy's UART that never comes: switching on what it
+ * believes to be on makes one.
+ */
+static void hand_back(struct monitor *m, const char *text, void *data)
+{
+	struct handback *h = data;
+	const char *value = text ? g_strrstr(text, "= 0x") : NULL;
+
+	if (value && !(g_ascii_strtoull(value + 2, NULL, 16) & ~2ull)) {
+		hmp_enable(m, h->line, 0);
+		hmp_enable(m, h->line, h->ier);
+	}
+	g_free(h);
+}
+
 /* Hands its devices back and forgets about the monitor. */
 static void vm_leave(struct vm *vm)
 {
-	if (vm->state == VM_FOUND)
-		for (unsigned int i = 0; i < line_table_len; i++)
-			for (const char *const *cmd = line_table[i].release; *cmd; cmd++) {
-				g_autofree char *with = g_strdup_printf(*cmd, vm->ier);
+	for (unsigned int i = 0; vm->state == VM_FOUND && i < line_table_len; i++) {
+		if (vm->ier) {
+			struct handback *h = g_new(struct handback, 1);
 
-				monitor_hmp(vm->mon, with, NULL, NULL);
-			}
+			*h = (struct handback){ i, vm->ier };
+			monitor_hmp(vm->mon, line_table[i].enabled, hand_back, h);
+		} else if (vm->lines[i].played) {
+			for (const char *const *cmd = line_table[i].lower; *cmd; cmd++)
+				monitor_hmp(vm->mon, *cmd, NULL, NULL);
+		}
+	}
 	for (unsigned int i = 0; i < line_table_len; i++)
 		vm->lines[i].played = FALSE;
 	vm->ier = 0;
