@@ -136,18 +136,26 @@ static void hmp_enable(struct monitor *m, unsigned int line, unsigned int ier)
 
 /*
  * The dummy has the IER that we wrote last, "transmitter empty" or nothing,
- * unless the user VM has come back to it meanwhile. If not, its driver may wait
- * for an interrupt of the proxy's UART that never comes: switching on what it
- * believes to be on makes one.
+ * unless the user VM has come back to it meanwhile. Its driver may wait for an
+ * interrupt: of the proxy's UART, or of this one, where switching on what we
+ * had left on was no change. Off and on again makes one.
  */
 static void hand_back(struct monitor *m, const char *text, void *data)
 {
 	struct handback *h = data;
 	const char *value = text ? g_strrstr(text, "= 0x") : NULL;
 
-	if (value && !(g_ascii_strtoull(value + 2, NULL, 16) & ~2ull)) {
-		hmp_enable(m, h->line, 0);
-		hmp_enable(m, h->line, h->ier);
+	if (value) {
+		guint64 now = g_ascii_strtoull(value + 2, NULL, 16) & 0xf;
+
+		if (!(now & ~2ull))
+			now = h->ier;
+		else if (!(now & 2))
+			now = 0;	/* it waits for nothing */
+		if (now) {
+			hmp_enable(m, h->line, 0);
+			hmp_enable(m, h->line, (unsigned int)now);
+		}
 	}
 	g_free(h);
 }
