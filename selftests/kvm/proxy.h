@@ -36,6 +36,7 @@ struct uart_model {
  * @run:	it may call KVM_RUN
  * @hold:	it keeps the next access and does not answer
  * @held:	accesses that it kept so far
+ * @edges:	so often it changes line 4, from low, while it answers the next access
  * @shutdown:	it is over: KVM_RUN returned KVM_EXIT_SHUTDOWN or, called later, EIO
  * @error:	errno of a KVM_RUN that failed otherwise, or 1000 + exit reason
  * @nr:		accesses in @log, ever
@@ -46,6 +47,7 @@ struct proxy_shm {
 	volatile bool run;
 	volatile bool hold;
 	volatile uint32_t held;
+	volatile uint32_t edges;
 	volatile bool shutdown;
 	volatile int error;
 	volatile uint32_t nr;
