@@ -24,15 +24,26 @@ bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level)
 	return true;
 }
 
+static u32 vsb_irq_due(const struct vsb_irqs *irqs)
+{
+	return irqs->rose | (irqs->level ^ irqs->reported);
+}
+
+/* Lines whose edges are not reported only because they are held. */
+u32 vsb_irq_held(const struct vsb_irqs *irqs)
+{
+	return vsb_irq_due(irqs) & irqs->held;
+}
+
 bool vsb_irq_pending(const struct vsb_irqs *irqs)
 {
-	return (irqs->rose | (irqs->level ^ irqs->reported)) & ~irqs->held;
+	return vsb_irq_due(irqs) & ~irqs->held;
 }
 
 /* The next event for the reader. Return: was there one? */
 bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event)
 {
-	u32 due = (irqs->rose | (irqs->level ^ irqs->reported)) & ~irqs->held;
+	u32 due = vsb_irq_due(irqs) & ~irqs->held;
 	u32 gsi, bit;
 
 	if (!due)

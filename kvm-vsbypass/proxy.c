@@ -316,6 +316,17 @@ out:
 	return ret;
 }
 
+/*
+ * If edges of this line are held now: those of a handler that ends without a
+ * last look must not wait for ever. Under proxy->lock.
+ */
+static void vsb_proxy_limit_hold(struct vsb_proxy *proxy, u32 gsi)
+{
+	if (vsb_irq_held(&proxy->irqs) & BIT(gsi) && !proxy->dead &&
+	    schedule_delayed_work(&proxy->unhold, msecs_to_jiffies(VSB_HOLD_MS)))
+		proxy->hold_until = jiffies + msecs_to_jiffies(VSB_HOLD_MOST_MS);
+}
+
 /**
  * vsb_proxy_irq_line - KVM_IRQ_LINE of a proxy
  * @kvm: the VM
@@ -341,10 +352,8 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 	}
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_set(&proxy->irqs, gsi, irq->level);
-	/* A handler that ends without a last look must not wait for ever. */
-	if (edge && proxy->irqs.held & BIT(gsi) && !proxy->dead &&
-	    schedule_delayed_work(&proxy->unhold, msecs_to_jiffies(VSB_HOLD_MS)))
-		proxy->hold_until = jiffies + msecs_to_jiffies(VSB_HOLD_MOST_MS);
+	if (edge)
+		vsb_proxy_limit_hold(proxy, gsi);
 	wake = edge && vsb_irq_pending(&proxy->irqs);
 	spin_unlock(&proxy->lock);
 	if (edge) {
@@ -391,6 +400,7 @@ void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold)
 		proxy->irqs.held |= BIT(gsi);
 	else
 		proxy->irqs.held &= ~BIT(gsi);
+	vsb_proxy_limit_hold(proxy, gsi);
 	wake = vsb_irq_pending(&proxy->irqs);
 	spin_unlock(&proxy->lock);
 	if (wake)

@@ -217,6 +217,7 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 /* ---- irq.c: lines to events ---- */
 
 bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level);
+u32 vsb_irq_held(const struct vsb_irqs *irqs);
 bool vsb_irq_pending(const struct vsb_irqs *irqs);
 bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event);
 

@@ -267,6 +267,13 @@ void proxy_irq_held(void)
 	CHECK_EQ(OK(poll(&pfd, 1, 60000)), 1);
 	CHECK_EQ(take_events(e, 8), 1);
 	CHECK_EQ(e[0].level, 1);
+	/* Nor when the edge was there before the handler. */
+	p->shm->edges = 2;
+	L2_RUN(c, 0, IN(COM1 + 5, 1));
+	L2_RUN(c, 0, IN(COM1 + 2, 1));
+	CHECK_EQ(OK(poll(&pfd, 1, 60000)), 1);
+	CHECK_EQ(take_events(e, 8), 1);
+	CHECK_EQ(e[0].level, 0);
 	CHECK_EQ(p->shm->error, 0);
 }
 

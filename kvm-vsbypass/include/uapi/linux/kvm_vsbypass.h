@@ -148,9 +148,11 @@ struct vsb_uservm {
 /*
  * read(2) on a proxy fd returns whole events; it blocks unless O_NONBLOCK
  * (EAGAIN). Edges of one line come in order; those not read yet are merged,
- * but a line that rose is seen to rise. The descriptor polls readable while
- * there are events. After the proxy's process or its cloud VM is gone poll says
- * POLLHUP and read returns 0. EINVAL: the buffer holds no event.
+ * but a line that rose is seen to rise. Those of a 16550 are held, and merged,
+ * while the user VM's interrupt handler reads it (at most 400 ms). The
+ * descriptor polls readable while there are events. After the proxy's process or
+ * its cloud VM is gone poll says POLLHUP and read returns 0. EINVAL: the buffer
+ * holds no event.
  */
 #define VSB_EVENT_IRQ		1	/* line @gsi of the proxy is now @level */
 #define VSB_EVENT_USERVM	2	/* binding or frames changed: VSB_GET_USERVM */
