@@ -26,6 +26,7 @@ static void vsb_cloud_free(struct kref *ref)
 
 	xa_destroy(&cloud->roots);
 	xa_destroy(&cloud->anchors);
+	cleanup_srcu_struct(&cloud->serving);
 	kvfree(cloud->ports);
 	kvfree(cloud->vcpus);
 	kfree_rcu(cloud, rcu);
@@ -190,12 +191,26 @@ static struct vsb_proxy *vsb_cloud_get_proxy(struct vsb_l2 *u)
 	return proxy;
 }
 
+/*
+ * Is no access to be begun now? Then waits a little, but does not sleep until
+ * there may be: to end a freeze the cloud VM may have to run, on this vCPU.
+ */
+static bool vsb_cloud_frozen(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud)
+{
+	if (!READ_ONCE(cloud->frozen) || time_after(jiffies, READ_ONCE(cloud->thaw)))
+		return false;
+	kvm_vcpu_srcu_read_unlock(vcpu);
+	schedule_timeout_interruptible(1);
+	kvm_vcpu_srcu_read_lock(vcpu);
+	return true;
+}
+
 /**
  * vsb_cloud_prepare - get ready to serve a nested exit that is ours
  * @vcpu: of the cloud VM
  *
  * Return: true if the vCPU has to execute the instruction again: who it is had
- * to be learned first, or a signal is pending; false if KVM shall emulate it,
+ * to be learned first, a signal is pending, or accesses are frozen; false if KVM shall emulate it,
  * which ends in vsb_cloud_access().
  */
 bool vsb_cloud_prepare(struct kvm_vcpu *vcpu)
@@ -232,8 +247,11 @@ bool vsb_cloud_prepare(struct kvm_vcpu *vcpu)
 			goto put;
 		}
 	}
-	/* vsb_cloud_drop() waits for this SRCU section after it has said so. */
-	if (!READ_ONCE(cloud->started))
+	/*
+	 * vsb_cloud_drop() and vsb_cloud_freeze() wait for this SRCU section
+	 * after they have said so.
+	 */
+	if (!READ_ONCE(cloud->started) || vsb_cloud_frozen(vcpu, cloud))
 		goto put;
 	cloud->vcpus[vcpu->vcpu_idx].taken = true;
 	again = false;
@@ -259,24 +277,6 @@ static u32 vsb_cloud_claimed_bytes(struct vsb_l2 *u, const struct vsb_pio *pio)
 	return mask;
 }
 
-static struct vsb_uart *vsb_cloud_uart_at(struct vsb_l2 *u, u16 port)
-{
-	u32 i;
-
-	for (i = 0; i < u->nr_uarts; i++)
-		if (port >= u->uart[i].base && port - u->uart[i].base < 8)
-			return &u->uart[i];
-	return NULL;
-}
-
-static void vsb_cloud_note_uart(struct vsb_l2 *u, u16 port, u8 value)
-{
-	struct vsb_uart *uart = vsb_cloud_uart_at(u, port);
-
-	if (uart)
-		vsb_uart_write(uart, port, value);
-}
-
 static void vsb_cloud_write_reg(struct vsb_proxy *proxy, const struct vsb_reg_write *reg)
 {
 	struct vsb_pio out = { .port = reg->port, .size = 1 };
@@ -289,14 +289,10 @@ static void vsb_cloud_write_reg(struct vsb_proxy *proxy, const struct vsb_reg_wr
  * IIR was read: bit 0 clear, the handler of an interrupt is at work; set, it
  * has seen that there is no more.
  */
-static void vsb_cloud_note_iir(struct vsb_l2 *u, struct vsb_proxy *proxy,
-			       const struct vsb_pio *pio, u8 iir)
+static void vsb_cloud_note_iir(struct vsb_uart *uart, struct vsb_proxy *proxy, u8 iir)
 {
-	struct vsb_uart *uart = vsb_cloud_uart_at(u, pio->port);
 	struct vsb_reg_write ier;
 
-	if (!uart || !pio->in || pio->port != uart->base + 2)
-		return;
 	if (iir & 1 && vsb_uart_settle(uart, &ier))
 		vsb_cloud_write_reg(proxy, &ier);
 	if (vsb_uart_gsi(uart) >= 0)
@@ -333,15 +329,59 @@ static int vsb_cloud_forward(struct vsb_proxy *proxy, const struct vsb_pio *pio,
 static int vsb_cloud_serve(struct vsb_l2 *u, struct vsb_proxy *proxy,
 			   const struct vsb_pio *pio, u32 claimed, u32 *data)
 {
-	struct vsb_uart *uart = vsb_cloud_uart_at(u, pio->port);
+	struct vsb_uart *uart = vsb_uservm_uart(u, pio->port);
 	struct vsb_reg_write ier;
 	int ret;
 
 	if (uart && vsb_uart_in_use(uart, pio, &ier))
 		vsb_cloud_write_reg(proxy, &ier);
 	ret = vsb_cloud_forward(proxy, pio, claimed, data);
-	if (!ret)
-		vsb_cloud_note_iir(u, proxy, pio, *data);
+	if (!ret && uart && pio->in && pio->port == uart->base + 2)
+		vsb_cloud_note_iir(uart, proxy, *data);
+	return ret;
+}
+
+/* Registers that are programmed count also if no proxy was there. */
+static void vsb_cloud_note_writes(struct vsb_l2 *u, const struct vsb_pio *pio, u32 claimed,
+				  u32 data)
+{
+	struct vsb_uart *uart;
+	u32 i;
+
+	for (i = 0; i < pio->size; i++) {
+		uart = claimed & BIT(i) ? vsb_uservm_uart(u, pio->port + i) : NULL;
+		if (uart)
+			vsb_uart_write(uart, pio->port + i, data >> (8 * i));
+	}
+}
+
+/* Return: 0, or an error: nobody was there. Inside cloud->serving. */
+static int vsb_cloud_access_of(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
+			       const struct vsb_pio *pio, u32 *data)
+{
+	struct vsb_proxy *proxy;
+	struct vsb_ident id;
+	struct vsb_l2 *u = vsb_cloud_get_uservm(cloud, vcpu, &id);
+	int ret = -ENODEV;
+	u32 claimed;
+
+	if (!u)
+		return ret;
+	claimed = vsb_cloud_claimed_bytes(u, pio);
+	proxy = vsb_cloud_get_proxy(u);
+	if (proxy && claimed) {
+		kvm_vcpu_srcu_read_unlock(vcpu);
+		ret = vsb_cloud_serve(u, proxy, pio, claimed, data);
+		kvm_vcpu_srcu_read_lock(vcpu);
+	}
+	if (!pio->in)
+		vsb_cloud_note_writes(u, pio, claimed, *data);
+	vsb_count(u, ret ? VSB_C_ABSORBED : pio->in ? VSB_C_READS : VSB_C_WRITES);
+	if (ret == -ETIMEDOUT)
+		vsb_count(u, VSB_C_TIMEOUTS);
+	if (proxy)
+		vsb_proxy_put(proxy);
+	vsb_uservm_put(u);
 	return ret;
 }
 
@@ -354,45 +394,22 @@ static int vsb_cloud_serve(struct vsb_l2 *u, struct vsb_proxy *proxy,
 void vsb_cloud_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *data)
 {
 	struct vsb_cloud *cloud = vsb_cloud_get(vcpu->kvm);
-	struct vsb_proxy *proxy = NULL;
-	struct vsb_l2 *u = NULL;
-	u32 claimed = 0, value = U32_MAX;
-	struct vsb_ident id;
-	int i, ret = -ENODEV;
+	int ret = -ENODEV, serving;
+	u32 value = U32_MAX;
 
 	if (!pio->in)
 		memcpy(&value, data, pio->size);
-	if (cloud)
-		u = vsb_cloud_get_uservm(cloud, vcpu, &id);
-	if (u) {
-		claimed = vsb_cloud_claimed_bytes(u, pio);
-		proxy = vsb_cloud_get_proxy(u);
-	}
-	if (proxy && claimed) {
-		kvm_vcpu_srcu_read_unlock(vcpu);
-		ret = vsb_cloud_serve(u, proxy, pio, claimed, &value);
-		kvm_vcpu_srcu_read_lock(vcpu);
+	if (cloud) {
+		serving = srcu_read_lock(&cloud->serving);
+		ret = vsb_cloud_access_of(vcpu, cloud, pio, &value);
+		srcu_read_unlock(&cloud->serving, serving);
+		vsb_cloud_put(cloud);
 	}
 	if (pio->in && ret)
 		value = U32_MAX;	/* nobody there */
 	if (pio->in)
 		memcpy(data, &value, pio->size);
-	if (u && !pio->in)	/* programmed also if no proxy was there */
-		for (i = 0; i < pio->size; i++)
-			if (claimed & BIT(i))
-				vsb_cloud_note_uart(u, pio->port + i, value >> (8 * i));
 	trace_vsbypass_pio(vcpu, pio->port, pio->size, pio->in, ret);
-	if (u) {
-		vsb_count(u, ret ? VSB_C_ABSORBED : pio->in ? VSB_C_READS : VSB_C_WRITES);
-		if (ret == -ETIMEDOUT)
-			vsb_count(u, VSB_C_TIMEOUTS);
-	}
-	if (proxy)
-		vsb_proxy_put(proxy);
-	if (u)
-		vsb_uservm_put(u);
-	if (cloud)
-		vsb_cloud_put(cloud);
 }
 
 /* ---- ioctl context: life ---- */
@@ -460,6 +477,7 @@ static int vsb_cloud_release(struct inode *inode, struct file *file)
 
 	mutex_lock(&cloud->lock);
 	WRITE_ONCE(cloud->closed, true);
+	WRITE_ONCE(cloud->frozen, false);
 	list_for_each_entry(proxy, &cloud->pool, node)
 		vsb_proxy_kill(proxy);
 	cloud->lingers = (cloud->flags & VSB_CLOUD_ABSORB_ON_CLOSE) && !cloud->gone &&
@@ -530,6 +548,23 @@ static long vsb_cloud_start(struct vsb_cloud *cloud)
 	return ret;
 }
 
+static long vsb_cloud_freeze(struct vsb_cloud *cloud, unsigned long ms)
+{
+	if (ms > VSB_MAX_FREEZE_MS)
+		return -EINVAL;
+	mutex_lock(&cloud->lock);
+	WRITE_ONCE(cloud->thaw, jiffies + msecs_to_jiffies(ms));
+	WRITE_ONCE(cloud->frozen, ms != 0);
+	mutex_unlock(&cloud->lock);
+	if (ms) {
+		/* Those that have told KVM to emulate the access, */
+		synchronize_srcu_expedited(&cloud->vm.kvm->srcu);
+		/* and those that wait for a proxy. */
+		synchronize_srcu_expedited(&cloud->serving);
+	}
+	return 0;
+}
+
 static long vsb_cloud_set_flags(struct vsb_cloud *cloud, void __user *argp)
 {
 	u32 flags;
@@ -565,6 +600,8 @@ static long vsb_cloud_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return arg ? -EINVAL : vsb_cloud_start(cloud);
 	case VSB_SET_ON_CLOSE:
 		return vsb_cloud_set_flags(cloud, argp);
+	case VSB_FREEZE:
+		return vsb_cloud_freeze(cloud, arg);
 	case VSB_GET_USERVM:
 		return vsb_get_uservm(argp, cloud, NULL);
 	}
@@ -626,6 +663,10 @@ static struct vsb_cloud *vsb_cloud_alloc(const struct vsb_create_cloud *args)
 
 	if (!cloud)
 		return NULL;
+	if (init_srcu_struct(&cloud->serving)) {
+		kfree(cloud);
+		return NULL;
+	}
 	kref_init(&cloud->ref);
 	mutex_init(&cloud->lock);
 	INIT_LIST_HEAD(&cloud->pool);

@@ -374,7 +374,6 @@ out:
 static void vsb_proxy_unhold(struct work_struct *work)
 {
 	struct vsb_proxy *proxy = container_of(to_delayed_work(work), struct vsb_proxy, unhold);
-
 	bool again;
 
 	spin_lock(&proxy->lock);

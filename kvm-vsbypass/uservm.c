@@ -246,11 +246,23 @@ unlock:
 	mutex_unlock(&cloud->lock);
 }
 
+/* The 16550 that has @port, or NULL. */
+struct vsb_uart *vsb_uservm_uart(struct vsb_l2 *u, u16 port)
+{
+	u32 i;
+
+	for (i = 0; i < u->nr_uarts; i++)
+		if (port >= u->uart[i].base && port - u->uart[i].base < 8)
+			return &u->uart[i];
+	return NULL;
+}
+
 /* For user space. Under cloud->lock. */
 void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info)
 {
 	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
 	u64 *counter = (u64 *)&info->counters;
+	struct vsb_uart *uart;
 	int i;
 
 	BUILD_BUG_ON(sizeof(info->counters) != VSB_NR_COUNTERS * sizeof(u64));
@@ -269,8 +281,9 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 	info->bound_ns = u->bound_ns;
 	info->vcpus = u->nr_anchors;
 	info->roots = u->nr_roots;
-	if (u->nr_uarts)
-		info->ier = u->uart[0].ier;
+	uart = vsb_uservm_uart(u, 0x3f8);
+	if (uart)
+		info->ier = uart->ier;
 	for (i = 0; i < VSB_NR_COUNTERS; i++)
 		counter[i] = atomic64_read(&u->count[i]);
 }

@@ -23,6 +23,7 @@
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/srcu.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
@@ -304,6 +305,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 void vsb_uservm_adopt(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 void vsb_uservm_lose_proxy(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u);
+struct vsb_uart *vsb_uservm_uart(struct vsb_l2 *u, u16 port);
 void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info);
 void vsb_uservm_put(struct vsb_l2 *u);
 
@@ -326,6 +328,9 @@ struct vsb_vcpu {
  * @started:	nested exits are redirected; written under @lock
  * @flags:	VSB_CLOUD_*; @lock
  * @unclaimed:	VSB_UNCLAIMED_*; written under @lock
+ * @frozen:	no access is begun now,
+ * @thaw:	until then (jiffies); both written under @lock
+ * @serving:	SRCU; around each access, so that VSB_FREEZE can wait for them
  * @lock:	guards what follows, for writing
  * @closed:	no descriptor; only bound user VMs matter. Read without @lock
  * @lingers:	@closed, and the module is held
@@ -349,6 +354,9 @@ struct vsb_cloud {
 	bool started;
 	u32 flags;
 	u32 unclaimed;
+	bool frozen;
+	unsigned long thaw;
+	struct srcu_struct serving;
 
 	struct mutex lock;	/* outermost */
 	bool closed;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Attach, close, die, load and unload, in any order and under load. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,85 @@ void life_absorb_then_attach(void)
 	proxy_close(p);
 	cloud_close(c);
 	check_reflected();
+}
+
+/* The user VM tries an access again and again, and gets nowhere. */
+static void check_frozen(void)
+{
+	unsigned int before = c->interrupted;
+
+	WAIT_FOR(pthread_kill(c->thread, SIGUSR1) || c->interrupted >= before + 3);
+	CHECK(c->running);
+	CHECK_EQ(c->mbox->ops[0].done, 0);
+	EXPECT_NOTHING(p);
+}
+
+void life_freeze(void)
+{
+	begin(0);
+	OK(ioctl(c->fd, VSB_FREEZE, VSB_MAX_FREEZE_MS));
+	/* Ports that are not claimed are L1's as ever. */
+	L2_RUN(c, 0, IN(0x2f8, 1));
+	CHECK_EQ(L1_EXITS(c), 1);
+	L2_GO(c, 0, OUT(COM1 + 1, 1, 1), OUT(COM1, 1, 0x42));
+	check_frozen();
+	CHECK_EQ(proxy_uservm(p).ier, 7);	/* begin() sent first */
+	OK(ioctl(c->fd, VSB_FREEZE, 0));
+	l2_wait(c);
+	EXPECT(p, WR(COM1 + 1, 1, 1), WR(COM1, 1, 0x42));
+	CHECK_EQ(L1_EXITS(c), 0);
+	CHECK_EQ(proxy_uservm(p).ier, 1);
+	/* It ends by itself. */
+	OK(ioctl(c->fd, VSB_FREEZE, 100));
+	L2_RUN(c, 0, OUT(COM1, 1, 0x43));
+	EXPECT(p, WR(COM1, 1, 0x43));
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
+static void *freeze(void *done)
+{
+	OK(ioctl(c->fd, VSB_FREEZE, VSB_MAX_FREEZE_MS));
+	*(volatile bool *)done = true;
+	return NULL;
+}
+
+/* Until the access that the proxy has is over. */
+void life_freeze_waits(void)
+{
+	bool done = false;
+	pthread_t thread;
+
+	begin(0);
+	p->shm->hold = true;
+	L2_GO(c, 0, IN(COM1 + 7, 1), OUT(COM1 + 1, 1, 1));
+	WAIT_FOR(p->shm->held == 1);
+	CHECK_EQ(pthread_create(&thread, NULL, freeze, &done), 0);
+	for (int i = 0; i < 20; i++) {
+		usleep(5000);
+		CHECK(!*(volatile bool *)&done);
+	}
+	p->shm->hold = false;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+	WAIT_FOR(c->mbox->ops[0].done);
+	EXPECT(p, RD(COM1 + 7, 1));
+	EXPECT_NOTHING(p);
+	CHECK_EQ(proxy_uservm(p).ier, 7);
+	OK(ioctl(c->fd, VSB_FREEZE, 0));
+	l2_wait(c);
+	EXPECT(p, WR(COM1 + 1, 1, 1));
+}
+
+/* The guest hypervisor's UART gets what the proxy's did not. */
+void life_freeze_then_reflect(void)
+{
+	begin(0);
+	OK(ioctl(c->fd, VSB_FREEZE, VSB_MAX_FREEZE_MS));
+	L2_GO(c, 0, OUT(COM1 + 1, 1, 1));
+	check_frozen();
+	cloud_close(c);
+	l2_wait(c);
+	CHECK_EQ(L1_EXITS(c), 1);
+	EXPECT_NOTHING(p);
 }
 
 void life_close_proxy_reads_ones(void)

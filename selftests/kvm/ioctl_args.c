@@ -55,6 +55,7 @@ void args_wrong_object(void)
 		{ "VSB_CREATE_PROXY", VSB_CREATE_PROXY, false, true, false },
 		{ "VSB_START", VSB_START, false, true, false },
 		{ "VSB_SET_ON_CLOSE", VSB_SET_ON_CLOSE, false, true, false },
+		{ "VSB_FREEZE", VSB_FREEZE, false, true, false },
 		{ "VSB_GET_USERVM", VSB_GET_USERVM, false, true, true },
 		{ "VSB_UNBIND", VSB_UNBIND, false, false, true },
 		{ "an unknown number", _IO(VSB_IOC, 0x7f), false, false, false },
@@ -349,6 +350,22 @@ void args_on_close(void)
 	}
 	flags = 0;
 	OK(ioctl(s.cloud, VSB_SET_ON_CLOSE, &flags));
+}
+
+void args_freeze(void)
+{
+	struct test_set s = set_new();
+
+	CHECK_ERR(ioctl(s.cloud, VSB_FREEZE, VSB_MAX_FREEZE_MS + 1), EINVAL);
+	CHECK_ERR(ioctl(s.cloud, VSB_FREEZE, -1ul), EINVAL);
+	CHECK_ERR(ioctl(s.cloud, VSB_FREEZE, 1ul << 32), EINVAL);
+	OK(ioctl(s.cloud, VSB_FREEZE, VSB_MAX_FREEZE_MS));
+	/* Again: longer, shorter, not at all. */
+	OK(ioctl(s.cloud, VSB_FREEZE, 1));
+	OK(ioctl(s.cloud, VSB_FREEZE, 0));
+	OK(ioctl(s.cloud, VSB_FREEZE, 0));
+	OK(ioctl(s.cloud, VSB_START, 0));
+	OK(ioctl(s.cloud, VSB_FREEZE, VSB_MAX_FREEZE_MS));
 }
 
 void args_get_uservm(void)

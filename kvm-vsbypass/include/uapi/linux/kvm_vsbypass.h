@@ -26,6 +26,7 @@
 #define VSB_NAME_LEN		32	/* bytes, terminating NUL included */
 #define VSB_MAX_RANGES		16	/* claimed ranges of one proxy */
 #define VSB_MAX_PROXIES		1024	/* proxies of one cloud VM */
+#define VSB_MAX_FREEZE_MS	60000	/* of VSB_FREEZE */
 
 /* What an unbound user VM sees on ports that a proxy of its pool claims. */
 #define VSB_UNCLAIMED_ABSORB	0	/* an unplugged device */
@@ -126,7 +127,7 @@ struct vsb_counters {
  * @vcpus:	anchors (vCPUs of the user VM) seen
  * @roots:	EPT pointers remembered
  * @counters:	see above
- * @ier:	interrupt enable register of its first 16550 as it was written
+ * @ier:	interrupt enable register of its 16550 at 0x3f8 as it was written
  *		last, 0 if it has none: what a UART needs that takes over
  * @pad:	0
  */
@@ -194,6 +195,13 @@ struct vsb_event {
 #define VSB_START		_IO(VSB_IOC, 0x11)
 /* Replace the flags of VSB_CREATE_CLOUD. EINVAL: a flag is unknown. */
 #define VSB_SET_ON_CLOSE		_IOW(VSB_IOC, 0x12, __u32)
+/*
+ * For so many milliseconds from now, or until the descriptor is closed, user VMs
+ * do not get past an access to a claimed port; 0: they go on. Accesses in
+ * progress have ended when this returns. So a device can be handed over: what
+ * VSB_GET_USERVM says of it stays true. EINVAL: more than VSB_MAX_FREEZE_MS.
+ */
+#define VSB_FREEZE		_IO(VSB_IOC, 0x13)
 
 /* On a cloud fd or a proxy fd */
 
