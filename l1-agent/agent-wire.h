@@ -20,12 +20,13 @@ enum agent_type {
 	AGENT_VM,		/* id, l2_gfn, l1_gfn */
 	AGENT_FORGET,		/* id */
 	AGENT_IRQ,		/* id, gsi, level */
-	AGENT_IER,		/* id, ier */
+	AGENT_GIVE,		/* id, ier */
 	AGENT_PING,		/* n */
 	/* agent to vsbypassd */
 	AGENT_FOUND,		/* id */
 	AGENT_MISSING,		/* id */
 	AGENT_AMBIGUOUS,	/* id */
+	AGENT_GIVEN,		/* id */
 	AGENT_PONG,		/* n */
 };
 

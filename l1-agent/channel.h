@@ -9,8 +9,9 @@
 
 struct channel;
 
-/* A message for the agent: AGENT_HELLO once the nonce is back, AGENT_VM,
- * AGENT_FORGET, AGENT_IER or AGENT_IRQ; NULL: vsbypassd is gone.
+/*
+ * A message for the agent: AGENT_HELLO once the nonce is back, AGENT_VM,
+ * AGENT_FORGET, AGENT_GIVE or AGENT_IRQ; NULL: vsbypassd is gone.
  */
 typedef void (*channel_fn)(const struct agent_msg *msg, void *user);
 

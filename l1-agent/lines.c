@@ -12,7 +12,7 @@
  */
 const struct line_cmds line_table[] = {
 	{ .gsi = 4, .raise = { "o /b 0x3f9 2" }, .lower = { "o /b 0x3f9 0" },
-	  .enabled = "i /b 0x3f9", .enable = "o /b 0x3f9 %x" },
+	  .give = { "o /b 0x3f9 0", "o /b 0x3f9 " } },
 };
 
 const unsigned int line_table_len = G_N_ELEMENTS(line_table);

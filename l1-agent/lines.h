@@ -13,15 +13,14 @@
  * @gsi:	the line
  * @raise:	commands of QEMU's human monitor, in order, NULL-terminated
  * @lower:	likewise
- * @enabled:	reads the device's interrupt enable register
- * @enable:	writes it, for printf
+ * @give:	sets it to the interrupt enable register that follows, so that
+ *		what this enables and the device has is signalled
  */
 struct line_cmds {
 	unsigned int gsi;
 	const char *raise[3];
 	const char *lower[3];
-	const char *enabled;
-	const char *enable;
+	const char *give[3];
 };
 
 #define LINES_MAX	4	/* room in a VM; the table has no more */

@@ -28,7 +28,6 @@
  * @round:	answers that this search waits for, 0: none goes on
  * @hit:	a monitor that has the frame, of this search
  * @hits:	how many QEMUs have it
- * @ier:	to hand the device back with, 0: nothing is known
  * @lines:	in the order of line_table
  */
 struct vm {
@@ -42,7 +41,6 @@ struct vm {
 	unsigned int round;
 	struct monitor *hit;
 	unsigned int hits;
-	unsigned int ier;
 	struct line lines[LINES_MAX];
 };
 
@@ -120,63 +118,15 @@ static void line_play(struct vm *vm, unsigned int i)
 	l->n_todo = 0;
 }
 
-/* Handing back */
-
-struct handback {
-	unsigned int line;
-	unsigned int ier;
-};
-
-static void hmp_enable(struct monitor *m, unsigned int line, unsigned int ier)
-{
-	g_autofree char *cmd = g_strdup_printf(line_table[line].enable, ier);
-
-	monitor_hmp(m, cmd, NULL, NULL);
-}
-
-/*
- * The dummy has the IER that we wrote last, "transmitter empty" or nothing,
- * unless the user VM has come back to it meanwhile. Its driver may wait for an
- * interrupt: of the proxy's UART, or of this one, where switching on what we
- * had left on was no change. Off and on again makes one.
- */
-static void hand_back(struct monitor *m, const char *text, void *data)
-{
-	struct handback *h = data;
-	const char *value = text ? g_strrstr(text, "= 0x") : NULL;
-
-	if (value) {
-		guint64 now = g_ascii_strtoull(value + 2, NULL, 16) & 0xf;
-
-		if (!(now & ~2ull))
-			now = h->ier;
-		else if (!(now & 2))
-			now = 0;	/* it waits for nothing */
-		if (now) {
-			hmp_enable(m, h->line, 0);
-			hmp_enable(m, h->line, (unsigned int)now);
-		}
-	}
-	g_free(h);
-}
-
-/* Hands its devices back and forgets about the monitor. */
+/* Lowers its lines and forgets about the monitor. */
 static void vm_leave(struct vm *vm)
 {
-	for (unsigned int i = 0; vm->state == VM_FOUND && i < line_table_len; i++) {
-		if (vm->ier) {
-			struct handback *h = g_new(struct handback, 1);
-
-			*h = (struct handback){ i, vm->ier };
-			monitor_hmp(vm->mon, line_table[i].enabled, hand_back, h);
-		} else if (vm->lines[i].played) {
+	for (unsigned int i = 0; i < line_table_len; i++) {
+		if (vm->lines[i].played && vm->state == VM_FOUND)
 			for (const char *const *cmd = line_table[i].lower; *cmd; cmd++)
 				monitor_hmp(vm->mon, *cmd, NULL, NULL);
-		}
-	}
-	for (unsigned int i = 0; i < line_table_len; i++)
 		vm->lines[i].played = FALSE;
-	vm->ier = 0;
+	}
 	vm->mon = NULL;
 	vm->state = VM_UNKNOWN;
 	vm->round = 0;
@@ -203,6 +153,7 @@ static const char *state_name(enum vm_state state)
 	static const char *const names[] = {
 		[VM_UNKNOWN] = "unknown", [VM_FOUND] = "found",
 		[VM_MISSING] = "missing", [VM_AMBIGUOUS] = "ambiguous",
+		[VM_GIVEN] = "given",
 	};
 
 	return names[state];
@@ -277,7 +228,7 @@ static void search_ask(struct monitor *m, void *data)
 
 static void search(struct vm *vm)
 {
-	if (vm->state == VM_FOUND || vm->round)
+	if (vm->state == VM_FOUND || vm->state == VM_GIVEN || vm->round)
 		return;
 	vm->hit = NULL;
 	vm->hits = 0;
@@ -390,7 +341,6 @@ void vms_set(struct vms *vms, uint32_t id, uint64_t l2_gfn, uint64_t l1_gfn)
 	search(vm);
 }
 
-/* Hands its devices back. */
 void vms_forget(struct vms *vms, uint32_t id)
 {
 	g_hash_table_remove(vms->table, GUINT_TO_POINTER(id));
@@ -401,12 +351,45 @@ void vms_forget_all(struct vms *vms)
 	g_hash_table_remove_all(vms->table);
 }
 
-void vms_ier(struct vms *vms, uint32_t id, unsigned int ier)
+static void given(struct vm *vm)
+{
+	struct vms *vms = vm->owner;
+	uint32_t id = vm->id;
+
+	vms_forget(vms, id);
+	vms->report(id, VM_GIVEN, vms->user);
+}
+
+/* QEMU has done it, or is gone. */
+static void give_done(struct monitor *m, const char *text, void *data)
+{
+	struct ticket *t = data;
+
+	if (text && *text)
+		g_warning("monitor %s: %s", monitor_path(m), text);
+	if (ticket_valid(t))
+		given(t->vm);
+	ticket_free(t);
+}
+
+void vms_give(struct vms *vms, uint32_t id, unsigned int ier)
 {
 	struct vm *vm = g_hash_table_lookup(vms->table, GUINT_TO_POINTER(id));
+	const struct line_cmds *uart = &line_table[0];
+	g_autofree char *last = NULL;
 
-	if (vm)
-		vm->ier = ier;
+	if (!vm || vm->state == VM_GIVEN)
+		return;
+	if (vm->state != VM_FOUND) {
+		given(vm);	/* nothing of it has been touched */
+		return;
+	}
+	/* Edges on their way are before this one, and none follows. */
+	vm->state = VM_GIVEN;
+	vm->epoch++;
+	last = g_strdup_printf("%s%x", uart->give[1], ier);
+	monitor_hmp(vm->mon, uart->give[0], NULL, NULL);
+	monitor_hmp(vm->mon, last, give_done, ticket_new(vm, 0));
 }
 
 static void add_busy(struct monitor *m, void *data)

@@ -9,7 +9,13 @@
 
 #include "monitors.h"
 
-enum vm_state { VM_UNKNOWN, VM_FOUND, VM_MISSING, VM_AMBIGUOUS };
+enum vm_state {
+	VM_UNKNOWN,
+	VM_FOUND,
+	VM_MISSING,
+	VM_AMBIGUOUS,
+	VM_GIVEN,	/* handed back, and forgotten */
+};
 
 #define VMS_MAX		65536
 
@@ -26,8 +32,11 @@ void vms_forget(struct vms *vms, uint32_t id);
 void vms_forget_all(struct vms *vms);
 /* Are there commands that QEMU has not answered? Ends by itself, if badly. */
 gboolean vms_busy(struct vms *vms);
-/* The user VM's UART has this IER: for when its device is handed back. */
-void vms_ier(struct vms *vms, uint32_t id, unsigned int ier);
+/*
+ * The user VM comes back to its dummy UART and believes this in its IER; it
+ * stands still until the report of VM_GIVEN. Its lines are not played any more.
+ */
+void vms_give(struct vms *vms, uint32_t id, unsigned int ier);
 void vms_irq(struct vms *vms, uint32_t id, unsigned int gsi, gboolean level);
 
 /* Return: whether the answer to gpa2hva holds an address. */

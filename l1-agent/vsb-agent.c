@@ -20,10 +20,12 @@ struct agent {
 static void found(uint32_t id, enum vm_state state, void *user)
 {
 	struct agent *a = user;
-	struct agent_msg msg = { .id = id };
+	static const enum agent_type types[] = {
+		[VM_FOUND] = AGENT_FOUND, [VM_MISSING] = AGENT_MISSING,
+		[VM_AMBIGUOUS] = AGENT_AMBIGUOUS, [VM_GIVEN] = AGENT_GIVEN,
+	};
+	struct agent_msg msg = { .type = types[state], .id = id };
 
-	msg.type = state == VM_FOUND ? AGENT_FOUND :
-		   state == VM_AMBIGUOUS ? AGENT_AMBIGUOUS : AGENT_MISSING;
 	if (a->channel)
 		channel_send(a->channel, &msg);
 }
@@ -32,22 +34,19 @@ static void told(const struct agent_msg *msg, void *user)
 {
 	struct agent *a = user;
 
-	if (!msg) {
+	if (!msg || msg->type == AGENT_HELLO) {
 		vms_forget_all(a->vms);
 		return;
 	}
 	switch (msg->type) {
-	case AGENT_HELLO:
-		vms_forget_all(a->vms);
-		break;
 	case AGENT_VM:
 		vms_set(a->vms, msg->id, msg->l2_gfn, msg->l1_gfn);
 		break;
 	case AGENT_FORGET:
 		vms_forget(a->vms, msg->id);
 		break;
-	case AGENT_IER:
-		vms_ier(a->vms, msg->id, msg->ier);
+	case AGENT_GIVE:
+		vms_give(a->vms, msg->id, msg->ier);
 		break;
 	case AGENT_IRQ:
 		vms_irq(a->vms, msg->id, msg->gsi, msg->level);

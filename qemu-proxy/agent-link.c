@@ -31,6 +31,7 @@
  * @forget:	"forget" has to be sent before anything else
  * @told:	the agent knows this ID
  * @queued:	is in link->work
+ * @giving:	the answer to "give" is due; counted in link->giving
  */
 struct vm {
 	guint32 id;
@@ -41,6 +42,7 @@ struct vm {
 	gboolean forget;
 	gboolean told;
 	gboolean queued;
+	gboolean giving;
 	enum agent_link_vm said;
 	struct edge_line lines[NR_LINES];
 };
@@ -55,6 +57,7 @@ struct vm {
  * @ping:	number of the last ping
  * @unanswered:	pings since the last one that was answered
  * @lost:	too many; a pong or a hello brings the agent back
+ * @giving:	number of answers to "give" that are due; @given is called at 0
  * @complained:	the last connect failed, and it has been said
  */
 struct agent_link {
@@ -72,6 +75,9 @@ struct agent_link {
 	guint64 nonce;
 	guint64 ping;
 	guint unanswered;
+	guint giving;
+	void (*given)(gpointer data);
+	gpointer data;
 	struct agent_reader reader;
 	GString *out;
 	GHashTable *vms;
@@ -119,6 +125,16 @@ static void unqueue_all(struct agent_link *link)
 		vm->queued = FALSE;
 }
 
+static void end_give(struct agent_link *link, struct vm *vm)
+{
+	if (!vm->giving)
+		return;
+	vm->giving = FALSE;
+	vm->told = FALSE;
+	if (!--link->giving)
+		link->given(link->data);
+}
+
 /* A new agent, or an old one that forgot: everything has to be told again. */
 static void begin_session(struct agent_link *link)
 {
@@ -130,6 +146,7 @@ static void begin_session(struct agent_link *link)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct vm *vm = value;
 
+		end_give(link, vm);
 		vm->forget = FALSE;
 		vm->said = AGENT_LINK_VM_UNKNOWN;
 		vm->told = FALSE;
@@ -300,6 +317,10 @@ static void handle_vm(struct agent_link *link, const struct agent_msg *msg)
 	};
 	struct vm *vm = find_vm(link, msg->id);
 
+	if (vm && msg->type == AGENT_GIVEN) {
+		end_give(link, vm);
+		return;
+	}
 	if (!vm || !vm->told || vm->said == answers[msg->type].said)
 		return;
 	vm->said = answers[msg->type].said;
@@ -374,12 +395,15 @@ static void start_connect(struct agent_link *link)
 	fill(link);
 }
 
-struct agent_link *agent_link_new(const char *path, const char *cloud)
+struct agent_link *agent_link_new(const char *path, const char *cloud,
+				  void (*given)(gpointer data), gpointer data)
 {
 	struct agent_link *link = g_new0(struct agent_link, 1);
 
 	link->path = g_strdup(path);
 	link->cloud = g_strdup(cloud);
+	link->given = given;
+	link->data = data;
 	link->fd = -1;
 	link->out = g_string_new(NULL);
 	link->vms = g_hash_table_new_full(NULL, NULL, NULL, g_free);
@@ -426,14 +450,24 @@ void agent_link_set_vm(struct agent_link *link, guint32 id, guint64 l2_gfn, guin
 	queue_vm(link, vm);
 }
 
-void agent_link_ier(struct agent_link *link, guint32 id, guint ier)
+void agent_link_give(struct agent_link *link, guint32 id, guint ier)
 {
 	struct vm *vm = find_vm(link, id);
 
-	if (!vm || !vm->told || !link->greeted)
+	if (!vm || !vm->told || vm->giving || !link->greeted)
 		return;
-	put(link, &(struct agent_msg){ .type = AGENT_IER, .id = id, .ier = ier & 0xf });
+	vm->has_frames = FALSE;
+	vm->announce = FALSE;
+	vm->said = AGENT_LINK_VM_UNKNOWN;
+	vm->giving = TRUE;
+	link->giving++;
+	put(link, &(struct agent_msg){ .type = AGENT_GIVE, .id = id, .ier = ier & 0xf });
 	fill(link);
+}
+
+gboolean agent_link_giving(const struct agent_link *link)
+{
+	return link->giving > 0;
 }
 
 void agent_link_forget(struct agent_link *link, guint32 id)

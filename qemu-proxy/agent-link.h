@@ -25,15 +25,26 @@ enum agent_link_vm {
 	AGENT_LINK_VM_AMBIGUOUS,
 };
 
-/* @path: UNIX socket of the virtio-serial port; @cloud: for messages. */
-struct agent_link *agent_link_new(const char *path, const char *cloud);
+/*
+ * @path: UNIX socket of the virtio-serial port; @cloud: for messages; @given: see
+ * agent_link_give(), must not free the link.
+ */
+struct agent_link *agent_link_new(const char *path, const char *cloud,
+				  void (*given)(gpointer data), gpointer data);
 void agent_link_free(struct agent_link *link);
 
 /* User VM @id has the cloud VM's frame @l1_gfn at its frame @l2_gfn. */
 void agent_link_set_vm(struct agent_link *link, guint32 id, guint64 l2_gfn, guint64 l1_gfn);
 void agent_link_forget(struct agent_link *link, guint32 id);
-/* The bypass ends: what the dummy UART of user VM ID needs to take over. */
-void agent_link_ier(struct agent_link *link, guint32 id, guint ier);
+
+/*
+ * User VM @id stands still, and will come back to its dummy UART: the agent gives
+ * that the interrupt enable register @ier, and plays no more lines of @id. When
+ * all that were given so are taken, or the agent is lost, given() is called.
+ */
+void agent_link_give(struct agent_link *link, guint32 id, guint ier);
+/* Is there one of which the agent has not said that it is given? */
+gboolean agent_link_giving(const struct agent_link *link);
 
 /* Line @gsi of @id is at @level; kept until the frames are known too. */
 void agent_link_irq(struct agent_link *link, guint32 id, guint gsi, guint level);

@@ -18,6 +18,9 @@
 #include "procfd.h"
 
 #define STARTING_AT_ONCE	4
+#define RELEASE_S		10	/* for the agent; emulated hosts are slow */
+#define FREEZE_MS		20000
+G_STATIC_ASSERT(FREEZE_MS > RELEASE_S * 1000 && FREEZE_MS <= VSB_MAX_FREEZE_MS);
 
 /**
  * struct cloud - see cloud.h
@@ -27,6 +30,8 @@
  * @ready:	and this many serve
  * @attached:	all of them did once
  * @failure:	why the attach failed, until @finish_id has told it
+ * @releasing:	the ports are being given back
+ * @release_id:	ends that
  */
 struct cloud {
 	char *name;
@@ -45,6 +50,8 @@ struct cloud {
 	gboolean attached;
 	guint finish_id;
 	GError *failure;
+	gboolean releasing;
+	guint release_id;
 };
 
 static gboolean on_finish(gpointer data)
@@ -96,6 +103,8 @@ static void tell_agent(struct cloud *cloud, struct proxy *proxy)
 {
 	struct vsb_uservm uservm;
 
+	if (cloud->releasing)
+		return;
 	if (!module_get_uservm(proxy_fd(proxy), &uservm))
 		agent_link_forget(cloud->agent, proxy_id(proxy));
 	else if (uservm.flags & VSB_USERVM_FRAMES)
@@ -139,6 +148,29 @@ static void on_irq(struct proxy *proxy, guint gsi, guint level, gpointer data)
 static void on_uservm(struct proxy *proxy, gpointer data)
 {
 	tell_agent(data, proxy);
+}
+
+static gboolean on_released(gpointer data)
+{
+	struct cloud *cloud = data;
+
+	cloud->release_id = 0;
+	if (agent_link_giving(cloud->agent))
+		g_warning("cloud VM '%s': the agent did not take the interrupt lines back in "
+			  "%d s; a user VM may miss one interrupt", cloud->name, RELEASE_S);
+	cloud->ops->released(cloud, cloud->data);
+	return G_SOURCE_REMOVE;
+}
+
+/* The agent has taken all back, or is gone. */
+static void on_given(gpointer data)
+{
+	struct cloud *cloud = data;
+
+	if (!cloud->release_id)
+		return;
+	g_source_remove(cloud->release_id);
+	cloud->release_id = g_idle_add(on_released, cloud);
 }
 
 /* The cloud VM's QEMU ended. */
@@ -200,7 +232,7 @@ struct cloud *cloud_new(const struct attach_args *args, int device_fd,
 			goto fail;
 		g_ptr_array_add(cloud->proxies, proxy);
 	}
-	cloud->agent = agent_link_new(args->agent, cloud->name);
+	cloud->agent = agent_link_new(args->agent, cloud->name, on_given, cloud);
 	cloud->pidfd_id = g_unix_fd_add(cloud->pidfd, G_IO_IN, on_pidfd, cloud);
 	advance(cloud);
 	return cloud;
@@ -220,6 +252,9 @@ void cloud_free(struct cloud *cloud, gboolean wait)
 		close(cloud->fd);
 	if (cloud->finish_id)
 		g_source_remove(cloud->finish_id);
+	if (cloud->release_id)
+		g_source_remove(cloud->release_id);
+	cloud->release_id = 0;
 	if (cloud->pidfd_id)
 		g_source_remove(cloud->pidfd_id);
 	if (cloud->pidfd >= 0)
@@ -236,19 +271,33 @@ void cloud_free(struct cloud *cloud, gboolean wait)
 	g_free(cloud);
 }
 
-gboolean cloud_set_reflect(struct cloud *cloud, GError **error)
+gboolean cloud_release(struct cloud *cloud, GError **error)
 {
 	struct vsb_uservm uservm;
 
-	if (!module_set_on_close(cloud->fd, 0, error))
+	g_return_val_if_fail(!cloud->releasing, FALSE);
+	if (!module_freeze(cloud->fd, FREEZE_MS, error))
 		return FALSE;
+	if (!module_set_on_close(cloud->fd, 0, error)) {
+		module_freeze(cloud->fd, 0, NULL);
+		return FALSE;
+	}
+	cloud->releasing = TRUE;
+	cloud->release_id = g_timeout_add_seconds(RELEASE_S, on_released, cloud);
 	for (guint i = 0; i < cloud->proxies->len; i++) {
 		struct proxy *proxy = cloud->proxies->pdata[i];
 
 		if (module_get_uservm(proxy_fd(proxy), &uservm))
-			agent_link_ier(cloud->agent, proxy_id(proxy), uservm.ier);
+			agent_link_give(cloud->agent, proxy_id(proxy), uservm.ier);
 	}
+	if (!agent_link_giving(cloud->agent))
+		on_given(cloud);
 	return TRUE;
+}
+
+gboolean cloud_is_releasing(const struct cloud *cloud)
+{
+	return cloud->releasing;
 }
 
 const char *cloud_name(const struct cloud *cloud)

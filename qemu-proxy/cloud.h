@@ -14,12 +14,14 @@ struct cloud;
  * struct cloud_ops - what a cloud VM tells the daemon
  * @attached:	the attach is complete, or failed (@error): free it then
  * @ended:	after that: the cloud VM's QEMU ended: free it
+ * @released:	what cloud_release() began is complete: free it
  *
  * Called from the main loop, never from within a call of this interface.
  */
 struct cloud_ops {
 	void (*attached)(struct cloud *cloud, const GError *error, gpointer data);
 	void (*ended)(struct cloud *cloud, gpointer data);
+	void (*released)(struct cloud *cloud, gpointer data);
 };
 
 /*
@@ -31,13 +33,17 @@ struct cloud *cloud_new(const struct attach_args *args, int device_fd,
 			gpointer data, GError **error);
 
 /*
- * Detaches. The ports of its user VMs stay absorbed, unless cloud_set_reflect()
- * was called before. @wait: until the proxies' processes are gone.
+ * Detaches. The ports of its user VMs stay absorbed, unless cloud_release() was
+ * called before. @wait: until the proxies' processes are gone.
  */
 void cloud_free(struct cloud *cloud, gboolean wait);
 
-/* When it is detached, the ports go back to the guest hypervisor. */
-gboolean cloud_set_reflect(struct cloud *cloud, GError **error);
+/*
+ * Begins to give the ports of its user VMs back to the guest hypervisor. They
+ * stand still at their next access, until all is ready: released() tells.
+ */
+gboolean cloud_release(struct cloud *cloud, GError **error);
+gboolean cloud_is_releasing(const struct cloud *cloud);
 
 const char *cloud_name(const struct cloud *cloud);
 pid_t cloud_pid(const struct cloud *cloud);

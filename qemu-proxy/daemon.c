@@ -10,7 +10,7 @@
 #include "log.h"
 #include "module.h"
 
-/* An attached cloud VM, and who waits for its attach to end. */
+/* An attached cloud VM, and who waits for its attach or detach to end. */
 struct entry {
 	struct daemon *daemon;
 	struct cloud *cloud;
@@ -59,6 +59,13 @@ static void on_ended(struct cloud *cloud, gpointer data)
 {
 	g_message("cloud VM '%s' (process %d) has ended; detached", cloud_name(cloud),
 		  cloud_pid(cloud));
+	drop(data, NULL, FALSE);
+}
+
+static void on_released(struct cloud *cloud, gpointer data)
+{
+	g_message("cloud VM '%s' is detached; claimed ports of its user VMs are reflected",
+		  cloud_name(cloud));
 	drop(data, NULL, FALSE);
 }
 
@@ -120,7 +127,7 @@ static gboolean check_free(struct daemon *daemon, const struct attach_args *args
 static void op_attach(struct attach_args *args, command_done done, gpointer done_data,
 		      gpointer data)
 {
-	static const struct cloud_ops ops = { on_attached, on_ended };
+	static const struct cloud_ops ops = { on_attached, on_ended, on_released };
 	struct daemon *daemon = data;
 	struct entry *entry = g_new0(struct entry, 1);
 	g_autoptr(GError) error = NULL;
@@ -157,14 +164,26 @@ static void op_detach(const char *name, gboolean reflect, command_done done,
 		done(done_data, NULL, error);
 		return;
 	}
-	if (reflect && !cloud_set_reflect(entry->cloud, &error)) {
+	if (cloud_is_releasing(entry->cloud)) {
+		error = g_error_new(VSB_ERROR, VSB_ERROR_FAILED,
+				    "cloud VM '%s' is being detached already", name);
 		done(done_data, NULL, error);
+		return;
+	}
+	/* An attach that is not complete has bound nobody. */
+	if (reflect && cloud_is_attached(entry->cloud)) {
+		if (cloud_release(entry->cloud, &error)) {
+			entry->done = done;
+			entry->done_data = done_data;
+		} else {
+			done(done_data, NULL, error);
+		}
 		return;
 	}
 	error = g_error_new(VSB_ERROR, VSB_ERROR_FAILED, "cloud VM '%s' was detached meanwhile",
 			    name);
-	g_message("cloud VM '%s' is detached; claimed ports of its user VMs are %s", name,
-		  reflect ? "reflected" : "absorbed");
+	g_message("cloud VM '%s' is detached%s", name, cloud_is_attached(entry->cloud) ?
+		  "; claimed ports of its user VMs are absorbed" : "");
 	drop(entry, error, FALSE);
 	done(done_data, NULL, NULL);
 }

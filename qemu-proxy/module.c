@@ -99,6 +99,14 @@ gboolean module_set_on_close(int cloud_fd, guint32 flags, GError **error)
 	return FALSE;
 }
 
+gboolean module_freeze(int cloud_fd, guint ms, GError **error)
+{
+	if (!ioctl(cloud_fd, VSB_FREEZE, ms))
+		return TRUE;
+	set_error(error, "VSB_FREEZE", errno, NULL);
+	return FALSE;
+}
+
 gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm)
 {
 	memset(uservm, 0, sizeof(*uservm));

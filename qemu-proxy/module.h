@@ -27,6 +27,9 @@ gboolean module_start(int cloud_fd, GError **error);
 /* What becomes of the ports after the cloud fd is closed: VSB_CLOUD_* flags. */
 gboolean module_set_on_close(int cloud_fd, guint32 flags, GError **error);
 
+/* For @ms from now user VMs do not get past an access to a claimed port. */
+gboolean module_freeze(int cloud_fd, guint ms, GError **error);
+
 /* Return: whether a user VM is bound to this proxy, *uservm is filled in then. */
 gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm);
 

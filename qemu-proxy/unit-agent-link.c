@@ -17,7 +17,16 @@ struct rig {
 	int fd;			/* the agent's end */
 	struct agent_link *link;
 	GString *got;		/* what the agent read and did not check yet */
+	guint given;		/* calls of given() */
 };
+
+static void given(gpointer data)
+{
+	struct rig *rig = data;
+
+	g_assert_false(agent_link_giving(rig->link));
+	rig->given++;
+}
 
 static void settle(struct rig *rig)
 {
@@ -50,7 +59,7 @@ static void setup(struct rig *rig)
 	rig->listen_fd = listen_unix(rig->path, 0600, getgid(), 4, &error);
 	g_assert_no_error(error);
 	rig->got = g_string_new(NULL);
-	rig->link = agent_link_new(rig->path, "c");
+	rig->link = agent_link_new(rig->path, "c", given, rig);
 	accept_link(rig);
 }
 
@@ -134,9 +143,6 @@ static void test_vms(void)
 	agent_link_irq(rig.link, 7, 0x18, 1);
 	agent_link_irq(rig.link, 7, G_MAXUINT, 1);
 	expect(&rig, "");
-	agent_link_ier(rig.link, 7, 7);
-	expect(&rig, "ier 7 7\n");
-	agent_link_ier(rig.link, 8, 7);		/* no such VM: not said */
 	agent_link_forget(rig.link, 7);
 	expect(&rig, "forget 7\n");
 	agent_link_forget(rig.link, 7);
@@ -145,6 +151,50 @@ static void test_vms(void)
 	/* Its line is still high: the next user VM there gets it. */
 	agent_link_set_vm(rig.link, 7, 5, 6);
 	expect(&rig, "vm 7 5 6\nirq 7 17 1\n");
+	teardown(&rig);
+}
+
+/* User VMs go back to their dummies: said once, no line follows, all answer. */
+static void test_give(void)
+{
+	struct rig rig;
+
+	setup(&rig);
+	agent_link_set_vm(rig.link, 7, 1, 2);
+	agent_link_give(rig.link, 7, 5);		/* nobody is told: nothing is touched */
+	g_assert_false(agent_link_giving(rig.link));
+	say(&rig, "hello 1 1\n");
+	agent_link_set_vm(rig.link, 8, 3, 4);
+	settle(&rig);
+	g_string_truncate(rig.got, 0);
+
+	agent_link_give(rig.link, 7, 0x15);
+	agent_link_give(rig.link, 7, 1);		/* once */
+	agent_link_give(rig.link, 8, 7);
+	agent_link_give(rig.link, 9, 7);		/* no such VM */
+	agent_link_irq(rig.link, 7, 4, 1);
+	expect(&rig, "give 7 5\ngive 8 7\n");
+	say(&rig, "vm 9 given\nvm 6 given\nvm 7 given\nvm 7 given\n");
+	g_assert_true(agent_link_giving(rig.link));
+	g_assert_cmpuint(rig.given, ==, 0);
+	say(&rig, "vm 8 given\n");
+	g_assert_cmpuint(rig.given, ==, 1);
+
+	/* An agent that is started anew, or whose channel closes, has none. */
+	agent_link_set_vm(rig.link, 7, 1, 2);
+	expect(&rig, "vm 7 1 2\nirq 7 4 1\n");
+	agent_link_give(rig.link, 7, 5);
+	say(&rig, "hello 1 2\n");
+	g_assert_cmpuint(rig.given, ==, 2);
+	expect(&rig, "give 7 5\nhello 1 2\n");
+	agent_link_set_vm(rig.link, 7, 1, 2);
+	agent_link_give(rig.link, 7, 5);
+	g_assert_true(agent_link_giving(rig.link));
+	close(rig.fd);
+	while (agent_link_get_state(rig.link) != AGENT_LINK_LOST)
+		g_main_context_iteration(NULL, TRUE);
+	g_assert_cmpuint(rig.given, ==, 3);
+	accept_link(&rig);
 	teardown(&rig);
 }
 
@@ -253,6 +303,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/agent-link/hello", test_hello);
 	g_test_add_func("/agent-link/vms", test_vms);
+	g_test_add_func("/agent-link/give", test_give);
 	g_test_add_func("/agent-link/slow", test_slow);
 	g_test_add_func("/agent-link/reconnect", test_reconnect);
 	g_test_add_func("/agent-link/garbage", test_garbage);

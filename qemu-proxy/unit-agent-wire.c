@@ -15,7 +15,7 @@ static const struct {
 	{ "vm ffffffff 9f 123456789abcdef0", AGENT_FROM_DAEMON,
 	  { .type = AGENT_VM, .id = G_MAXUINT32, .l2_gfn = 0x9f,
 	    .l1_gfn = 0x123456789abcdef0ull } },
-	{ "ier 1 7", AGENT_FROM_DAEMON, { .type = AGENT_IER, .id = 1, .ier = 7 } },
+	{ "give 1 7", AGENT_FROM_DAEMON, { .type = AGENT_GIVE, .id = 1, .ier = 7 } },
 	{ "forget 1", AGENT_FROM_DAEMON, { .type = AGENT_FORGET, .id = 1 } },
 	{ "irq 2 17 1", AGENT_FROM_DAEMON,
 	  { .type = AGENT_IRQ, .id = 2, .gsi = 0x17, .level = 1 } },
@@ -34,7 +34,7 @@ static const char * const bad[] = {
 	"hello 1 00000000000000001", "hello 1 g", "hello 1 A", "HELLO 1 0", "hello 1 0\r",
 	"vm", "vm 1", "vm 1 2", "vm 1 2 3 4", "vm 100000000 2 3", "vm 1 2 ", "vm 1  2 3",
 	"vm 1 lost", "vm found", "vm 1 found ", "vm 100000000 found", "vm 1 founds",
-	"forget", "forget 1 2", "ier 1", "ier 1 10", "irq 1 18 0", "irq 1 4 2", "irq 1 4", "irq 1 4 1 1",
+	"forget", "forget 1 2", "give 1", "give 1 10", "irq 1 18 0", "irq 1 4 2", "irq 1 4", "irq 1 4 1 1",
 	"irq\t1 4 1", "ping", "pong", "ping 1 2", "quit", "vm 1 2 3\v",
 };
 

@@ -18,6 +18,7 @@
 #include "control.h"
 #include "error.h"
 #include "json-line.h"
+#include "listen.h"
 #include "rundir.h"
 #include "unit-fake-module.h"
 
@@ -233,6 +234,80 @@ static void test_life(void)
 	run(&rig, "detach", "\"cloud\":\"c\",\"reflect\":true");
 	g_assert_no_error(rig.error);
 	g_assert_cmpint(fake.on_close, ==, 0);
+	g_assert_true(fake.frozen);
+	teardown(&rig);
+}
+
+/* Until the agent's end of its channel has received @line. */
+static void wait_heard(int fd, GString *got, const char *line)
+{
+	while (!strstr(got->str, line)) {
+		char buf[256];
+		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+		if (n > 0)
+			g_string_append_len(got, buf, n);
+		g_main_context_iteration(NULL, FALSE);
+	}
+}
+
+/* The ports go back once the agent has taken the lines, and not before. */
+static void test_reflect(void)
+{
+	g_autofree char *path = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autofree char *arguments = NULL;
+	JsonObject *status = NULL;
+	g_autoptr(GString) got = g_string_new(NULL);
+	struct rig rig, other;
+	int listen_fd, fd;
+	char c;
+
+	setup(&rig);
+	path = g_build_filename(rig.dir, "agent.sock", NULL);
+	listen_fd = listen_unix(path, 0600, getgid(), 4, &error);
+	g_assert_no_error(error);
+	arguments = g_strdup_printf("\"cloud\":\"c\",\"pid\":%d,\"agent\":\"%s\","
+				    "\"uservms\":[{\"name\":\"vm1\"}]", rig.victim, path);
+	run(&rig, "attach", arguments);
+	g_assert_no_error(rig.error);
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	g_assert_cmpint(send(fd, "hello 1 1\n", 10, MSG_NOSIGNAL), ==, 10);
+	fake.bound = TRUE;
+	fake.uservm = (struct vsb_uservm){
+		.flags = VSB_USERVM_BOUND | VSB_USERVM_PROXY | VSB_USERVM_FRAMES,
+		.l2_gfn = 1, .l1_gfn = 2, .ier = 7,
+	};
+	fake_module_event(VSB_EVENT_USERVM, 0, 0);
+	wait_heard(fd, got, "vm 0 1 2\n");
+
+	begin(&rig, "detach", "\"cloud\":\"c\",\"reflect\":true");
+	wait_heard(fd, got, "give 0 7\n");
+	g_assert_true(fake.frozen);
+	g_assert_false(rig.done);
+	/* It is still there for others, but is not detached twice. */
+	other = (struct rig){ .daemon = rig.daemon };
+	status = uservm_status(&other, 0);
+	g_assert_cmpstr(json_object_get_string_member(status, "name"), ==, "vm1");
+	run(&other, "detach", "\"cloud\":\"c\"");
+	g_assert_nonnull(strstr(other.error->message, "being detached already"));
+	forget_result(&other);
+	/* What comes from the module now is not told any more. */
+	fake_module_event(VSB_EVENT_USERVM, 0, 0);
+	fake_module_event(VSB_EVENT_IRQ, 4, 1);
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+	g_assert_cmpint(recv(fd, &c, 1, MSG_DONTWAIT), ==, -1);
+	g_assert_false(rig.done);
+
+	g_assert_cmpint(send(fd, "vm 0 given\n", 11, MSG_NOSIGNAL), ==, 11);
+	while (!rig.done)
+		g_main_context_iteration(NULL, TRUE);
+	g_assert_no_error(rig.error);
+	g_assert_null(uservm_status(&rig, 0));
+	close(fd);
+	close(listen_fd);
+	g_unlink(path);
 	teardown(&rig);
 }
 
@@ -257,10 +332,13 @@ static void test_undo(void)
 	attach(&rig, "{\"name\":\"vm1\"},{\"name\":\"vm2\"}");
 	g_assert_no_error(rig.error);
 	/* Detach with a module that cannot do it changes nothing. */
-	fake.fail = "set_on_close";
-	run(&rig, "detach", "\"cloud\":\"c\",\"reflect\":true");
-	g_assert_nonnull(rig.error);
-	g_assert_nonnull(uservm_status(&rig, 0));
+	for (gsize i = 0; i < 2; i++) {
+		fake.fail = i ? "set_on_close" : "freeze";
+		run(&rig, "detach", "\"cloud\":\"c\",\"reflect\":true");
+		g_assert_nonnull(rig.error);
+		g_assert_false(fake.frozen);
+		g_assert_nonnull(uservm_status(&rig, 0));
+	}
 	fake.fail = NULL;
 	teardown(&rig);
 }
@@ -499,6 +577,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/control", test_control);
 	g_test_add_func("/daemon/second-instance", test_second_instance);
 	g_test_add_func("/daemon/life", test_life);
+	g_test_add_func("/daemon/reflect", test_reflect);
 	g_test_add_func("/daemon/undo", test_undo);
 	g_test_add_func("/daemon/bad-qemu", test_bad_qemu);
 	g_test_add_func("/daemon/cloud-ends", test_cloud_ends);

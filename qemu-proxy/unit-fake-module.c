@@ -104,6 +104,14 @@ gboolean module_set_on_close(int cloud_fd, guint32 flags, GError **error)
 	return TRUE;
 }
 
+gboolean module_freeze(int cloud_fd, guint ms, GError **error)
+{
+	if (fails("freeze", error))
+		return FALSE;
+	fake.frozen = ms != 0;
+	return TRUE;
+}
+
 gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm)
 {
 	if (!fake.bound || proxy_fd < 0)

@@ -15,6 +15,7 @@
  * @clouds:	VSB_CREATE_CLOUD calls
  * @cloud_flags, @cloud_unclaimed: of the last one
  * @on_close:	last VSB_SET_ON_CLOSE, -1: none
+ * @frozen:	VSB_FREEZE, and not to 0 later
  * @names:	of VSB_CREATE_PROXY calls, in order
  * @started:	VSB_START calls
  * @unbound:	VSB_UNBIND calls
@@ -27,6 +28,7 @@ struct fake_module {
 	guint32 cloud_flags;
 	guint32 cloud_unclaimed;
 	int on_close;
+	gboolean frozen;
 	GPtrArray *names;
 	guint started;
 	guint unbound;

@@ -102,9 +102,7 @@ static void serve(int conn, int log, const char *hva)
 			say(conn, "\\r\\n\"}\r\n");
 		} else {
 			say(log, cmd);
-			say(conn, *cmd == 'i' ?
-			    "{\"return\": \"portb[0x03f9] = 0x02\\r\\n\"}\r\n" :
-			    "{\"return\": \"\"}\r\n");
+			say(conn, "{\"return\": \"\"}\r\n");
 		}
 	}
 	fclose(in);
@@ -208,7 +206,7 @@ static void fake_pagemap(pid_t pid, uint64_t entry)
 #define HVA_TEXT	"Host virtual address for 0x5000 (pc.ram) is 0x10000"
 #define RAISE		"o /b 0x3f9 2\n"
 #define LOWER		"o /b 0x3f9 0\n"
-#define RELEASE(ier)	"i /b 0x3f9\n" LOWER "o /b 0x3f9 " #ier "\n"
+#define GIVE(ier)	LOWER "o /b 0x3f9 " #ier "\n"
 
 struct seen {
 	enum vm_state state[8];
@@ -339,10 +337,24 @@ static void test_found(void)
 	vms_set(vms, 3, 5, 0x42);
 	wait_for(s.state[3] == VM_FOUND);
 	wait_for(heard(q, LOWER RAISE LOWER RAISE LOWER LOWER RAISE));
-	vms_ier(vms, 3, 7);
-	vms_ier(vms, 2, 5);				/* no such VM: ignored */
+	vms_give(vms, 2, 5);				/* no such VM: ignored */
+	vms_give(vms, 3, 7);
+	vms_give(vms, 3, 5);				/* once */
+	vms_irq(vms, 3, 4, FALSE);			/* not played any more */
+	g_assert_cmpint(s.state[3], ==, VM_FOUND);	/* QEMU has not done it yet */
+	wait_for(s.state[3] == VM_GIVEN);
+	wait_for(heard(q, LOWER RAISE LOWER RAISE LOWER LOWER RAISE GIVE(7)));
+	/* Another one, of which nothing was played: nothing is to be done. */
+	vms_set(vms, 4, 5, 0x77);
+	vms_give(vms, 4, 7);
+	g_assert_cmpint(s.state[4], ==, VM_GIVEN);
+	/* It may come again, and is lowered as ever. */
+	vms_set(vms, 3, 5, 0x42);
+	wait_for(s.state[3] == VM_FOUND);
+	vms_irq(vms, 3, 4, TRUE);
+	wait_for(heard(q, LOWER RAISE LOWER RAISE LOWER LOWER RAISE GIVE(7) LOWER RAISE));
 	vms_forget_all(vms);
-	wait_for(heard(q, LOWER RAISE LOWER RAISE LOWER LOWER RAISE RELEASE(7)));
+	wait_for(heard(q, LOWER RAISE LOWER RAISE LOWER LOWER RAISE GIVE(7) LOWER RAISE LOWER));
 	/* Answered: the agent may end now. */
 	wait_for(!vms_busy(vms));
 	vms_free(vms);
