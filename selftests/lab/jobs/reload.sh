@@ -5,10 +5,9 @@
 ROUNDS=20
 
 uservm_need "$SECRET2" || exit 0
-# The user VM touches its UART now and then, attached or not: so it is bound.
-# Seldom, for a detachment that falls into a transmission may silence it: what
-# is left of that race is in Documentation/design.rst, "Proxies".
-con_send 'while :; do echo tick; sleep 5; done & \r'
+# The user VM writes all the time, attached or not: so it is bound, and comings
+# and goings fall into the middle of a transmission.
+con_send 'while :; do echo tick; sleep 1; done & \r'
 check "user VM writes to its console" con_wait 300 "tick"
 con_close
 con_answers() {
