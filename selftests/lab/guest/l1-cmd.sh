@@ -34,6 +34,17 @@ l2_kill() {
 	while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
 }
 
+# l2_writes NAME: wait until more of it arrives at the QEMU here
+l2_writes() {
+	local n i=0
+	n=$(wc -c <"/run/tap/$1.log")
+	while [ "$(wc -c <"/run/tap/$1.log")" = "$n" ]; do
+		i=$((i + 1))
+		[ $i -lt 200 ] || return 1
+		sleep 0.5
+	done
+}
+
 l2_alive() { kill -0 "$(cat "/run/qemu-$1.pid")" 2>/dev/null; }
 
 # tap_on: record every port access that KVM in L1 gets to see on COM1
