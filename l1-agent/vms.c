@@ -28,6 +28,8 @@
  * @round:	answers that this search waits for, 0: none goes on
  * @hit:	a monitor that has the frame, of this search
  * @hits:	how many QEMUs have it
+ * @giving:	is to be handed back, once found
+ * @ier:	with this
  * @lines:	in the order of line_table
  */
 struct vm {
@@ -41,6 +43,8 @@ struct vm {
 	unsigned int round;
 	struct monitor *hit;
 	unsigned int hits;
+	gboolean giving;
+	unsigned int ier;
 	struct line lines[LINES_MAX];
 };
 
@@ -133,6 +137,34 @@ static void vm_leave(struct vm *vm)
 	vm->epoch++;
 }
 
+/* QEMU has done it, or is gone. */
+static void give_done(struct monitor *m, const char *text, void *data)
+{
+	struct ticket *t = data;
+	struct vms *vms = t->vm->owner;
+	uint32_t id = t->vm->id;
+
+	if (text && *text)
+		g_warning("monitor %s: %s", monitor_path(m), text);
+	if (ticket_valid(t)) {
+		vms_forget(vms, id);
+		vms->report(id, VM_GIVEN, vms->user);
+	}
+	ticket_free(t);
+}
+
+/* Edges on their way are before this one, and none follows. */
+static void give(struct vm *vm)
+{
+	const struct line_cmds *uart = &line_table[0];
+	g_autofree char *last = g_strdup_printf("%s%x", uart->give[1], vm->ier);
+
+	vm->state = VM_GIVEN;
+	vm->epoch++;
+	monitor_hmp(vm->mon, uart->give[0], NULL, NULL);
+	monitor_hmp(vm->mon, last, give_done, ticket_new(vm, 0));
+}
+
 /* Search */
 
 gboolean vms_parse_hva(const char *text, uint64_t *hva)
@@ -166,6 +198,10 @@ static void search_end(struct vm *vm)
 	vm->state = vm->hits == 1 ? VM_FOUND : vm->hits ? VM_AMBIGUOUS : VM_MISSING;
 	if (vm->state == VM_FOUND) {
 		vm->mon = vm->hit;
+		if (vm->giving) {
+			give(vm);
+			return;
+		}
 		for (unsigned int i = 0; i < line_table_len; i++) {
 			line_restart(&vm->lines[i]);
 			line_play(vm, i);
@@ -336,6 +372,7 @@ void vms_set(struct vms *vms, uint32_t id, uint64_t l2_gfn, uint64_t l1_gfn)
 		return;
 	}
 	vm_leave(vm);
+	vm->giving = FALSE;
 	vm->l2_gfn = l2_gfn;
 	vm->l1_gfn = l1_gfn;
 	search(vm);
@@ -351,45 +388,16 @@ void vms_forget_all(struct vms *vms)
 	g_hash_table_remove_all(vms->table);
 }
 
-static void given(struct vm *vm)
-{
-	struct vms *vms = vm->owner;
-	uint32_t id = vm->id;
-
-	vms_forget(vms, id);
-	vms->report(id, VM_GIVEN, vms->user);
-}
-
-/* QEMU has done it, or is gone. */
-static void give_done(struct monitor *m, const char *text, void *data)
-{
-	struct ticket *t = data;
-
-	if (text && *text)
-		g_warning("monitor %s: %s", monitor_path(m), text);
-	if (ticket_valid(t))
-		given(t->vm);
-	ticket_free(t);
-}
-
 void vms_give(struct vms *vms, uint32_t id, unsigned int ier)
 {
 	struct vm *vm = g_hash_table_lookup(vms->table, GUINT_TO_POINTER(id));
-	const struct line_cmds *uart = &line_table[0];
-	g_autofree char *last = NULL;
 
-	if (!vm || vm->state == VM_GIVEN)
+	if (!vm || vm->giving)
 		return;
-	if (vm->state != VM_FOUND) {
-		given(vm);	/* nothing of it has been touched */
-		return;
-	}
-	/* Edges on their way are before this one, and none follows. */
-	vm->state = VM_GIVEN;
-	vm->epoch++;
-	last = g_strdup_printf("%s%x", uart->give[1], ier);
-	monitor_hmp(vm->mon, uart->give[0], NULL, NULL);
-	monitor_hmp(vm->mon, last, give_done, ticket_new(vm, 0));
+	vm->giving = TRUE;
+	vm->ier = ier;
+	if (vm->state == VM_FOUND)
+		give(vm);
 }
 
 static void add_busy(struct monitor *m, void *data)

@@ -34,7 +34,8 @@ void vms_forget_all(struct vms *vms);
 gboolean vms_busy(struct vms *vms);
 /*
  * The user VM comes back to its dummy UART and believes this in its IER; it
- * stands still until the report of VM_GIVEN. Its lines are not played any more.
+ * stands still until the report of VM_GIVEN, which comes once it is found. Its
+ * lines are not played any more.
  */
 void vms_give(struct vms *vms, uint32_t id, unsigned int ier);
 void vms_irq(struct vms *vms, uint32_t id, unsigned int gsi, gboolean level);

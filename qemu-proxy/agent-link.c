@@ -31,7 +31,9 @@
  * @forget:	"forget" has to be sent before anything else
  * @told:	the agent knows this ID
  * @queued:	is in link->work
- * @giving:	the answer to "give" is due; counted in link->giving
+ * @giving:	"give" has to be sent in place of lines, or its answer is due;
+ *		counted in link->giving
+ * @ier:	of "give"
  */
 struct vm {
 	guint32 id;
@@ -43,6 +45,7 @@ struct vm {
 	gboolean told;
 	gboolean queued;
 	gboolean giving;
+	guint32 ier;
 	enum agent_link_vm said;
 	struct edge_line lines[NR_LINES];
 };
@@ -130,7 +133,6 @@ static void end_give(struct agent_link *link, struct vm *vm)
 	if (!vm->giving)
 		return;
 	vm->giving = FALSE;
-	vm->told = FALSE;
 	if (!--link->giving)
 		link->given(link->data);
 }
@@ -146,7 +148,6 @@ static void begin_session(struct agent_link *link)
 	while (g_hash_table_iter_next(&iter, NULL, &value)) {
 		struct vm *vm = value;
 
-		end_give(link, vm);
 		vm->forget = FALSE;
 		vm->said = AGENT_LINK_VM_UNKNOWN;
 		vm->told = FALSE;
@@ -184,6 +185,11 @@ static void tell_vm(struct agent_link *link, struct vm *vm)
 					       .l2_gfn = vm->l2_gfn, .l1_gfn = vm->l1_gfn });
 	vm->announce = FALSE;
 	vm->told = TRUE;
+	if (vm->giving) {
+		put(link, &(struct agent_msg){ .type = AGENT_GIVE, .id = vm->id,
+					       .ier = vm->ier });
+		return;
+	}
 	for (guint gsi = 0; gsi < NR_LINES; gsi++) {
 		guint level;
 
@@ -317,11 +323,18 @@ static void handle_vm(struct agent_link *link, const struct agent_msg *msg)
 	};
 	struct vm *vm = find_vm(link, msg->id);
 
-	if (vm && msg->type == AGENT_GIVEN) {
+	if (!vm || !vm->told)
+		return;
+	if (msg->type == AGENT_GIVEN) {
+		if (!vm->giving)
+			return;
+		vm->has_frames = FALSE;
+		vm->told = FALSE;
+		vm->said = AGENT_LINK_VM_UNKNOWN;
 		end_give(link, vm);
 		return;
 	}
-	if (!vm || !vm->told || vm->said == answers[msg->type].said)
+	if (vm->said == answers[msg->type].said)
 		return;
 	vm->said = answers[msg->type].said;
 	g_debug("cloud VM '%s': user VM %u is %s by the agent", link->cloud, msg->id,
@@ -454,15 +467,12 @@ void agent_link_give(struct agent_link *link, guint32 id, guint ier)
 {
 	struct vm *vm = find_vm(link, id);
 
-	if (!vm || !vm->told || vm->giving || !link->greeted)
+	if (!vm || !vm->has_frames || vm->giving)
 		return;
-	vm->has_frames = FALSE;
-	vm->announce = FALSE;
-	vm->said = AGENT_LINK_VM_UNKNOWN;
 	vm->giving = TRUE;
+	vm->ier = ier & 0xf;
 	link->giving++;
-	put(link, &(struct agent_msg){ .type = AGENT_GIVE, .id = id, .ier = ier & 0xf });
-	fill(link);
+	queue_vm(link, vm);
 }
 
 gboolean agent_link_giving(const struct agent_link *link)
@@ -476,6 +486,7 @@ void agent_link_forget(struct agent_link *link, guint32 id)
 
 	if (!vm)
 		return;
+	end_give(link, vm);
 	vm->forget = vm->told;
 	vm->has_frames = FALSE;
 	vm->announce = FALSE;
@@ -491,7 +502,7 @@ void agent_link_irq(struct agent_link *link, guint32 id, guint gsi, guint level)
 		return;
 	vm = get_vm(link, id);
 	edge_line_set(&vm->lines[gsi], level != 0);
-	if (edge_line_pending(&vm->lines[gsi]))
+	if (edge_line_pending(&vm->lines[gsi]) && !vm->giving)
 		queue_vm(link, vm);
 }
 

@@ -40,7 +40,8 @@ void agent_link_forget(struct agent_link *link, guint32 id);
 /*
  * User VM @id stands still, and will come back to its dummy UART: the agent gives
  * that the interrupt enable register @ier, and plays no more lines of @id. When
- * all that were given so are taken, or the agent is lost, given() is called.
+ * it has done so with all that it was told of, given() is called; an agent that
+ * is not connected does it when it is.
  */
 void agent_link_give(struct agent_link *link, guint32 id, guint ier);
 /* Is there one of which the agent has not said that it is given? */

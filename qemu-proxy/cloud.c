@@ -157,12 +157,13 @@ static gboolean on_released(gpointer data)
 	cloud->release_id = 0;
 	if (agent_link_giving(cloud->agent))
 		g_warning("cloud VM '%s': the agent did not take the interrupt lines back in "
-			  "%d s; a user VM may miss one interrupt", cloud->name, RELEASE_S);
+			  "%d s; a user VM may wait for an interrupt for ever. Is the agent "
+			  "running?", cloud->name, RELEASE_S);
 	cloud->ops->released(cloud, cloud->data);
 	return G_SOURCE_REMOVE;
 }
 
-/* The agent has taken all back, or is gone. */
+/* The agent has taken all back. */
 static void on_given(gpointer data)
 {
 	struct cloud *cloud = data;

@@ -160,41 +160,44 @@ static void test_give(void)
 	struct rig rig;
 
 	setup(&rig);
-	agent_link_set_vm(rig.link, 7, 1, 2);
-	agent_link_give(rig.link, 7, 5);		/* nobody is told: nothing is touched */
-	g_assert_false(agent_link_giving(rig.link));
-	say(&rig, "hello 1 1\n");
 	agent_link_set_vm(rig.link, 8, 3, 4);
-	settle(&rig);
-	g_string_truncate(rig.got, 0);
-
+	say(&rig, "hello 1 1\n");
+	expect(&rig, "hello 1 0\nhello 1 1\nvm 8 3 4\n");
+	agent_link_set_vm(rig.link, 7, 1, 2);
 	agent_link_give(rig.link, 7, 0x15);
 	agent_link_give(rig.link, 7, 1);		/* once */
 	agent_link_give(rig.link, 8, 7);
 	agent_link_give(rig.link, 9, 7);		/* no such VM */
 	agent_link_irq(rig.link, 7, 4, 1);
-	expect(&rig, "give 7 5\ngive 8 7\n");
+	expect(&rig, "vm 7 1 2\ngive 7 5\ngive 8 7\n");
 	say(&rig, "vm 9 given\nvm 6 given\nvm 7 given\nvm 7 given\n");
 	g_assert_true(agent_link_giving(rig.link));
 	g_assert_cmpuint(rig.given, ==, 0);
 	say(&rig, "vm 8 given\n");
 	g_assert_cmpuint(rig.given, ==, 1);
 
-	/* An agent that is started anew, or whose channel closes, has none. */
+	/* An agent that is started anew, or comes late, has to do it. */
 	agent_link_set_vm(rig.link, 7, 1, 2);
 	expect(&rig, "vm 7 1 2\nirq 7 4 1\n");
 	agent_link_give(rig.link, 7, 5);
 	say(&rig, "hello 1 2\n");
-	g_assert_cmpuint(rig.given, ==, 2);
-	expect(&rig, "give 7 5\nhello 1 2\n");
-	agent_link_set_vm(rig.link, 7, 1, 2);
-	agent_link_give(rig.link, 7, 5);
-	g_assert_true(agent_link_giving(rig.link));
+	expect(&rig, "give 7 5\nhello 1 2\nvm 7 1 2\ngive 7 5\n");
 	close(rig.fd);
 	while (agent_link_get_state(rig.link) != AGENT_LINK_LOST)
 		g_main_context_iteration(NULL, TRUE);
-	g_assert_cmpuint(rig.given, ==, 3);
+	g_assert_true(agent_link_giving(rig.link));
 	accept_link(&rig);
+	say(&rig, "vm 7 given\n");			/* of an agent before */
+	say(&rig, "hello 1 3\n");
+	expect(&rig, "hello 1 0\nhello 1 3\nvm 7 1 2\ngive 7 5\n");
+	g_assert_cmpuint(rig.given, ==, 1);
+	say(&rig, "vm 7 given\n");
+	g_assert_cmpuint(rig.given, ==, 2);
+	/* Forgotten meanwhile: there is nothing to wait for. */
+	agent_link_set_vm(rig.link, 7, 1, 2);
+	agent_link_give(rig.link, 7, 5);
+	agent_link_forget(rig.link, 7);
+	g_assert_cmpuint(rig.given, ==, 3);
 	teardown(&rig);
 }
 
