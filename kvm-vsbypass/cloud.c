@@ -163,6 +163,21 @@ void vsb_cloud_vmrun(struct kvm_vcpu *vcpu)
 	rcu_read_unlock();
 }
 
+/* L2 runs with paging off: it boots. */
+void vsb_cloud_unpaged(struct kvm_vcpu *vcpu)
+{
+	struct vsb_cloud *cloud;
+	struct vsb_ident id;
+
+	rcu_read_lock();
+	cloud = vsb_cloud_find(vcpu->kvm);
+	if (cloud && READ_ONCE(cloud->started)) {
+		vsb_ident_get(vcpu, &cloud->vcpus[vcpu->vcpu_idx], &id);
+		vsb_uservm_unpaged(cloud, &id);
+	}
+	rcu_read_unlock();
+}
+
 /* ---- vCPU context: serve it ---- */
 
 static struct vsb_l2 *vsb_cloud_get_uservm(struct vsb_cloud *cloud, struct kvm_vcpu *vcpu,

@@ -29,6 +29,24 @@ static bool vsb_ept_is_memory(struct vsb_walk *w, u64 gfn)
 	return !vsb_kvm_read_guest(w->vcpu, gfn << PAGE_SHIFT, &byte, 1);
 }
 
+/* What L2 frame @gfn is mapped to, or -1. */
+static s64 vsb_ept_lookup(struct kvm_vcpu *vcpu, u64 table, int level, u64 gfn)
+{
+	u64 pte, rest;
+
+	for (; level; level--) {
+		if (vsb_kvm_read_guest(vcpu, table + (gfn >> (9 * (level - 1)) & (PTES - 1)) *
+				       sizeof(pte), &pte, sizeof(pte)) ||
+		    !vsb_vendor->present(pte))
+			return -1;
+		table = pte & PTE_ADDR;
+		if (level == 1 || (level <= 3 && (pte & PTE_LARGE)))
+			break;
+	}
+	rest = (1ULL << (9 * (level - 1))) - 1;
+	return ((table >> PAGE_SHIFT) & ~rest) | (gfn & rest);
+}
+
 /*
  * The table at @table, of level @level (1: its entries map 4 KiB), maps L2
  * frames from @gfn on. Return: the first one that is mapped, or -1.
@@ -64,6 +82,21 @@ static s64 vsb_ept_walk(struct vsb_walk *w, u64 table, int level, u64 gfn)
 	return -1;
 }
 
+/* The levels of the user VM's table, or 0 if it has none that we read. */
+static int vsb_ept_levels(struct kvm_vcpu *vcpu)
+{
+	struct kvm_mmu *mmu = vcpu->arch.mmu;
+	int levels = mmu->cpu_role.base.level;
+
+	/* Two-level tables have 32-bit entries; no hypervisor uses them. */
+	return mmu == &vcpu->arch.guest_mmu && levels >= 3 && levels <= 5 ? levels : 0;
+}
+
+static u64 vsb_ept_root(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.mmu->get_guest_pgd(vcpu) & PTE_ADDR;
+}
+
 /**
  * vsb_ept_first_frame - the lowest frame that a user VM has mapped
  * @vcpu: runs it; vCPU context, KVM's SRCU held
@@ -74,22 +107,33 @@ static s64 vsb_ept_walk(struct vsb_walk *w, u64 table, int level, u64 gfn)
  */
 bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn)
 {
-	struct kvm_mmu *mmu = vcpu->arch.mmu;
 	struct vsb_walk w = { .vcpu = vcpu };
-	int level = mmu->cpu_role.base.level;
+	int levels = vsb_ept_levels(vcpu);
 	s64 found;
 
-	/* Two-level tables have 32-bit entries; no hypervisor uses them. */
-	if (mmu != &vcpu->arch.guest_mmu || level < 3 || level > 5)
+	if (!levels)
 		return false;
-	w.page = kvmalloc_array(level, PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	w.page = kvmalloc_array(levels, PAGE_SIZE, GFP_KERNEL_ACCOUNT);
 	if (!w.page)
 		return false;
-	found = vsb_ept_walk(&w, mmu->get_guest_pgd(vcpu) & PTE_ADDR, level, 0);
+	found = vsb_ept_walk(&w, vsb_ept_root(vcpu), levels, 0);
 	kvfree(w.page);
 	if (found < 0)
 		return false;
 	*l2_gfn = found;
 	*l1_gfn = w.l1_gfn;
 	return true;
+}
+
+/**
+ * vsb_ept_has_frame - has a user VM this frame of the cloud VM there?
+ * @vcpu: runs it; vCPU context, KVM's SRCU held
+ * @l2_gfn: in the user VM
+ * @l1_gfn: in the cloud VM
+ */
+bool vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn)
+{
+	int levels = vsb_ept_levels(vcpu);
+
+	return levels && vsb_ept_lookup(vcpu, vsb_ept_root(vcpu), levels, l2_gfn) == (s64)l1_gfn;
 }

@@ -103,6 +103,9 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 
 	if (!vsb_vm_maybe(vcpu->kvm))
 		return 0;
+	/* Not a guest-owned bit: L2's own, whoever intercepts the write to it. */
+	if (unlikely(!(vcpu->arch.cr0 & X86_CR0_PG)))
+		vsb_cloud_unpaged(vcpu);
 	kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
 	if (!vsb_vendor->exit_pio(reason, info, &pio) || !vsb_cloud_takes(vcpu, &pio))
 		return 0;

@@ -533,8 +533,11 @@ static long vsb_proxy_unbind(struct vsb_proxy *proxy)
 
 	mutex_lock(&cloud->lock);
 	u = vsb_locked(cloud, proxy->uservm);
-	if (u)
+	if (u) {
 		vsb_uservm_forget(cloud, u);
+		vsb_proxy_leave(cloud, proxy);
+		vsb_proxy_kill(proxy);
+	}
 	mutex_unlock(&cloud->lock);
 	return u ? 0 : -ENOENT;
 }
@@ -552,15 +555,23 @@ static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long a
 	return -ENOTTY;
 }
 
+/* Out of the pool, if it is there. Under cloud->lock. */
+void vsb_proxy_leave(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
+{
+	if (list_empty(&proxy->node))
+		return;
+	list_del_init(&proxy->node);
+	cloud->nr_proxies--;
+	vsb_uservm_lose_proxy(cloud, proxy);
+}
+
 static int vsb_proxy_release(struct inode *inode, struct file *file)
 {
 	struct vsb_proxy *proxy = file->private_data;
 	struct vsb_cloud *cloud = proxy->cloud;
 
 	mutex_lock(&cloud->lock);
-	list_del(&proxy->node);
-	cloud->nr_proxies--;
-	vsb_uservm_lose_proxy(cloud, proxy);
+	vsb_proxy_leave(cloud, proxy);
 	mutex_unlock(&cloud->lock);
 
 	vsb_proxy_kill(proxy);
@@ -685,9 +696,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 
 leave:
 	mutex_lock(&cloud->lock);
-	list_del(&proxy->node);
-	cloud->nr_proxies--;
-	vsb_uservm_lose_proxy(cloud, proxy);
+	vsb_proxy_leave(cloud, proxy);
 	mutex_unlock(&cloud->lock);
 	vsb_proxy_put(proxy);
 remove:

@@ -34,6 +34,18 @@ TRACE_EVENT(vsbypass_pio,
 		  __entry->result ? "absorbed" : "served", __entry->result)
 );
 
+TRACE_EVENT(vsbypass_replaced,
+	TP_PROTO(const char *name),
+	TP_ARGS(name),
+	TP_STRUCT__entry(
+		__string(name, name)
+	),
+	TP_fast_assign(
+		vsb_assign_str(name, name);
+	),
+	TP_printk("%s: another user VM has its vCPU", __get_str(name))
+);
+
 TRACE_EVENT(vsbypass_bind,
 	TP_PROTO(const char *name, u64 ept_pointer, unsigned long anchor),
 	TP_ARGS(name, ept_pointer, anchor),

@@ -104,6 +104,21 @@ bool vsb_uart_settle(struct vsb_uart *uart, struct vsb_reg_write *ier)
 }
 
 /*
+ * The RESET pin (PC16550D data sheet, table I): the divisor and the scratch
+ * register stay.
+ */
+void vsb_uart_reset(struct vsb_uart *uart)
+{
+	uart->ier = 0;
+	uart->fcr = FCR_RESETS;
+	uart->lcr = 0;
+	uart->mcr = 0;
+	uart->woken = false;
+	uart->known = true;
+	uart->seen |= BIT(SEEN_IER) | BIT(SEEN_FCR) | BIT(SEEN_LCR) | BIT(SEEN_MCR);
+}
+
+/*
  * The writes that bring a fresh UART there: at most VSB_UART_WRITES. IER comes
  * before a last LCR only if that has DLAB set.
  */

@@ -19,18 +19,34 @@ void vsb_ident_get(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_i
 	/* Without nested paging the root is L2's CR3, which names a process. */
 	id->ept_pointer = mmu == &vcpu->arch.guest_mmu ? mmu->get_guest_pgd(vcpu) : 0;
 	id->root = (id->ept_pointer & GENMASK_ULL(51, 12)) >> PAGE_SHIFT;
+	id->clock = vcpu->arch.tsc_offset - vcpu->arch.l1_tsc_offset;
+	id->paging = vcpu->arch.cr0 & X86_CR0_PG;
 }
 
-/* Under rcu_read_lock() or cloud->lock. The anchor has the last word. */
+/* Under rcu_read_lock() or cloud->lock, as the next one. */
+static struct vsb_anchor *vsb_uservm_anchor(struct vsb_cloud *cloud,
+					    const struct vsb_ident *id)
+{
+	return id->anchor ? xa_load(&cloud->anchors, id->anchor) : NULL;
+}
+
+/* The anchor has the last word. */
 struct vsb_l2 *vsb_uservm_find(struct vsb_cloud *cloud, const struct vsb_ident *id)
 {
-	struct vsb_l2 *u = NULL;
+	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
 
-	if (id->anchor)
-		u = xa_load(&cloud->anchors, id->anchor);
-	if (!u && id->root)
-		u = xa_load(&cloud->roots, id->root);
-	return u;
+	if (a)
+		return a->u;
+	return id->root ? xa_load(&cloud->roots, id->root) : NULL;
+}
+
+/* It is seen with paging off. Callback context. */
+void vsb_uservm_unpaged(struct vsb_cloud *cloud, const struct vsb_ident *id)
+{
+	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
+
+	if (a && READ_ONCE(a->paging))
+		WRITE_ONCE(a->reset, true);
 }
 
 /*
@@ -40,14 +56,21 @@ struct vsb_l2 *vsb_uservm_find(struct vsb_cloud *cloud, const struct vsb_ident *
 bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
 			const struct vsb_ident *id)
 {
+	struct vsb_anchor *a;
+
 	if (!u)
 		return false;
 	if (!rcu_access_pointer(u->claims) && READ_ONCE(cloud->nr_free))
 		return false;
 	if (id->root && xa_load(&cloud->roots, id->root) != u)
 		return false;
-	return !id->anchor || READ_ONCE(u->nr_anchors) == VSB_MAX_ANCHORS ||
-	       xa_load(&cloud->anchors, id->anchor) == u;
+	if (!id->anchor)
+		return true;
+	a = vsb_uservm_anchor(cloud, id);
+	if (!a)
+		return READ_ONCE(u->nr_anchors) == VSB_MAX_ANCHORS;
+	return READ_ONCE(a->clock) == id->clock && READ_ONCE(a->paging) == id->paging &&
+	       !READ_ONCE(a->reset);
 }
 
 void vsb_uservm_put(struct vsb_l2 *u)
@@ -69,8 +92,7 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 		if (xa_load(&cloud->roots, u->roots[i]) == u)
 			xa_erase(&cloud->roots, u->roots[i]);
 	for (i = 0; i < u->nr_anchors; i++)
-		if (xa_load(&cloud->anchors, u->anchors[i]) == u)
-			xa_erase(&cloud->anchors, u->anchors[i]);
+		xa_erase(&cloud->anchors, u->anchors[i].frame);
 	list_del(&u->node);
 	if (!rcu_access_pointer(u->claims))
 		cloud->nr_unbound--;
@@ -83,17 +105,19 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	vsb_uservm_put(u);
 }
 
-/* @proxy serves @u from now on. Under cloud->lock. */
-static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
-			    struct vsb_proxy *proxy)
+/*
+ * @u has this name, and these ports are claimed for it for as long as it exists.
+ * Under cloud->lock. Return: false: no memory.
+ */
+static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name,
+			     const struct vsb_claims *from)
 {
-	struct vsb_claims *claims, *old;
+	struct vsb_claims *claims, *old = vsb_locked(cloud, u->claims);
 	u32 i;
 
-	claims = kmemdup(proxy->claims, sizeof(*claims), GFP_KERNEL_ACCOUNT);
+	claims = kmemdup(from, sizeof(*claims), GFP_KERNEL_ACCOUNT);
 	if (!claims)
-		return;		/* stays as it is: absorbed */
-	old = vsb_locked(cloud, u->claims);
+		return false;
 	if (!old) {
 		cloud->nr_unbound--;
 		u->bound_ns = ktime_get_boottime_ns();
@@ -109,16 +133,25 @@ static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
 			};
 		}
 	}
-	memcpy(u->name, proxy->name, sizeof(u->name));
+	memcpy(u->name, name, sizeof(u->name));
+	rcu_assign_pointer(u->claims, claims);
+	if (old)
+		kfree_rcu(old, rcu);
+	return true;
+}
+
+/* @proxy serves @u from now on. Under cloud->lock. */
+static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
+			    struct vsb_proxy *proxy)
+{
+	if (!vsb_uservm_claim(cloud, u, proxy->name, proxy->claims))
+		return;		/* stays as it is: absorbed */
 	vsb_proxy_set_replay(proxy, u->uart, u->nr_uarts);
 	refcount_inc(&u->ref);
 	rcu_assign_pointer(proxy->uservm, u);
 	WRITE_ONCE(cloud->nr_free, cloud->nr_free - 1);
 	rcu_assign_pointer(u->proxy, proxy);
-	rcu_assign_pointer(u->claims, claims);
-	if (old)
-		kfree_rcu(old, rcu);
-	trace_vsbypass_bind(u->name, u->ept_pointer, u->anchors[0]);
+	trace_vsbypass_bind(u->name, u->ept_pointer, u->anchors[0].frame);
 	vsb_proxy_notify(proxy);
 }
 
@@ -191,15 +224,109 @@ static bool vsb_uservm_learn_root(struct vsb_cloud *cloud, struct vsb_l2 *u,
 }
 
 static void vsb_uservm_learn_anchor(struct vsb_cloud *cloud, struct vsb_l2 *u,
-				    unsigned long anchor)
+				    const struct vsb_ident *id)
 {
-	if (!anchor || u->nr_anchors == VSB_MAX_ANCHORS ||
-	    xa_load(&cloud->anchors, anchor))
-		return;
-	if (xa_err(xa_store(&cloud->anchors, anchor, u, GFP_KERNEL_ACCOUNT)))
-		return;
-	u->anchors[u->nr_anchors] = anchor;
-	WRITE_ONCE(u->nr_anchors, u->nr_anchors + 1);
+	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
+
+	if (!a) {
+		if (!id->anchor || u->nr_anchors == VSB_MAX_ANCHORS)
+			return;
+		a = &u->anchors[u->nr_anchors];
+		a->u = u;
+		a->frame = id->anchor;
+		if (xa_err(xa_store(&cloud->anchors, id->anchor, a, GFP_KERNEL_ACCOUNT)))
+			return;
+		WRITE_ONCE(u->nr_anchors, u->nr_anchors + 1);
+	}
+	WRITE_ONCE(a->clock, id->clock);
+	WRITE_ONCE(a->paging, id->paging);
+	WRITE_ONCE(a->reset, false);
+}
+
+/* Has the vCPU at @a started anew since its last access? */
+static bool vsb_uservm_booted(const struct vsb_anchor *a, const struct vsb_ident *id)
+{
+	return a && (READ_ONCE(a->reset) || (a->paging && !id->paging));
+}
+
+/*
+ * Does @id show another user VM than @u, which had the same frames? KVM gives each
+ * VM a TSC offset of its own, which survives a reset. But where it does not trust
+ * the TSC it changes the offset when a vCPU moves; then memory decides, and a
+ * reset tells, as memory is freed and used again, too.
+ */
+static bool vsb_uservm_is_other(struct vsb_cloud *cloud, struct vsb_l2 *u,
+				const struct vsb_ident *id, bool same_memory)
+{
+	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
+	u64 clock = a ? a->clock : u->nr_anchors ? u->anchors[0].clock : id->clock;
+
+	if (clock == id->clock)
+		return false;
+	return vsb_uservm_booted(a, id) || !same_memory;
+}
+
+/*
+ * Another user VM has the anchor @a of @old, which therefore is gone. It gets its
+ * name, but nothing of it: the proxy is dead, and a fresh one will take over.
+ * Under cloud->lock. Return: the new one, or NULL.
+ */
+static struct vsb_l2 *vsb_uservm_succeed(struct vsb_cloud *cloud, struct vsb_l2 *old)
+{
+	struct vsb_claims *claims = vsb_locked(cloud, old->claims);
+	struct vsb_proxy *proxy = vsb_locked(cloud, old->proxy);
+	struct vsb_l2 *u = NULL;
+
+	if (claims) {
+		u = vsb_uservm_create(cloud);
+		if (!u)
+			return NULL;
+		if (!vsb_uservm_claim(cloud, u, old->name, claims)) {
+			vsb_uservm_forget(cloud, u);
+			return NULL;
+		}
+	}
+	trace_vsbypass_replaced(old->name);
+	vsb_uservm_forget(cloud, old);
+	if (proxy) {
+		vsb_proxy_leave(cloud, proxy);
+		vsb_proxy_kill(proxy);
+	}
+	return u ?: vsb_uservm_create(cloud);
+}
+
+/* So is its UART. Under cloud->lock. */
+static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
+{
+	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
+	u32 i;
+
+	vsb_count(u, VSB_C_RESETS);
+	for (i = 0; i < u->nr_uarts; i++)
+		vsb_uart_reset(&u->uart[i]);
+	if (proxy) {
+		vsb_proxy_set_replay(proxy, u->uart, u->nr_uarts);
+		vsb_proxy_notify(proxy);
+	}
+}
+
+/* What @u is expected to have in memory, if that is known. */
+static bool vsb_uservm_same_memory(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
+				   const struct vsb_ident *id)
+{
+	u64 l2_gfn = 0, l1_gfn = 0;
+	struct vsb_l2 *u;
+	bool frames;
+
+	rcu_read_lock();
+	u = vsb_uservm_find(cloud, id);
+	frames = u && READ_ONCE(u->frames);
+	if (frames) {
+		l2_gfn = READ_ONCE(u->l2_gfn);
+		l1_gfn = READ_ONCE(u->l1_gfn);
+	}
+	rcu_read_unlock();
+	return frames && vsb_ept_has_frame(vcpu, l2_gfn, l1_gfn);
 }
 
 /**
@@ -212,24 +339,34 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		      const struct vsb_ident *id)
 {
 	u64 l2_gfn = 0, l1_gfn = 0;
+	bool frames, same_memory;
 	struct vsb_proxy *proxy;
+	struct vsb_anchor *a;
 	struct vsb_l2 *u;
-	bool frames;
 
-	/* Reads the cloud VM's memory: not under the lock. */
+	/* Read the cloud VM's memory: not under the lock. */
 	frames = vsb_ept_first_frame(vcpu, &l2_gfn, &l1_gfn);
+	same_memory = vsb_uservm_same_memory(vcpu, cloud, id);
 
 	mutex_lock(&cloud->lock);
+	if (cloud->dead)
+		goto unlock;
 	u = vsb_uservm_find(cloud, id);
+	a = vsb_uservm_anchor(cloud, id);
+	if (u && vsb_uservm_is_other(cloud, u, id, same_memory))
+		/* Without its anchor @u may live, and have left this root. */
+		u = a ? vsb_uservm_succeed(cloud, u) : NULL;
+	else if (u && a == &u->anchors[0] && vsb_uservm_booted(a, id))
+		vsb_uservm_reset(cloud, u);
 	if (!u)
 		u = vsb_uservm_create(cloud);
-	if (!u || cloud->dead)
+	if (!u)
 		goto unlock;
-	vsb_uservm_learn_anchor(cloud, u, id->anchor);
+	vsb_uservm_learn_anchor(cloud, u, id);
 	if ((vsb_uservm_learn_root(cloud, u, id) || !u->frames) && frames) {
-		u->frames = true;
-		u->l2_gfn = l2_gfn;
-		u->l1_gfn = l1_gfn;
+		WRITE_ONCE(u->l2_gfn, l2_gfn);
+		WRITE_ONCE(u->l1_gfn, l1_gfn);
+		WRITE_ONCE(u->frames, true);
 		proxy = vsb_locked(cloud, u->proxy);
 		if (proxy)
 			vsb_proxy_notify(proxy);

@@ -122,6 +122,7 @@ bool vsb_uart_in_use(struct vsb_uart *uart, const struct vsb_pio *pio,
 		     struct vsb_reg_write *ier);
 bool vsb_uart_settle(struct vsb_uart *uart, struct vsb_reg_write *ier);
 int vsb_uart_gsi(const struct vsb_uart *uart);
+void vsb_uart_reset(struct vsb_uart *uart);
 unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *out);
 
 /* ---- proxy.c: accesses handed to the VMM of a proxy VM ---- */
@@ -206,6 +207,7 @@ struct vsb_proxy {
 int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args);
 void vsb_proxy_put(struct vsb_proxy *proxy);
 void vsb_proxy_kill(struct vsb_proxy *proxy);
+void vsb_proxy_leave(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 bool vsb_proxy_idle(struct vsb_proxy *proxy);
 int vsb_proxy_wait_idle(struct vsb_proxy *proxy);
 int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *data);
@@ -238,7 +240,25 @@ enum vsb_counter {
 	VSB_C_IRQ_EDGES,
 	VSB_C_ROOT_CHANGES,
 	VSB_C_REPLAYS,
+	VSB_C_RESETS,
 	VSB_NR_COUNTERS
+};
+
+/**
+ * struct vsb_anchor - a vCPU of a user VM
+ * @u:		the user VM, which this is part of; constant
+ * @frame:	a frame that stays with it; constant
+ * @clock:	its TSC offset; cloud->lock, read without
+ * @paging:	it had paging on at its last access; cloud->lock, read without
+ * @reset:	has been seen with paging off since; set without a lock, cleared
+ *		under cloud->lock
+ */
+struct vsb_anchor {
+	struct vsb_l2 *u;
+	unsigned long frame;
+	u64 clock;
+	bool paging;
+	bool reset;
 };
 
 /**
@@ -257,7 +277,7 @@ enum vsb_counter {
  * @frames:	see @l2_gfn
  * @bound_ns:	CLOCK_BOOTTIME of the binding; cloud->lock
  * @roots:	frames of EPT pointers, a ring of @nr_roots; cloud->lock
- * @anchors:	frames; cloud->lock
+ * @anchors:	its vCPUs, the first is the one that boots; cloud->lock
  * @uart:	shadows of the 16550s among @claims; written by the vCPU that
  *		writes the register, ordered no better than the hardware would
  * @count:	enum vsb_counter
@@ -278,7 +298,7 @@ struct vsb_l2 {
 	u32 next_root;
 	u32 nr_anchors;
 	unsigned long roots[VSB_MAX_ROOTS];
-	unsigned long anchors[VSB_MAX_ANCHORS];
+	struct vsb_anchor anchors[VSB_MAX_ANCHORS];
 	u32 nr_uarts;
 	struct vsb_uart uart[VSB_MAX_RANGES];
 	atomic64_t count[VSB_NR_COUNTERS];
@@ -294,12 +314,15 @@ struct vsb_ident {
 	u64 ept_pointer;
 	unsigned long root;	/* frame of the EPT pointer */
 	unsigned long anchor;	/* frame that stays when the pointer changes */
+	u64 clock;		/* the user VM's TSC less that of the cloud VM */
+	bool paging;		/* CR0.PG */
 };
 
 void vsb_ident_get(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_ident *id);
 struct vsb_l2 *vsb_uservm_find(struct vsb_cloud *cloud, const struct vsb_ident *id);
 bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
 			const struct vsb_ident *id);
+void vsb_uservm_unpaged(struct vsb_cloud *cloud, const struct vsb_ident *id);
 void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		      const struct vsb_ident *id);
 void vsb_uservm_adopt(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
@@ -342,7 +365,7 @@ struct vsb_vcpu {
  * @uservms:	in order of first access
  * @nr_unbound:	of these, how many were never bound
  * @roots:	frame of EPT pointer -> user VM; readers RCU
- * @anchors:	anchor -> user VM; readers RCU
+ * @anchors:	frame -> struct vsb_anchor; readers RCU
  * @ports:	every port that a proxy of this cloud VM has claimed
  * @vcpus:	by vcpu_idx
  */
@@ -380,6 +403,7 @@ bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio);
 bool vsb_cloud_took(struct kvm_vcpu *vcpu, u64 port);
 bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size);
 void vsb_cloud_vmrun(struct kvm_vcpu *vcpu);
+void vsb_cloud_unpaged(struct kvm_vcpu *vcpu);
 bool vsb_cloud_prepare(struct kvm_vcpu *vcpu);
 void vsb_cloud_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *data);
 long vsb_get_uservm(void __user *argp, struct vsb_cloud *cloud, struct vsb_proxy *proxy);
@@ -408,6 +432,7 @@ extern const struct vsb_vendor vsb_vmx, vsb_svm;
 /* ---- ept.c ---- */
 
 bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
+bool vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
 
 /* ---- hook.c: names of KVM functions ---- */
 

@@ -198,7 +198,7 @@ void who_frames(void)
 
 void who_unbind(void)
 {
-	struct proxy *p;
+	struct proxy *p, *fresh;
 	struct cloud *c;
 
 	c = cloud_new();
@@ -211,9 +211,14 @@ void who_unbind(void)
 	CHECK_ERR(ioctl(p->fd, VSB_UNBIND, 1), EINVAL);
 	OK(ioctl(p->fd, VSB_UNBIND, 0));
 	CHECK_ERR(ioctl(p->fd, VSB_UNBIND, 0), ENOENT);
+	/* It is for nobody else; a fresh one is. */
+	WAIT_FOR(p->shm->shutdown);
 	L2_RUN(c, 1, OUT(COM1, 1, 0x42));
-	EXPECT(p, WR(COM1, 1, 0x42));
+	fresh = proxy_add(c, "vm1");
+	L2_RUN(c, 1, OUT(COM1, 1, 0x43));
+	EXPECT(fresh, WR(COM1, 1, 0x43));
 	L2_RUN(c, 0, OUT(COM1, 1, 0x43), IN(COM1, 1));
+	EXPECT_NOTHING(fresh);
 	EXPECT_NOTHING(p);
 	CHECK_EQ(GOT(c, 1), rax_after(1, 0xff));
 	CHECK_EQ(L1_EXITS(c), 0);

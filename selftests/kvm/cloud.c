@@ -32,7 +32,25 @@ static uint64_t *new_table(struct kvm_vm *vm, uint64_t *gpa)
 	return hva;
 }
 
-/* The first GiB onto itself in pages of 2 MiB, under two roots. */
+#define NPT_4K		NPT_TABLE
+#define EPT_4K		(EPT_TABLE | 0x200 | 6 << 3)
+
+/* A table like that at @pd, but that frame 0, which nobody uses, is a new one. */
+static uint64_t other_memory(struct cloud *c, const uint64_t *pd, uint64_t table)
+{
+	uint64_t leaf = c->mbox->amd ? NPT_4K : EPT_4K, pd_gpa, pt_gpa, page_gpa;
+	uint64_t *pt = new_table(c->vm, &pt_gpa);
+	uint64_t *new = new_table(c->vm, &pd_gpa);
+
+	new_table(c->vm, &page_gpa);
+	for (uint64_t i = 0; i < 512; i++)
+		pt[i] = (i ? i << 12 : page_gpa) | leaf;
+	memcpy(new, pd, 4096);
+	new[0] = pt_gpa | table;
+	return pd_gpa;
+}
+
+/* The first GiB onto itself in pages of 2 MiB, under all roots. */
 static void make_roots(struct cloud *c, unsigned int l2)
 {
 	uint64_t table = c->mbox->amd ? NPT_TABLE : EPT_TABLE;
@@ -48,6 +66,9 @@ static void make_roots(struct cloud *c, unsigned int l2)
 		root = new_table(c->vm, &c->root[l2][i]);
 		root[0] = pdpt_gpa | table;
 	}
+	pdpt = new_table(c->vm, &pdpt_gpa);
+	pdpt[0] = other_memory(c, pd, table) | table;
+	root[0] = pdpt_gpa | table;
 }
 
 static void make_l2(struct cloud *c, unsigned int l2)
@@ -128,6 +149,10 @@ static struct cloud *make(bool nested_paging)
 		make_roots(c, i);
 		c->mbox->root[i] = nested_paging ? c->root[i][0] : 0;
 	}
+	/* mov $BOOT_PORT, %edx; mov $BOOT_BYTE, %al; out %al, %dx; vmcall or vmmcall */
+	memcpy(c->mbox->boot, (uint8_t[]){ 0xba, BOOT_PORT & 0xff, BOOT_PORT >> 8, 0, 0,
+		0xb0, BOOT_BYTE, 0xee, 0x0f, 0x01, c->mbox->amd ? 0xd9 : 0xc1 }, 11);
+	c->mbox->boot_code = addr_gva2gpa(c->vm, (vm_vaddr_t)&mbox.boot);
 	l1_resume(c);	/* its setup */
 	return c;
 }
@@ -193,6 +218,14 @@ void l2_run(struct cloud *c, unsigned int l2, const struct op *ops, size_t n)
 	load(c, L1_RUN_L2, l2, ops, n);
 	l1_resume(c);
 	check_end(c);
+}
+
+void l2_boot(struct cloud *c, unsigned int l2, const struct op *ops, size_t n)
+{
+	load(c, L1_BOOT_L2, l2, ops, 0);
+	l1_resume(c);
+	check_end(c);
+	l2_run(c, l2, ops, n);
 }
 
 void l1_io(struct cloud *c, const struct op *ops, size_t n)

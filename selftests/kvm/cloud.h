@@ -41,6 +41,8 @@ void cloud_close(struct cloud *c);
 
 /* Runs the list in user VM @l2 to its end; then the results are in mbox.ops. */
 void l2_run(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
+/* The same, and first one OUT of BOOT_BYTE to BOOT_PORT with paging off. */
+void l2_boot(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 /* The same in a thread of its own. */
 void l2_go(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 void l2_wait(struct cloud *c);
@@ -54,9 +56,14 @@ void l1_io(struct cloud *c, const struct op *ops, size_t n);
  */
 int64_t step_off_after_retry(struct cloud *c);
 
+#define BOOT_PORT	0x5c7
+#define BOOT_BYTE	0xb0
+
 #define N_OPS(...)	(sizeof((struct op[]){ __VA_ARGS__ }) / sizeof(struct op))
 #define L2_RUN(c, l2, ...) \
 	l2_run(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
+#define L2_BOOT(c, l2, ...) \
+	l2_boot(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
 #define L2_GO(c, l2, ...) \
 	l2_go(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
 #define L1_IO(c, ...) \

@@ -246,9 +246,17 @@ void l1_main(void)
 		l1->setup(i, l2_main, &l2_stack[i][STACK_SIZE - 8]);
 	for (;;) {
 		GUEST_SYNC(0);
-		if (mbox.request == L1_RUN_L2)
+		switch (mbox.request) {
+		case L1_RUN_L2:
 			l1_run_l2(l1);
-		else
+			break;
+		case L1_BOOT_L2:
+			l1->unpaged(mbox.l2, mbox.boot_code);
+			l1_run_l2(l1);
+			l1->paged(mbox.l2);
+			break;
+		default:
 			do_ops();
+		}
 	}
 }

@@ -19,7 +19,8 @@
 #define BUF_SIZE	8192
 #define STEP_PAGE	4096	/* offset in mbox.buf */
 #define NR_L2		2	/* user VMs of a cloud VM */
-#define NR_ROOTS	2	/* roots that a user VM's page table can have */
+#define NR_ROOTS	3	/* roots that a user VM's page table can have */
+#define OTHER_MEMORY	2	/* that one has another frame at frame 0 */
 
 #define L1_ANSWER	0xa1a1a1a1u
 #define POISON		0x1122334455667788ull	/* RAX before an IN */
@@ -70,7 +71,7 @@ struct l1_exit {
 	uint32_t value;		/* OUT: what L1 saw */
 };
 
-enum l1_request { L1_RUN_L2, L1_OWN_IO };
+enum l1_request { L1_RUN_L2, L1_BOOT_L2, L1_OWN_IO };
 
 /**
  * struct mbox - the mailbox
@@ -79,6 +80,9 @@ enum l1_request { L1_RUN_L2, L1_OWN_IO };
  * @l2:		which user VM
  * @intercept:	L1 asks for exits on all ports, as KVM does
  * @root:	page table root of each user VM, 0: shadow paging
+ * @clock:	TSC offset of each user VM
+ * @boot:	what L1_BOOT_L2 runs
+ * @boot_code:	its physical address
  * @stop:	ends OP_LOOP
  * @trouble:	exit code of L2 that L1 did not expect
  */
@@ -88,6 +92,8 @@ struct mbox {
 	uint8_t l2;
 	bool intercept;
 	uint64_t root[NR_L2];
+	uint64_t clock[NR_L2];
+	uint64_t boot_code;
 	volatile bool stop;
 	uint64_t trouble;
 	uint32_t nr_ops;
@@ -95,6 +101,7 @@ struct mbox {
 	volatile uint32_t nr_exits;
 	struct l1_exit exits[EXITS_MAX];
 	uint8_t buf[BUF_SIZE] __attribute__((aligned(4096)));
+	uint8_t boot[16];
 };
 
 /* Guest addresses: what the host sees is its own copy. */
@@ -128,6 +135,8 @@ struct l1_ops {
 	void (*setup)(unsigned int l2, void *entry, void *stack);
 	enum l2_stop (*run)(unsigned int l2, struct l1_exit *e, uint64_t *code);
 	void (*skip)(unsigned int l2);
+	void (*unpaged)(unsigned int l2, uint64_t code);
+	void (*paged)(unsigned int l2);
 	uint64_t *(*rax)(unsigned int l2);
 };
 

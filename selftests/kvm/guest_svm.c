@@ -63,6 +63,7 @@ static enum l2_stop svm_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 	c->nested_cr3 = mbox.root[l2];
 	c->tlb_ctl = TLB_CONTROL_FLUSH_ALL_ASID;
 	c->clean = 0;
+	c->tsc_offset = mbox.clock[l2];
 	if (mbox.intercept)
 		c->intercept |= 1ull << INTERCEPT_IOIO_PROT;
 	else
@@ -102,6 +103,34 @@ static uint64_t *svm_rax(unsigned int l2)
 	return (uint64_t *)((char *)svm->vmcb + offsetof(struct vmcb, save.rax));
 }
 
+static struct vmcb_save_area saved;
+static struct gpr saved_gpr;
+
+/* 32-bit protected mode without paging (APM vol. 2, 15.5.1). */
+static void svm_unpaged(unsigned int l2, uint64_t code)
+{
+	struct svm_test_data *svm = l2_state[l2].data;
+	struct vmcb_save_area *save = &svm->vmcb->save;
+
+	memcpy(&saved, save, sizeof(saved));
+	saved_gpr = l2_gpr[l2];
+	save->cr0 &= ~X86_CR0_PG;
+	save->efer &= ~(EFER_LME | EFER_LMA);
+	save->cs.attrib = 0xc9b;
+	save->cs.base = 0;
+	save->cs.limit = 0xffffffff;
+	save->rip = code;
+}
+
+static void svm_paged(unsigned int l2)
+{
+	struct svm_test_data *svm = l2_state[l2].data;
+
+	memcpy(&svm->vmcb->save, &saved, sizeof(saved));
+	l2_gpr[l2] = saved_gpr;
+}
+
 const struct l1_ops l1_svm = {
 	.setup = svm_setup, .run = svm_run, .skip = svm_skip, .rax = svm_rax,
+	.unpaged = svm_unpaged, .paged = svm_paged,
 };

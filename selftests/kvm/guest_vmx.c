@@ -75,7 +75,8 @@ static void vmx_setup(unsigned int l2, void *entry, void *stack)
 	prepare_vmcs(vmx, entry, stack);
 	vmwrite(VIRTUAL_APIC_PAGE_ADDR, l2_state[l2].page);
 	vmwrite(CPU_BASED_VM_EXEC_CONTROL,
-		vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_TPR_SHADOW);
+		vmreadz(CPU_BASED_VM_EXEC_CONTROL) | CPU_BASED_TPR_SHADOW |
+		CPU_BASED_USE_TSC_OFFSETTING);
 }
 
 /* The EPT pointer that the library made, with another root. */
@@ -104,6 +105,7 @@ static enum l2_stop vmx_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 	else
 		ctl &= ~CPU_BASED_UNCOND_IO_EXITING;
 	vmwrite(CPU_BASED_VM_EXEC_CONTROL, ctl);
+	vmwrite(TSC_OFFSET, mbox.clock[l2]);
 
 	if (vmx_enter(&l2_gpr[l2], launched[l2])) {
 		*code = vmreadz(VM_INSTRUCTION_ERROR) | 1ull << 32;
@@ -135,6 +137,42 @@ static uint64_t *vmx_rax(unsigned int l2)
 	return &l2_gpr[l2].rax;
 }
 
+static const uint32_t boot_fields[] = {
+	GUEST_CR0, GUEST_IA32_EFER, GUEST_CS_AR_BYTES, GUEST_CS_BASE, GUEST_CS_LIMIT,
+	GUEST_RIP, VM_ENTRY_CONTROLS, SECONDARY_VM_EXEC_CONTROL,
+};
+
+static uint64_t saved[sizeof(boot_fields) / sizeof(boot_fields[0])];
+static struct gpr saved_gpr;
+
+/* 32-bit protected mode without paging: an unrestricted guest (SDM vol. 3, 26.6.2). */
+static void vmx_unpaged(unsigned int l2, uint64_t code)
+{
+	struct vmx_pages *vmx = l2_state[l2].data;
+
+	GUEST_ASSERT(!vmptrld(vmx->vmcs_gpa));
+	for (unsigned int i = 0; i < sizeof(saved) / sizeof(saved[0]); i++)
+		saved[i] = vmreadz(boot_fields[i]);
+	saved_gpr = l2_gpr[l2];
+	vmwrite(GUEST_CR0, vmreadz(GUEST_CR0) & ~X86_CR0_PG);
+	vmwrite(GUEST_IA32_EFER, vmreadz(GUEST_IA32_EFER) & ~(EFER_LME | EFER_LMA));
+	vmwrite(GUEST_CS_AR_BYTES, 0xc09b);
+	vmwrite(GUEST_CS_BASE, 0);
+	vmwrite(GUEST_CS_LIMIT, 0xffffffff);
+	vmwrite(GUEST_RIP, code);
+	vmwrite(VM_ENTRY_CONTROLS, vmreadz(VM_ENTRY_CONTROLS) & ~VM_ENTRY_IA32E_MODE);
+	vmwrite(SECONDARY_VM_EXEC_CONTROL,
+		vmreadz(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_UNRESTRICTED_GUEST);
+}
+
+static void vmx_paged(unsigned int l2)
+{
+	for (unsigned int i = 0; i < sizeof(saved) / sizeof(saved[0]); i++)
+		vmwrite(boot_fields[i], saved[i]);
+	l2_gpr[l2] = saved_gpr;
+}
+
 const struct l1_ops l1_vmx = {
 	.setup = vmx_setup, .run = vmx_run, .skip = vmx_skip, .rax = vmx_rax,
+	.unpaged = vmx_unpaged, .paged = vmx_paged,
 };

@@ -105,7 +105,8 @@ struct vsb_counters {
 	__u64 retries;		/* instruction started again for a signal */
 	__u64 irq_edges;	/* edges of the proxy's interrupt lines */
 	__u64 root_changes;	/* new EPT pointers after the first */
-	__u64 replays;		/* registers replayed into a new proxy */
+	__u64 replays;		/* times registers were written into its proxy */
+	__u64 resets;		/* of the user VM */
 };
 
 #define VSB_USERVM_BOUND	0x1	/* has had a proxy */
@@ -151,9 +152,12 @@ struct vsb_uservm {
  * (EAGAIN). Edges of one line come in order; those not read yet are merged,
  * but a line that rose is seen to rise. Those of a 16550 are held, and merged,
  * while the user VM's interrupt handler reads it (at most 400 ms). The
- * descriptor polls readable while there are events. After the proxy's process or
- * its cloud VM is gone poll says POLLHUP and read returns 0. EINVAL: the buffer
- * holds no event.
+ * descriptor polls readable while there are events. EINVAL: the buffer holds no
+ * event.
+ *
+ * Poll says POLLHUP and read returns 0 when the proxy's process or its cloud VM is
+ * gone, and when the user VM was replaced, that is, another one runs on its vCPUs:
+ * that has the name now and gets the next proxy that is created under it.
  */
 #define VSB_EVENT_IRQ		1	/* line @gsi of the proxy is now @level */
 #define VSB_EVENT_USERVM	2	/* binding or frames changed: VSB_GET_USERVM */
@@ -214,9 +218,9 @@ struct vsb_event {
 /* On a proxy fd */
 
 /*
- * Forget the bound user VM: the proxy is free for the next one, the old one
- * counts as new if it makes another access. ENOENT: none is bound. EINVAL: the
- * argument is not 0.
+ * Forget the bound user VM, which counts as new if it makes another access. The
+ * proxy is dead, as if closed: no proxy serves two user VMs. ENOENT: none is
+ * bound. EINVAL: the argument is not 0.
  */
 #define VSB_UNBIND		_IO(VSB_IOC, 0x21)
 
