@@ -46,6 +46,7 @@ static const struct form forms[] = {
 	{ "vm", "missing", AGENT_MISSING, { FALSE, TRUE }, 1, { ID } },
 	{ "vm", "ambiguous", AGENT_AMBIGUOUS, { FALSE, TRUE }, 1, { ID } },
 	{ "vm", "given", AGENT_GIVEN, { FALSE, TRUE }, 1, { ID } },
+	{ "vm", "gone", AGENT_GONE, { FALSE, TRUE }, 1, { ID } },
 	{ "pong", NULL, AGENT_PONG, { FALSE, TRUE }, 1, { MEMBER(n, G_MAXUINT64) } },
 };
 

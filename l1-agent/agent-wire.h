@@ -27,6 +27,7 @@ enum agent_type {
 	AGENT_MISSING,		/* id */
 	AGENT_AMBIGUOUS,	/* id */
 	AGENT_GIVEN,		/* id */
+	AGENT_GONE,		/* id */
 	AGENT_PONG,		/* n */
 };
 

@@ -9,6 +9,10 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <glib-unix.h>
 
 #include "lines.h"
 #include "pagemap.h"
@@ -24,6 +28,8 @@
  * @l2_gfn:	frame in the user VM
  * @l1_gfn:	our frame behind it
  * @mon:	its monitor if @state is VM_FOUND
+ * @pidfd:	of the QEMU that it was last found in, -1: none
+ * @pidfd_id:	waits for its end
  * @epoch:	grows whenever answers on their way become meaningless
  * @round:	answers that this search waits for, 0: none goes on
  * @hit:	a monitor that has the frame, of this search
@@ -39,6 +45,8 @@ struct vm {
 	uint64_t l2_gfn;
 	uint64_t l1_gfn;
 	struct monitor *mon;
+	int pidfd;
+	guint pidfd_id;
 	unsigned int epoch;
 	unsigned int round;
 	struct monitor *hit;
@@ -185,10 +193,44 @@ static const char *state_name(enum vm_state state)
 	static const char *const names[] = {
 		[VM_UNKNOWN] = "unknown", [VM_FOUND] = "found",
 		[VM_MISSING] = "missing", [VM_AMBIGUOUS] = "ambiguous",
-		[VM_GIVEN] = "given",
+		[VM_GIVEN] = "given", [VM_GONE] = "gone",
 	};
 
 	return names[state];
+}
+
+static void unwatch(struct vm *vm)
+{
+	if (vm->pidfd_id)
+		g_source_remove(vm->pidfd_id);
+	vm->pidfd_id = 0;
+	if (vm->pidfd >= 0)
+		close(vm->pidfd);
+	vm->pidfd = -1;
+}
+
+static gboolean qemu_ended(gint fd, GIOCondition cond, gpointer data)
+{
+	struct vm *vm = data;
+	struct vms *vms = vm->owner;
+	uint32_t id = vm->id;
+
+	(void)fd;
+	(void)cond;
+	vm->pidfd_id = 0;
+	g_message("VM %x: its QEMU has ended", id);
+	vms_forget(vms, id);
+	vms->report(id, VM_GONE, vms->user);
+	return G_SOURCE_REMOVE;
+}
+
+/* A monitor that closes says little; its process ends once. */
+static void watch(struct vm *vm)
+{
+	unwatch(vm);
+	vm->pidfd = (int)syscall(SYS_pidfd_open, monitor_pid(vm->mon), 0);
+	if (vm->pidfd >= 0)
+		vm->pidfd_id = g_unix_fd_add(vm->pidfd, G_IO_IN, qemu_ended, vm);
 }
 
 static void search_end(struct vm *vm)
@@ -198,6 +240,7 @@ static void search_end(struct vm *vm)
 	vm->state = vm->hits == 1 ? VM_FOUND : vm->hits ? VM_AMBIGUOUS : VM_MISSING;
 	if (vm->state == VM_FOUND) {
 		vm->mon = vm->hit;
+		watch(vm);
 		if (vm->giving) {
 			give(vm);
 			return;
@@ -325,6 +368,7 @@ static void vm_drop(gpointer v)
 	struct vm *vm = v;
 
 	vm_leave(vm);
+	unwatch(vm);
 	vm->owner = NULL;
 	g_rc_box_release(vm);
 }
@@ -364,6 +408,7 @@ void vms_set(struct vms *vms, uint32_t id, uint64_t l2_gfn, uint64_t l1_gfn)
 		}
 		vm = g_rc_box_new0(struct vm);
 		vm->owner = vms;
+		vm->pidfd = -1;
 		vm->id = id;
 		g_hash_table_insert(vms->table, GUINT_TO_POINTER(id), vm);
 	} else if (vm->l2_gfn == l2_gfn && vm->l1_gfn == l1_gfn) {

@@ -15,6 +15,7 @@ enum vm_state {
 	VM_MISSING,
 	VM_AMBIGUOUS,
 	VM_GIVEN,	/* handed back, and forgotten */
+	VM_GONE,	/* its QEMU has ended; forgotten */
 };
 
 #define VMS_MAX		65536

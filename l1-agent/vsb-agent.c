@@ -23,6 +23,7 @@ static void found(uint32_t id, enum vm_state state, void *user)
 	static const enum agent_type types[] = {
 		[VM_FOUND] = AGENT_FOUND, [VM_MISSING] = AGENT_MISSING,
 		[VM_AMBIGUOUS] = AGENT_AMBIGUOUS, [VM_GIVEN] = AGENT_GIVEN,
+		[VM_GONE] = AGENT_GONE,
 	};
 	struct agent_msg msg = { .type = types[state], .id = id };
 

@@ -60,7 +60,7 @@ struct vm {
  * @ping:	number of the last ping
  * @unanswered:	pings since the last one that was answered
  * @lost:	too many; a pong or a hello brings the agent back
- * @giving:	number of answers to "give" that are due; @given is called at 0
+ * @giving:	number of answers to "give" that are due
  * @complained:	the last connect failed, and it has been said
  */
 struct agent_link {
@@ -79,7 +79,7 @@ struct agent_link {
 	guint64 ping;
 	guint unanswered;
 	guint giving;
-	void (*given)(gpointer data);
+	const struct agent_link_ops *ops;
 	gpointer data;
 	struct agent_reader reader;
 	GString *out;
@@ -134,7 +134,7 @@ static void end_give(struct agent_link *link, struct vm *vm)
 		return;
 	vm->giving = FALSE;
 	if (!--link->giving)
-		link->given(link->data);
+		link->ops->given(link->data);
 }
 
 /* A new agent, or an old one that forgot: everything has to be told again. */
@@ -334,6 +334,15 @@ static void handle_vm(struct agent_link *link, const struct agent_msg *msg)
 		end_give(link, vm);
 		return;
 	}
+	if (msg->type == AGENT_GONE) {
+		/* It has forgotten the ID itself. */
+		vm->has_frames = FALSE;
+		vm->told = FALSE;
+		vm->said = AGENT_LINK_VM_UNKNOWN;
+		end_give(link, vm);
+		link->ops->gone(vm->id, link->data);
+		return;
+	}
 	if (vm->said == answers[msg->type].said)
 		return;
 	vm->said = answers[msg->type].said;
@@ -409,13 +418,13 @@ static void start_connect(struct agent_link *link)
 }
 
 struct agent_link *agent_link_new(const char *path, const char *cloud,
-				  void (*given)(gpointer data), gpointer data)
+				  const struct agent_link_ops *ops, gpointer data)
 {
 	struct agent_link *link = g_new0(struct agent_link, 1);
 
 	link->path = g_strdup(path);
 	link->cloud = g_strdup(cloud);
-	link->given = given;
+	link->ops = ops;
 	link->data = data;
 	link->fd = -1;
 	link->out = g_string_new(NULL);

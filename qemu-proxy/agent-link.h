@@ -2,7 +2,7 @@
 /*
  * The channel to the agent in one cloud VM: keeps it connected, tells the agent
  * which user VMs there are and what their interrupt lines do. What comes back
- * can change what status says, and nothing else.
+ * can change what status says, and end a user VM's use of its proxy.
  */
 #ifndef VSB_AGENT_LINK_H
 #define VSB_AGENT_LINK_H
@@ -25,12 +25,19 @@ enum agent_link_vm {
 	AGENT_LINK_VM_AMBIGUOUS,
 };
 
-/*
- * @path: UNIX socket of the virtio-serial port; @cloud: for messages; @given: see
- * agent_link_give(), must not free the link.
+/**
+ * struct agent_link_ops - what the link tells; none may free it
+ * @given:	see agent_link_give()
+ * @gone:	the agent says that the QEMU of user VM @id has ended
  */
+struct agent_link_ops {
+	void (*given)(gpointer data);
+	void (*gone)(guint32 id, gpointer data);
+};
+
+/* @path: UNIX socket of the virtio-serial port; @cloud: for messages. */
 struct agent_link *agent_link_new(const char *path, const char *cloud,
-				  void (*given)(gpointer data), gpointer data);
+				  const struct agent_link_ops *ops, gpointer data);
 void agent_link_free(struct agent_link *link);
 
 /* User VM @id has the cloud VM's frame @l1_gfn at its frame @l2_gfn. */

@@ -163,6 +163,20 @@ static gboolean on_released(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
+/*
+ * A user VM's QEMU has ended, the agent says. A lie costs the user VM its
+ * console until its next access, as a new user VM; to stop it would do the same.
+ */
+static void on_gone(guint32 id, gpointer data)
+{
+	struct cloud *cloud = data;
+	struct proxy *proxy = id < cloud->proxies->len ? cloud->proxies->pdata[id] : NULL;
+
+	if (proxy && !cloud->releasing && proxy_fd(proxy) >= 0 &&
+	    module_unbind(proxy_fd(proxy), NULL))
+		proxy_renew(proxy, "its user VM has ended");
+}
+
 /* The agent has taken all back. */
 static void on_given(gpointer data)
 {
@@ -213,6 +227,7 @@ struct cloud *cloud_new(const struct attach_args *args, int device_fd,
 		.waiting = on_waiting, .ready = on_ready, .died = on_died,
 		.irq = on_irq, .uservm = on_uservm,
 	};
+	static const struct agent_link_ops agent_ops = { on_given, on_gone };
 	struct cloud *cloud = g_new0(struct cloud, 1);
 
 	cloud->name = g_strdup(args->cloud);
@@ -233,7 +248,7 @@ struct cloud *cloud_new(const struct attach_args *args, int device_fd,
 			goto fail;
 		g_ptr_array_add(cloud->proxies, proxy);
 	}
-	cloud->agent = agent_link_new(args->agent, cloud->name, on_given, cloud);
+	cloud->agent = agent_link_new(args->agent, cloud->name, &agent_ops, cloud);
 	cloud->pidfd_id = g_unix_fd_add(cloud->pidfd, G_IO_IN, on_pidfd, cloud);
 	advance(cloud);
 	return cloud;
@@ -337,6 +352,7 @@ gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error)
 		return FALSE;
 	}
 	agent_link_forget(cloud->agent, proxy_id(proxy));
+	proxy_renew(proxy, "its user VM was unbound");
 	return TRUE;
 }
 
@@ -353,6 +369,7 @@ static void add_counters(JsonObject *object, const struct vsb_counters *counters
 	ADD(irq_edges, "irq_edges");
 	ADD(root_changes, "root_changes");
 	ADD(replays, "replays");
+	ADD(resets, "resets");
 #undef ADD
 	json_object_set_object_member(object, "counters", c);
 }
@@ -376,6 +393,7 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 				      bound ? "bound" : "waiting");
 	json_object_set_int_member(object, "proxy_pid", proxy_pid(proxy));
 	json_object_set_int_member(object, "restarts", proxy_restarts(proxy));
+	json_object_set_int_member(object, "generation", proxy_generation(proxy));
 	json_object_set_string_member(object, "ports", ports);
 	json_object_set_string_member(object, "line",
 				      lines[agent_link_get_vm(cloud->agent, proxy_id(proxy))]);

@@ -235,6 +235,16 @@ JsonObject *vsb_control_uservm(JsonObject *status, const char *name)
 	return NULL;
 }
 
+/* Return: which user VM of this name it is, counted by vsbypassd, or -1. */
+gint64 vsb_control_uservm_generation(JsonObject *status, const char *name)
+{
+	JsonObject *vm = vsb_control_uservm(status, name);
+	JsonNode *node = vm ? json_object_get_member(vm, "generation") : NULL;
+
+	return node && JSON_NODE_HOLDS_VALUE(node) &&
+	       json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : -1;
+}
+
 /* Return: its state, or "absent" if vsbypassd knows none of this name. */
 char *vsb_control_uservm_state(JsonObject *status, const char *name)
 {

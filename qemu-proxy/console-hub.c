@@ -17,6 +17,7 @@ struct vsb_hub *vsb_hub_new(const char *name, const struct vsb_hub_ops *ops, voi
 	hub->owner = owner;
 	vsb_ring_init(&hub->backlog, VSB_BACKLOG_SIZE);
 	vsb_ring_init(&hub->tx, VSB_TX_SIZE);
+	hub->generation = -1;
 	return hub;
 }
 
@@ -85,8 +86,21 @@ const char *vsb_hub_state_text(const char *state)
 }
 
 /* Tells the clients when what vsbypassd says of the user VM has changed. */
-void vsb_hub_set_state(struct vsb_hub *hub, const char *state)
+void vsb_hub_set_state(struct vsb_hub *hub, const char *state, gint64 generation)
 {
+	/* What the last user VM wrote is not for the clients of this one. */
+	if (generation >= 0 && generation != hub->generation) {
+		vsb_ring_skip(&hub->backlog, hub->backlog.len);
+		if (hub->generation >= 0)
+			notice_all(hub, NULL, "from here on it is another user VM");
+		hub->generation = generation;
+	}
+	if (generation >= 0 && hub->up && !hub->checked) {
+		hub->checked = true;
+		if (hub->writer)
+			hub->writer->ops->wake_input(hub->writer);
+		hub->ops->update(hub);
+	}
 	if (!g_strcmp0(hub->state, state))
 		return;
 	g_free(hub->state);
@@ -301,7 +315,7 @@ static void type_bytes(struct vsb_client *client, const guint8 *data, gsize len)
 		client->told_readonly = true;
 		return;
 	}
-	if (!hub->up) {
+	if (!hub->checked) {
 		if (!client->told_down)
 			notice(client, "the proxy is away: what you type is dropped");
 		client->told_down = true;
@@ -325,7 +339,7 @@ gsize vsb_hub_input(struct vsb_client *client, const guint8 *data, gsize len)
 	if (client->mode == VSB_MODE_WATCH || client->finishing)
 		return len;
 	if (client->mode == VSB_MODE_RAW) {
-		used = hub->writer == client && hub->up ? vsb_ring_put(&hub->tx, data, len) : 0;
+		used = hub->writer == client && hub->checked ? vsb_ring_put(&hub->tx, data, len) : 0;
 	} else {
 		while (used < len && !client->finishing) {
 			if (hub->writer == client && vsb_ring_room(&hub->tx) < sizeof(out))
@@ -379,6 +393,8 @@ gsize vsb_hub_output_room(const struct vsb_hub *hub)
 {
 	gsize room;
 
+	if (!hub->checked)
+		return 0;
 	if (!hub->writer)
 		return VSB_BACKLOG_SIZE;
 	if (hub->writer->skipped)
@@ -424,6 +440,7 @@ void vsb_hub_link(struct vsb_hub *hub, bool up)
 	if (hub->up == up)
 		return;
 	hub->up = up;
+	hub->checked = false;
 	vsb_ring_skip(&hub->tx, lost);
 	if (up) {
 		notice_all(hub, NULL, hub->ever_up ? "the proxy is back" : "the proxy is here");

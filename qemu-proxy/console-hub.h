@@ -79,6 +79,8 @@ struct vsb_hub {
 	bool up;			/* the character device is connected */
 	bool ever_up;
 	char *state;			/* what vsbypassd said last, or NULL */
+	bool checked;			/* whose it is has been asked since it is up */
+	gint64 generation;		/* whose it is: vsbypassd's number, -1: unknown */
 };
 
 struct vsb_hub *vsb_hub_new(const char *name, const struct vsb_hub_ops *ops, void *owner);
@@ -97,8 +99,11 @@ void vsb_hub_output(struct vsb_hub *hub, const guint8 *data, gsize len);
 void vsb_hub_tx_done(struct vsb_hub *hub, gsize len);
 void vsb_hub_link(struct vsb_hub *hub, bool up);
 
-/* The control socket's side */
-void vsb_hub_set_state(struct vsb_hub *hub, const char *state);
+/*
+ * The control socket's side. @generation: vsbypassd's number of the user VM, -1:
+ * unknown. Until it is known after vsb_hub_link() nothing is read and nothing sent.
+ */
+void vsb_hub_set_state(struct vsb_hub *hub, const char *state, gint64 generation);
 void vsb_hub_notice_to(struct vsb_hub *hub, guint64 id, const char *text);
 
 char *vsb_hub_who(const struct vsb_hub *hub);

@@ -110,6 +110,7 @@ static void scan(struct vsb_server *server)
 	struct hub_entry *entry;
 	GHashTableIter iter;
 	const char *file;
+	bool up;
 
 	while (dir && (file = g_dir_read_name(dir))) {
 		g_autofree char *name = NULL;
@@ -121,7 +122,12 @@ static void scan(struct vsb_server *server)
 			continue;
 		entry = g_hash_table_lookup(server->hubs, name);
 		entry->seen = server->seconds;
+		up = entry->hub->up;
 		vsb_chardev_connect(entry->chardev);
+		if (!up && entry->hub->up) {
+			server->ask_again = server->asking;
+			vsb_server_ask_state(server);
+		}
 	}
 	g_hash_table_iter_init(&iter, server->hubs);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry)) {
@@ -134,18 +140,28 @@ static void scan(struct vsb_server *server)
 static void on_state(JsonObject *reply, const char *error, gpointer data)
 {
 	struct vsb_server *server = data;
+	bool again = server->ask_again;
 	struct hub_entry *entry;
 	GHashTableIter iter;
 
 	server->asking = false;
+	server->ask_again = false;
 	g_hash_table_iter_init(&iter, server->hubs);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry)) {
 		g_autofree char *state = NULL;
+		gint64 generation = -1;
 
-		if (reply)
+		if (reply) {
 			state = vsb_control_uservm_state(reply, entry->hub->name);
-		vsb_hub_set_state(entry->hub, state);
+			/* What was said before it came does not count. */
+			if (!again)
+				generation = vsb_control_uservm_generation(reply,
+									   entry->hub->name);
+		}
+		vsb_hub_set_state(entry->hub, state, generation);
 	}
+	if (again)
+		vsb_server_ask_state(server);
 }
 
 /* Asks what is bound; the hubs tell their clients when it changes. */
@@ -155,6 +171,20 @@ void vsb_server_ask_state(struct vsb_server *server)
 		return;
 	server->asking = true;
 	vsb_control_call(server->control_path, "status", NULL, on_state, server);
+}
+
+/* Is there a character device of which it is not known whose it is? */
+static gboolean any_unchecked(struct vsb_server *server)
+{
+	struct hub_entry *entry;
+	GHashTableIter iter;
+
+	g_hash_table_iter_init(&iter, server->hubs);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry)) {
+		if (entry->hub->up && !entry->hub->checked)
+			return TRUE;
+	}
+	return FALSE;
 }
 
 static gboolean anybody_attached(struct vsb_server *server)
@@ -179,7 +209,8 @@ static gboolean on_tick(gpointer data)
 	scan(server);
 	for (GList *l = sessions; l; l = l->next)
 		vsb_session_tick(l->data);
-	if (server->seconds % STATE_EVERY_S == 0 && anybody_attached(server))
+	if (any_unchecked(server) ||
+	    (server->seconds % STATE_EVERY_S == 0 && anybody_attached(server)))
 		vsb_server_ask_state(server);
 	return G_SOURCE_CONTINUE;
 }

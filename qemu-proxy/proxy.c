@@ -46,6 +46,8 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
  * @listen_fd:	console socket, shared with each QEMU
  * @cancel:	of the wait for @process
  * @fd:		proxy descriptor of the module, -1: none
+ * @bound:	it has had a user VM
+ * @generation:	times that it was renewed
  * @errors:	lines of QEMU's stderr, read from @errors_fd
  * @started_us:	monotonic time of the last spawn
  * @backoff_s:	pause before the next one
@@ -65,6 +67,8 @@ struct proxy {
 	GCancellable *cancel;
 	struct qmp *qmp;
 	int fd;
+	gboolean bound;
+	guint generation;
 	guint fd_id;
 	guint timeout_id;
 	int errors_fd;
@@ -138,6 +142,30 @@ static void died(struct proxy *proxy, const char *why)
 	g_warning("proxy '%s': %s; next start in %u s", proxy->name, reason, proxy->backoff_s);
 	proxy->restart_id = g_timeout_add_seconds(proxy->backoff_s, on_restart, proxy);
 	proxy->backoff_s = MIN(proxy->backoff_s * 2, BACKOFF_LAST_S);
+	proxy->ops->died(proxy, reason, proxy->data);
+}
+
+static gboolean on_renew(gpointer data)
+{
+	struct proxy *proxy = data;
+
+	proxy->restart_id = 0;
+	spawn(proxy);
+	return G_SOURCE_REMOVE;
+}
+
+void proxy_renew(struct proxy *proxy, const char *why)
+{
+	g_autofree char *reason = g_strdup(why);
+
+	proxy->generation++;
+	proxy->bound = FALSE;
+	if (proxy->restart_id)
+		return;
+	proxy_kill(proxy);
+	g_clear_object(&proxy->process);
+	g_message("proxy '%s': %s; starting a fresh one", proxy->name, reason);
+	proxy->restart_id = g_idle_add(on_renew, proxy);
 	proxy->ops->died(proxy, reason, proxy->data);
 }
 
@@ -221,18 +249,24 @@ static gboolean on_event(int fd, GIOCondition condition, gpointer data)
 {
 	struct proxy *proxy = data;
 	struct vsb_event events[EVENTS];
+	struct vsb_uservm uservm;
 	int n = module_read_events(fd, events, EVENTS);
 
 	if (n < 0) {
 		proxy->fd_id = 0;
-		hung_up(proxy);
+		if (proxy->bound && !module_get_uservm(fd, &uservm))
+			proxy_renew(proxy, "another user VM has taken the place of its own");
+		else
+			hung_up(proxy);
 		return G_SOURCE_REMOVE;
 	}
 	for (int i = 0; i < n; i++) {
 		if (events[i].type == VSB_EVENT_IRQ)
 			proxy->ops->irq(proxy, events[i].gsi, events[i].level, proxy->data);
-		else if (events[i].type == VSB_EVENT_USERVM)
+		else if (events[i].type == VSB_EVENT_USERVM) {
+			proxy->bound |= module_get_uservm(fd, &uservm);
 			proxy->ops->uservm(proxy, proxy->data);
+		}
 	}
 	return G_SOURCE_CONTINUE;
 }
@@ -452,6 +486,11 @@ pid_t proxy_pid(const struct proxy *proxy)
 guint proxy_restarts(const struct proxy *proxy)
 {
 	return proxy->restarts;
+}
+
+guint proxy_generation(const struct proxy *proxy)
+{
+	return proxy->generation;
 }
 
 gboolean proxy_is_waiting(const struct proxy *proxy)

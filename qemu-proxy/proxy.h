@@ -59,6 +59,12 @@ void proxy_start(struct proxy *proxy);
 /* Hands the waiting QEMU's VM to the module; what goes wrong comes as died(). */
 void proxy_register(struct proxy *proxy, int cloud_fd);
 
+/*
+ * Its user VM is no more (@why): another QEMU takes over, that has nothing of it.
+ * Comes as died().
+ */
+void proxy_renew(struct proxy *proxy, const char *why);
+
 /* Closes its descriptor and ends its process, without a call of died(). */
 void proxy_kill(struct proxy *proxy);
 
@@ -71,6 +77,7 @@ const struct vsb_ports *proxy_ports(const struct proxy *proxy);
 int proxy_fd(const struct proxy *proxy);	/* -1: none now */
 pid_t proxy_pid(const struct proxy *proxy);	/* 0: none now */
 guint proxy_restarts(const struct proxy *proxy);
+guint proxy_generation(const struct proxy *proxy);	/* user VMs before this one */
 gboolean proxy_is_waiting(const struct proxy *proxy);
 gboolean proxy_is_ready(const struct proxy *proxy);
 

@@ -18,7 +18,15 @@ struct rig {
 	struct agent_link *link;
 	GString *got;		/* what the agent read and did not check yet */
 	guint given;		/* calls of given() */
+	guint gone;		/* last ID of gone() */
 };
+
+static void gone(guint32 id, gpointer data)
+{
+	struct rig *rig = data;
+
+	rig->gone = id;
+}
 
 static void given(gpointer data)
 {
@@ -51,6 +59,7 @@ static void accept_link(struct rig *rig)
 
 static void setup(struct rig *rig)
 {
+	static const struct agent_link_ops ops = { given, gone };
 	g_autoptr(GError) error = NULL;
 
 	memset(rig, 0, sizeof(*rig));
@@ -59,7 +68,7 @@ static void setup(struct rig *rig)
 	rig->listen_fd = listen_unix(rig->path, 0600, getgid(), 4, &error);
 	g_assert_no_error(error);
 	rig->got = g_string_new(NULL);
-	rig->link = agent_link_new(rig->path, "c", given, rig);
+	rig->link = agent_link_new(rig->path, "c", &ops, rig);
 	accept_link(rig);
 }
 
@@ -151,6 +160,15 @@ static void test_vms(void)
 	/* Its line is still high: the next user VM there gets it. */
 	agent_link_set_vm(rig.link, 7, 5, 6);
 	expect(&rig, "vm 7 5 6\nirq 7 17 1\n");
+	say(&rig, "vm 8 gone\n");		/* nobody knows it */
+	g_assert_cmpuint(rig.gone, ==, 0);
+	say(&rig, "vm 7 gone\n");
+	g_assert_cmpuint(rig.gone, ==, 7);
+	rig.gone = 0;
+	say(&rig, "vm 7 gone\nvm 7 found\n");
+	g_assert_cmpuint(rig.gone, ==, 0);
+	agent_link_forget(rig.link, 7);
+	expect(&rig, "");
 	teardown(&rig);
 }
 

@@ -131,11 +131,17 @@ static void expect_tx(struct vsb_hub *hub, const char *want)
 	g_assert_cmpstr(text, ==, want);
 }
 
+static void link_up(struct vsb_hub *hub)
+{
+	vsb_hub_link(hub, true);
+	vsb_hub_set_state(hub, "bound", 1);
+}
+
 static struct vsb_hub *hub_up(void)
 {
 	struct vsb_hub *hub = vsb_hub_new("vm1", &hub_ops, NULL);
 
-	vsb_hub_link(hub, true);
+	link_up(hub);
 	return hub;
 }
 
@@ -329,7 +335,7 @@ static void test_raw(void)
 	for (guint i = 0; i < 256; i++)
 		all[i] = i;
 	refused(hub, VSB_MODE_RAW, "no proxy");
-	vsb_hub_link(hub, true);
+	link_up(hub);
 	vsb_hub_output(hub, all, sizeof(all));
 	a = attach(hub, "prog", VSB_MODE_RAW);
 	expect_shown(a, NULL);		/* no greeting, no backlog */
@@ -357,13 +363,13 @@ static void test_link(void)
 	expect_shown(a, "no proxy has been here yet");
 	type(a, "lost");
 	expect_shown(a, "what you type is dropped");
-	vsb_hub_link(hub, true);
+	link_up(hub);
 	expect_tx(hub, "");
 	expect_shown(a, "the proxy is here");
 	type(a, "abc");
 	vsb_hub_link(hub, false);
 	expect_shown(a, "3 typed bytes were not delivered");
-	vsb_hub_link(hub, true);
+	link_up(hub);
 	expect_tx(hub, "");
 	expect_shown(a, "the proxy is back");
 	type(a, "abc");
@@ -385,13 +391,51 @@ static void test_state(void)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(states); i++) {
 		g_free(shown(a));
-		vsb_hub_set_state(hub, states[i]);
+		vsb_hub_set_state(hub, states[i], 1);
 		expect_shown(a, vsb_hub_state_text(states[i]));
-		vsb_hub_set_state(hub, states[i]);
+		vsb_hub_set_state(hub, states[i], 1);
 		expect_shown(a, NULL);
 	}
-	vsb_hub_set_state(hub, NULL);
+	vsb_hub_set_state(hub, NULL, -1);
 	expect_shown(a, "vsbypassd does not answer");
+	leave(a);
+	vsb_hub_free(hub);
+}
+
+/* Another user VM of the same name: what the first one wrote is not shown. */
+static void test_generation(void)
+{
+	struct vsb_hub *hub = hub_up();
+	struct person *a = attach(hub, "anna", VSB_MODE_CONSOLE);
+
+	say(hub, "secret");
+	type(a, "abc");
+	g_free(shown(a));
+	vsb_hub_link(hub, false);
+	vsb_hub_link(hub, true);
+	/* Whose it is is not known yet: nothing is read, nothing sent. */
+	g_assert_cmpuint(vsb_hub_output_room(hub), ==, 0);
+	type(a, "password");
+	expect_tx(hub, "");
+	vsb_hub_set_state(hub, NULL, -1);
+	g_assert_cmpuint(vsb_hub_output_room(hub), ==, 0);
+	g_assert_cmpuint(hub->backlog.len, ==, 6);
+	/* The same one: a proxy that crashed. */
+	vsb_hub_set_state(hub, "starting", 1);
+	g_assert_cmpuint(vsb_hub_output_room(hub), >, 0);
+	g_assert_cmpuint(hub->backlog.len, ==, 6);
+	type(a, "abc");
+	expect_tx(hub, "abc");
+
+	vsb_hub_link(hub, false);
+	vsb_hub_link(hub, true);
+	g_free(shown(a));
+	vsb_hub_set_state(hub, "waiting", 2);
+	expect_shown(a, "from here on it is another user VM");
+	g_assert_cmpuint(hub->backlog.len, ==, 0);
+	say(hub, "new");
+	vsb_hub_set_state(hub, "bound", 2);
+	g_assert_cmpuint(hub->backlog.len, ==, 3);
 	leave(a);
 	vsb_hub_free(hub);
 }
@@ -455,6 +499,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/hub/raw", test_raw);
 	g_test_add_func("/console/hub/link", test_link);
 	g_test_add_func("/console/hub/state", test_state);
+	g_test_add_func("/console/hub/generation", test_generation);
 	g_test_add_func("/console/hub/break", test_break);
 	g_test_add_func("/console/hub/disconnect", test_disconnect);
 	g_test_add_func("/console/hub/limit", test_limit);

@@ -117,7 +117,9 @@ class Daemon:
 
     def __init__(self, path):
         self.requests = []
+        self.names = ['vm1']
         self.state = 'bound'
+        self.generation = 0
         self.error = None
         self.path = path
         self.listener = socket.socket(socket.AF_UNIX)
@@ -140,8 +142,9 @@ class Daemon:
                 self.requests.append(request)
                 reply = {'return': {}}
                 if request['execute'] == 'status':
-                    vm = {'name': 'vm1', 'state': self.state, 'proxy_pid': 1}
-                    reply = {'return': {'clouds': [{'name': 'c', 'uservms': [vm]}]}}
+                    vms = [{'name': name, 'state': self.state, 'proxy_pid': 1,
+                            'generation': self.generation} for name in self.names]
+                    reply = {'return': {'clouds': [{'name': 'c', 'uservms': vms}]}}
                 elif self.error:
                     reply = {'error': {'class': 'Failed', 'desc': self.error}}
                 f.write(json.dumps(reply).encode() + b'\n')
@@ -227,6 +230,7 @@ class World:
         self.things = []
         self.server = None
         self.chardev = None
+        self.daemon = None
         self.port = 0
         self.log_path = self.path('log')
 
@@ -252,9 +256,11 @@ class World:
         # The leak checker needs threads and ptrace, which the sandbox forbids.
         return dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
 
-    def start(self, *more, chardev=True):
+    def start(self, *more, chardev=True, daemon=True):
         if chardev:
             self.chardev = self.new_chardev()
+        if daemon:
+            self.new_daemon()
         self.server = subprocess.Popen(self.args(*more), stderr=open(self.log_path, 'ab'),
                                        env=self.env())
         m = wait_for('"listening on port" in the log: ' + self.log(),
@@ -273,8 +279,10 @@ class World:
         return self.things[-1]
 
     def new_daemon(self):
-        self.things.append(Daemon(self.path('run/control.sock')))
-        return self.things[-1]
+        if not self.daemon:
+            self.daemon = Daemon(self.path('run/control.sock'))
+            self.things.append(self.daemon)
+        return self.daemon
 
     def ssh(self, vm, key, options=()):
         return ['ssh', '-F', 'none', '-p', str(self.port), '-i', self.path(key),
@@ -479,7 +487,7 @@ def test_escape_split(w):
 
 def test_break(w):
     """A break goes to vsbypassd; what came of it is told."""
-    w.start()
+    w.start(daemon=False)
     c = w.client(tty=True)
     c.expect(b'for help]')
     c.type(ESC + b'l1')
@@ -519,6 +527,7 @@ def test_state(w):
     c2.expect(b'serves no user VM of this name')
     c2.type(b'x')
     c2.expect(b'what you type is dropped')
+    d.names.append('vm2')
     vm2 = w.new_chardev('vm2')
     c2.expect(b'the proxy is here')
     vm2.send(b'hello two')
@@ -543,6 +552,24 @@ def test_proxy_restart(w):
     c.type(b'typed')
     again.expect(b'typed')
     check(bytes(again.got) == b'typed', bytes(again.got))
+
+
+def test_another_uservm(w):
+    """What one user VM wrote is not replayed to the clients of the next."""
+    w.start()
+    c = w.client(tty=True)
+    w.chardev.send(b'secret of the first')
+    c.expect(b'secret of the first')
+    w.daemon.generation = 1
+    w.chardev.close()
+    c.expect(b'the proxy is away')
+    again = w.new_chardev()
+    again.send(b'hello from the second')
+    c.expect(b'from here on it is another user VM')
+    c.expect(b'hello from the second')
+    c2 = w.client(tty=True)
+    c2.expect(b'hello from the second')
+    check(b'secret' not in c2.out, bytes(c2.out))
 
 
 # 8 bits, nothing lost
