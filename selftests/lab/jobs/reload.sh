@@ -10,9 +10,15 @@ uservm_need "$SECRET2" || exit 0
 con_send 'while :; do echo tick; sleep 1; done & \r'
 check "user VM writes to its console" con_wait 300 "tick"
 con_close
+logs() {
+	vsbctl status
+	cat /run/vsb/vsbypassd.log
+	l1 cat /run/agent.log
+	return 1
+}
 con_answers() {
 	con_send 'echo R-$((40+2))-\r'
-	con_wait 300 "R-42-"
+	con_wait 100 "R-42-" || logs
 }
 # Its output comes to the proxy, or to the cloud VM, as long as its driver works.
 writes() {
@@ -23,16 +29,9 @@ writes() {
 writes_more() { [ "$(writes)" -gt "$n" ]; }
 comes_to_proxy() {
 	n=$(writes)
-	wait_for 100 writes_more && return
-	vsbctl status
-	cat /run/vsb/vsbypassd.log
-	return 1
+	wait_for 100 writes_more || logs
 }
-comes_to_cloud_vm() {
-	l1 l2_writes vm1 && return
-	cat /run/vsb/vsbypassd.log
-	return 1
-}
+comes_to_cloud_vm() { l1 l2_writes vm1 || logs; }
 check "bypass can be taken away" bypass_off
 check "without bypass the user VM writes to the cloud VM" comes_to_cloud_vm
 i=0
