@@ -163,6 +163,7 @@ static struct vsb_l2 *vsb_uservm_create(struct vsb_cloud *cloud)
 	if (!u)
 		return NULL;
 	refcount_set(&u->ref, 1);
+	vsb_identity_init(&u->identity);
 	list_add_tail(&u->node, &cloud->uservms);
 	cloud->nr_unbound++;
 	return u;
@@ -274,6 +275,9 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 		info->flags |= VSB_USERVM_READY;
 	if (u->frames)
 		info->flags |= VSB_USERVM_FRAMES;
+	if (vsb_identity_proved(u, proxy))
+		info->flags |= VSB_USERVM_PROVED;
+	info->refusals = READ_ONCE(u->identity.refusals);
 	memcpy(info->name, u->name, sizeof(info->name));
 	info->ept_pointer = u->ept_pointer;
 	info->l2_gfn = u->l2_gfn;
