@@ -69,9 +69,21 @@ static void on_hub_break(struct vsb_hub *hub, guint64 id)
 	vsb_control_call(server->control_path, "send-break", hub->name, on_break_done, request);
 }
 
+static void on_hub_identity(struct vsb_hub *hub)
+{
+	struct vsb_server *server = hub->owner;
+
+	/* What the user VM sends must not make us ask more often. */
+	if (!server->asking && server->asked != server->seconds)
+		vsb_server_ask_state(server);
+	else
+		server->ask_again = true;
+}
+
 static const struct vsb_hub_ops hub_ops = {
 	.update = on_hub_update,
 	.send_break = on_hub_break,
+	.ask_identity = on_hub_identity,
 };
 
 static void hub_entry_free(gpointer data)
@@ -145,6 +157,7 @@ static void on_state(JsonObject *reply, const char *error, gpointer data)
 		if (reply)
 			state = vsb_control_uservm_state(reply, entry->hub->name);
 		vsb_hub_set_state(entry->hub, state);
+		vsb_hub_set_identity(entry->hub, vsb_identity_of(reply, entry->hub->name));
 	}
 }
 
@@ -154,6 +167,8 @@ void vsb_server_ask_state(struct vsb_server *server)
 	if (server->asking)
 		return;
 	server->asking = true;
+	server->asked = server->seconds;
+	server->ask_again = false;
 	vsb_control_call(server->control_path, "status", NULL, on_state, server);
 }
 
@@ -179,7 +194,8 @@ static gboolean on_tick(gpointer data)
 	scan(server);
 	for (GList *l = sessions; l; l = l->next)
 		vsb_session_tick(l->data);
-	if (server->seconds % STATE_EVERY_S == 0 && anybody_attached(server))
+	if (server->ask_again ||
+	    (server->seconds % STATE_EVERY_S == 0 && anybody_attached(server)))
 		vsb_server_ask_state(server);
 	return G_SOURCE_CONTINUE;
 }

@@ -29,6 +29,8 @@ struct vsb_server {
 	guint unauthenticated;
 	guint seconds;		/* ticks since the start */
 	bool asking;		/* a "status" is on its way */
+	guint asked;		/* seconds at the last "status" */
+	bool ask_again;		/* one is due */
 	bool told_full;		/* of these the log knows */
 	bool told_crowded;
 };
