@@ -394,19 +394,23 @@ static int vsb_cloud_access_of(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	struct vsb_proxy *proxy;
 	struct vsb_ident id;
 	struct vsb_l2 *u = vsb_cloud_get_uservm(cloud, vcpu, &id);
+	bool identifies = vsb_cloud_identifies(cloud, pio->port, pio->size);
 	int ret = -ENODEV;
 	u32 claimed;
 
 	if (!u)
 		return ret;
-	claimed = vsb_cloud_claimed_bytes(u, pio);
+	claimed = identifies ? 0 : vsb_cloud_claimed_bytes(u, pio);
 	proxy = vsb_cloud_get_proxy(u);
-	kvm_vcpu_srcu_read_unlock(vcpu);
-	if (vsb_cloud_identifies(cloud, pio->port, pio->size))
-		ret = vsb_identity_access(u, proxy, pio, data);
-	else if (proxy && claimed)
+	if (identifies) {
+		kvm_vcpu_srcu_read_unlock(vcpu);
+		ret = vsb_identity_access(cloud, u, pio, data);
+		kvm_vcpu_srcu_read_lock(vcpu);
+	} else if (proxy && claimed) {
+		kvm_vcpu_srcu_read_unlock(vcpu);
 		ret = vsb_cloud_pass(u, proxy, pio, claimed, data);
-	kvm_vcpu_srcu_read_lock(vcpu);
+		kvm_vcpu_srcu_read_lock(vcpu);
+	}
 	if (!pio->in)
 		vsb_cloud_note_writes(u, pio, claimed, *data);
 	vsb_count(u, ret ? VSB_C_ABSORBED : pio->in ? VSB_C_READS : VSB_C_WRITES);

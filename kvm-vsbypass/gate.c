@@ -43,17 +43,3 @@ void vsb_gate_clear(struct vsb_l2 *u, const struct vsb_pio *pio, u32 *data)
 			bytes[i] = pio->in && uart->lcr & LCR_DLAB ? uart->dll : 0;
 	}
 }
-
-/* The proof of @u has come, or gone by a wrong one. vCPU context. */
-void vsb_gate_change(struct vsb_l2 *u, struct vsb_proxy *proxy)
-{
-	struct vsb_cloud *cloud = proxy->cloud;
-
-	mutex_lock(&cloud->lock);
-	if (vsb_locked(cloud, u->proxy) == proxy) {
-		if (proxy->required && vsb_identity_proved(u, proxy))
-			vsb_proxy_set_replay(proxy, u->uart, u->nr_uarts);
-		vsb_proxy_notify(proxy);
-	}
-	mutex_unlock(&cloud->lock);
-}

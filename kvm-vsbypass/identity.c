@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A user VM proves who it is, on two I/O ports that lead to us and not to the
- * guest hypervisor: see include/uapi/linux/vsbypass_identity.h.
+ * guest hypervisor: see include/uapi/linux/vsbypass_identity.h. Any user VM may
+ * prove any name of the cloud VM's pool; who does gets the proxy of that name.
  *
  * Each user VM has an exchange of its own, of constant size. Nothing is allocated
  * for an access, and the most that one costs is two HMACs over some hundred bytes,
@@ -163,8 +164,7 @@ static void vsb_identity_hello(struct vsb_identity *id, struct vsb_proxy *proxy)
 {
 	struct crypto_shash *mac = vsb_identity_key(proxy);
 
-	BUILD_BUG_ON(VSB_NAME_LEN != VSB_ID_NAME);
-	if (!mac || memcmp(id->buf.hello.name, proxy->name, VSB_ID_NAME)) {
+	if (!mac) {
 		vsb_identity_refuse(id);
 		return;
 	}
@@ -187,9 +187,7 @@ static void vsb_identity_answer(struct vsb_identity *id, struct vsb_proxy *proxy
 	u8 proof[VSB_ID_PROOF];
 
 	id->proved = false;
-	/* The proxy may be another one than at the hello. */
 	if (!mac || ktime_get_boottime_ns() > id->expires ||
-	    memcmp(id->message.name, proxy->name, VSB_ID_NAME) ||
 	    vsb_identity_proof(id, mac, VSB_ID_BY_USERVM, proof) ||
 	    crypto_memneq(proof, id->buf.answer, VSB_ID_PROOF)) {
 		vsb_identity_refuse(id);
@@ -201,22 +199,19 @@ static void vsb_identity_answer(struct vsb_identity *id, struct vsb_proxy *proxy
 	memzero_explicit(proof, sizeof(proof));
 }
 
-static void vsb_identity_write(struct vsb_identity *id, struct vsb_proxy *proxy, u16 reg,
-			       u8 value)
+/* Return: whether a message is complete, and vsb_identity_complete() has to follow. */
+static bool vsb_identity_write(struct vsb_identity *id, u16 reg, u8 value)
 {
-	if (reg == VSB_ID_CONTROL) {
-		vsb_identity_end(id, value == VSB_ID_BEGIN ? VSB_ID_HELLO : VSB_ID_IDLE);
-	} else if (id->state == VSB_ID_HELLO) {
+	u8 size = id->state == VSB_ID_HELLO ? sizeof(id->buf.hello) :
+		  id->state == VSB_ID_ANSWER ? sizeof(id->buf.answer) : 0;
+
+	if (reg == VSB_ID_DATA && id->pos < size) {
 		id->buf.bytes[id->pos++] = value;
-		if (id->pos == sizeof(id->buf.hello))
-			vsb_identity_hello(id, proxy);
-	} else if (id->state == VSB_ID_ANSWER) {
-		id->buf.bytes[id->pos++] = value;
-		if (id->pos == sizeof(id->buf.answer))
-			vsb_identity_answer(id, proxy);
-	} else {
-		vsb_identity_end(id, VSB_ID_IDLE);
+		return id->pos == size;
 	}
+	vsb_identity_end(id, reg == VSB_ID_CONTROL && value == VSB_ID_BEGIN ?
+			 VSB_ID_HELLO : VSB_ID_IDLE);
+	return false;
 }
 
 static u8 vsb_identity_read(struct vsb_identity *id, u16 reg)
@@ -235,48 +230,99 @@ static u8 vsb_identity_read(struct vsb_identity *id, u16 reg)
 	return value;
 }
 
+/* ---- what comes of it; vCPU context ---- */
+
+/* The proxy of that name. Under cloud->lock. */
+static struct vsb_proxy *vsb_identity_find(struct vsb_cloud *cloud, const char *name)
+{
+	struct vsb_proxy *proxy;
+
+	BUILD_BUG_ON(VSB_NAME_LEN != VSB_ID_NAME);
+	list_for_each_entry(proxy, &cloud->pool, node)
+		if (!memcmp(proxy->name, name, VSB_NAME_LEN))
+			return proxy;
+	return NULL;
+}
+
+/*
+ * It has proved that it is the one of @proxy, or no longer has. Who proves a name gets
+ * the proxy, whoever came first. Under cloud->lock.
+ */
+static void vsb_identity_judged(struct vsb_cloud *cloud, struct vsb_l2 *u,
+				struct vsb_proxy *proxy, bool proved)
+{
+	struct vsb_proxy *now = vsb_locked(cloud, u->proxy);
+
+	if (proved && now != proxy) {
+		vsb_uservm_move(cloud, u, proxy);
+		return;
+	}
+	if (proved && proxy->required)
+		vsb_proxy_set_replay(proxy, u->uart, u->nr_uarts);	/* see gate.c */
+	if (now)
+		vsb_proxy_notify(now);
+}
+
+static void vsb_identity_complete(struct vsb_cloud *cloud, struct vsb_l2 *u)
+{
+	struct vsb_identity *id = &u->identity;
+	bool answered = false, proved, before;
+	struct vsb_proxy *proxy = NULL;
+
+	mutex_lock(&cloud->lock);
+	spin_lock(&id->lock);
+	before = id->proved;
+	/* Another vCPU may have begun anew. Who is forgotten proves nothing. */
+	if (id->state == VSB_ID_HELLO && id->pos == sizeof(id->buf.hello)) {
+		if (!list_empty(&u->node))
+			proxy = vsb_identity_find(cloud, id->buf.hello.name);
+		vsb_identity_hello(id, proxy);
+	} else if (id->state == VSB_ID_ANSWER && id->pos == sizeof(id->buf.answer)) {
+		if (!list_empty(&u->node))
+			proxy = vsb_identity_find(cloud, id->message.name);
+		vsb_identity_answer(id, proxy);
+		answered = true;
+	}
+	proved = id->proved;
+	spin_unlock(&id->lock);
+	if (answered && (before || proved))
+		vsb_identity_judged(cloud, u, proxy, proved);
+	if (answered)
+		trace_vsbypass_proof(proxy ? proxy->name : "", proved);
+	mutex_unlock(&cloud->lock);
+}
+
 /**
  * vsb_identity_access - an access that has a byte of our ports
- * @u: of this user VM
- * @proxy: that serves it, or NULL
+ * @cloud: the cloud VM
+ * @u: a user VM of it
  * @pio: the access
  * @data: value written, or where to put the value read
  *
  * vCPU context. Return: 0, or -EINVAL: no such access is served.
  */
-int vsb_identity_access(struct vsb_l2 *u, struct vsb_proxy *proxy, const struct vsb_pio *pio,
+int vsb_identity_access(struct vsb_cloud *cloud, struct vsb_l2 *u, const struct vsb_pio *pio,
 			u32 *data)
 {
 	u16 reg = pio->port - vsb_identity_port;
 	struct vsb_identity *id = &u->identity;
-	bool proved, ended = false;
+	bool complete = false;
 	int ret = 0;
-	u8 state;
 
 	spin_lock(&id->lock);
-	proved = id->proved;
-	state = id->state;
 	if (pio->size != 1) {
 		vsb_identity_end(id, VSB_ID_IDLE);
 		ret = -EINVAL;
 	} else if (pio->in) {
 		*data = vsb_identity_read(id, reg);
 	} else {
-		vsb_identity_write(id, proxy, reg, *data);
-		ended = state != id->state &&
-			(id->state == VSB_ID_PROVED || id->state == VSB_ID_REFUSED);
+		complete = vsb_identity_write(id, reg, *data);
 	}
-	state = id->state;
-	proved |= id->proved;	/* now, or before a wrong answer */
 	spin_unlock(&id->lock);
-	if (ended)
-		trace_vsbypass_proof(proxy ? proxy->name : "", state == VSB_ID_PROVED);
-	if (ended && proved && proxy)
-		vsb_gate_change(u, proxy);
+	if (complete)
+		vsb_identity_complete(cloud, u);
 	return ret;
 }
-
-/* ---- what it is good for ---- */
 
 /* Has @u proved that it is the one of @proxy? vCPU or ioctl context. */
 bool vsb_identity_proved(struct vsb_l2 *u, struct vsb_proxy *proxy)

@@ -71,7 +71,7 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	for (i = 0; i < u->nr_anchors; i++)
 		if (xa_load(&cloud->anchors, u->anchors[i]) == u)
 			xa_erase(&cloud->anchors, u->anchors[i]);
-	list_del(&u->node);
+	list_del_init(&u->node);
 	if (!rcu_access_pointer(u->claims))
 		cloud->nr_unbound--;
 	if (proxy) {
@@ -120,6 +120,27 @@ static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
 		kfree_rcu(old, rcu);
 	trace_vsbypass_bind(u->name, u->ept_pointer, u->anchors[0]);
 	vsb_proxy_notify(proxy);
+}
+
+/*
+ * @u has proved that it is the one of @proxy. It leaves the proxy that it has; another
+ * user VM that has @proxy counts as new. Under cloud->lock.
+ */
+void vsb_uservm_move(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_proxy *proxy)
+{
+	struct vsb_proxy *old = vsb_locked(cloud, u->proxy);
+	struct vsb_l2 *other = vsb_locked(cloud, proxy->uservm);
+
+	if (other)
+		vsb_uservm_forget(cloud, other);
+	if (old) {
+		RCU_INIT_POINTER(u->proxy, NULL);
+		RCU_INIT_POINTER(old->uservm, NULL);
+		WRITE_ONCE(cloud->nr_free, cloud->nr_free + 1);
+		vsb_uservm_put(u);
+		vsb_proxy_notify(old);
+	}
+	vsb_uservm_bind(cloud, u, proxy);
 }
 
 /* A new proxy takes over the user VM of its name that lost one. Under cloud->lock. */

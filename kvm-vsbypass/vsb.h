@@ -266,7 +266,7 @@ void vsb_identity_init(struct vsb_identity *id);
 bool vsb_identity_is_port(u32 port, u32 size);
 long vsb_identity_set_key(struct vsb_proxy *proxy, void __user *argp);
 void vsb_identity_free_key(struct vsb_proxy *proxy);
-int vsb_identity_access(struct vsb_l2 *u, struct vsb_proxy *proxy, const struct vsb_pio *pio,
+int vsb_identity_access(struct vsb_cloud *cloud, struct vsb_l2 *u, const struct vsb_pio *pio,
 			u32 *data);
 bool vsb_identity_proved(struct vsb_l2 *u, struct vsb_proxy *proxy);
 void vsb_uservm_unprove(struct vsb_l2 *u);
@@ -276,7 +276,6 @@ void vsb_uservm_unprove(struct vsb_l2 *u);
 bool vsb_gate_closed(struct vsb_l2 *u, struct vsb_proxy *proxy);
 u32 vsb_gate_claimed(struct vsb_l2 *u, const struct vsb_pio *pio, u32 claimed);
 void vsb_gate_clear(struct vsb_l2 *u, const struct vsb_pio *pio, u32 *data);
-void vsb_gate_change(struct vsb_l2 *u, struct vsb_proxy *proxy);
 
 /* ---- uservm.c: who is who ---- */
 
@@ -301,7 +300,7 @@ enum vsb_counter {
  * struct vsb_l2 - a user VM
  * @ref:	its place in cloud->uservms, users
  * @rcu:	readers of cloud->roots and cloud->anchors
- * @node:	in cloud->uservms; cloud->lock
+ * @node:	in cloud->uservms, empty: forgotten; cloud->lock
  * @name:	of its proxy, from the first binding on; cloud->lock
  * @claims:	NULL until the first binding; then what is claimed for as long as
  *		this exists, proxy or not. RCU, written under cloud->lock
@@ -362,6 +361,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		      const struct vsb_ident *id);
 void vsb_uservm_adopt(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 void vsb_uservm_lose_proxy(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
+void vsb_uservm_move(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_proxy *proxy);
 void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u);
 struct vsb_uart *vsb_uservm_uart(struct vsb_l2 *u, u16 port);
 void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info);

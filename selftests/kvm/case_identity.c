@@ -149,11 +149,11 @@ void identity_ports(void)
 	CHECK_EQ(GOT(c, 0), rax_after(1, VSB_ID_IDLE));
 	/* The neighbours are not ours. */
 	CHECK_EQ(L1_EXITS(c), 2);
-	/* A user VM without a proxy is asked too, and has nobody to be. */
+	/* They are so for a user VM without a proxy too. */
 	L2_RUN(c, 1, IN(COM1, 1));
 	CHECK_EQ(L1_EXITS(c), 1);
 	CHECK_EQ(id_state(c, 1), VSB_ID_IDLE);
-	CHECK_EQ(id_prove(c, 1, "vm1", KEY1), VSB_ID_REFUSED);
+	CHECK_EQ(id_prove(c, 1, "vm2", KEY1), VSB_ID_REFUSED);
 	CHECK_EQ(id_prove(c, 1, "", KEY1), VSB_ID_REFUSED);
 	CHECK_EQ(L1_EXITS(c), 0);
 	CHECK_EQ(id_prove(c, 0, "vm1", KEY1), VSB_ID_PROVED);
@@ -217,7 +217,7 @@ void identity_replayed(void)
 /* Challenges and answers of one user VM, in another. */
 void identity_forwarded(void)
 {
-	uint8_t proof[VSB_ID_PROOF];
+	uint8_t proof[VSB_ID_PROOF], other[VSB_ID_PROOF];
 	struct exchange x, y;
 
 	begin_two(0);
@@ -236,8 +236,13 @@ void identity_forwarded(void)
 	CHECK_EQ(id_answer(c, 1, proof), VSB_ID_REFUSED);
 	CHECK_EQ(id_answer(c, 1, proof), VSB_ID_IDLE);
 	CHECK(!proved(p1) && !proved(p2));
-	/* B in the name of A, even with its key: B is bound to another name. */
-	CHECK_EQ(id_hello(c, 1, "vm1", &y), VSB_ID_REFUSED);
+	/* B in the name of A, without its key: what A has begun is not touched. */
+	CHECK_EQ(id_hello(c, 1, "vm1", &y), VSB_ID_REPLY);
+	id_proof(KEY2, VSB_ID_BY_USERVM, &y, other);
+	CHECK_EQ(id_answer(c, 1, other), VSB_ID_REFUSED);
+	/* A's answer in B's exchange of that very name. */
+	CHECK_EQ(id_hello(c, 1, "vm1", &y), VSB_ID_REPLY);
+	CHECK_EQ(id_answer(c, 1, proof), VSB_ID_REFUSED);
 	/* The very same answer from A. */
 	CHECK_EQ(id_answer(c, 0, proof), VSB_ID_PROVED);
 	CHECK(proved(p1) && !proved(p2));
@@ -467,10 +472,12 @@ void identity_impostor(void)
 	CHECK(!proved(p1));
 	L2_RUN(c, 1, OUT(COM1, 1, 'L'));
 	EXPECT(p1, WR(COM1, 1, 0));
-	/* Our person sees "not proved", and frees the name. */
-	OK(ioctl(p1->fd, VSB_UNBIND, 0));
+	/* The right one comes later, finds no proxy, and proves whose it is. */
 	L2_RUN(c, 0, IN(COM1 + 5, 1));
+	CHECK_EQ(GOT(c, 0), rax_after(1, 0xff));
 	CHECK_EQ(id_prove(c, 0, "vm1", KEY1), VSB_ID_PROVED);
+	CHECK(proved(p1));
+	CHECK_EQ(proxy_uservm(p1).refusals, 0);
 	p1->seen = p1->shm->nr;
 	p1->shm->reg[COM1] = 'p';
 	L2_RUN(c, 0, IN(COM1, 1), OUT(COM1, 1, 'L'));
@@ -480,7 +487,57 @@ void identity_impostor(void)
 	L2_RUN(c, 1, OUT(COM1, 1, 'L'), IN(COM1, 1));
 	EXPECT_NOTHING(p1);
 	CHECK_EQ(GOT(c, 1), rax_after(1, 0xff));
-	CHECK_EQ(id_hello(c, 1, "vm1", &x), VSB_ID_REFUSED);
+	CHECK_EQ(id_answer(c, 1, proof), VSB_ID_IDLE);
+	CHECK_EQ(id_hello(c, 1, "vm1", &x), VSB_ID_REPLY);
+	CHECK_EQ(id_answer(c, 1, proof), VSB_ID_REFUSED);
 	CHECK(proved(p1));
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
+/* Two that came in the wrong order: each gets the console of its name. */
+void identity_swapped(void)
+{
+	struct vsb_uservm u;
+
+	c = cloud_new();
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	p1 = add("vm1", VSB_PROXY_REQUIRED, KEY1);
+	p2 = add("vm2", VSB_PROXY_REQUIRED, KEY2);
+	cloud_start(c);
+	/* User VM 1 is vm2, and comes first. It programs its UART. */
+	L2_RUN(c, 1, OUT(COM1 + 1, 1, 0x05), OUT(COM1 + 7, 1, 0xa5));
+	L2_RUN(c, 0, OUT(COM1 + 1, 1, 0x01), OUT(COM1 + 7, 1, 0x5a));
+	CHECK_EQ(p1->shm->uart.scr, 0xa5);
+	CHECK_EQ(p2->shm->uart.scr, 0x5a);
+	CHECK_EQ(id_prove(c, 1, "vm2", KEY2), VSB_ID_PROVED);
+	CHECK(proved(p2));
+	CHECK(!strcmp(proxy_uservm(p2).name, "vm2"));
+	/* It goes on where it was. The other is new, and finds the proxy that is free. */
+	L2_RUN(c, 1, OUT(COM1, 1, 'b'));
+	CHECK_EQ(p2->shm->uart.scr, 0xa5);
+	CHECK_EQ(p2->shm->uart.ier, 0x05);
+	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'b');
+	CHECK_ERR(vsb_uservm(p1->fd, 0, &u), ENOENT);
+	L2_RUN(c, 0, OUT(COM1, 1, 'a'));
+	CHECK_EQ(p1->shm->log[p1->shm->nr - 1].value, 0);
+	CHECK_EQ(id_prove(c, 0, "vm1", KEY1), VSB_ID_PROVED);
+	L2_RUN(c, 0, OUT(COM1, 1, 'a'));
+	CHECK_EQ(p1->shm->log[p1->shm->nr - 1].value, 'a');
+	L2_RUN(c, 1, OUT(COM1, 1, 'b'));
+	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'b');
+	CHECK(proved(p1) && proved(p2));
+	/* A name that nobody of the pool has; one that has no key. */
+	add("vm3", 0, 0);
+	CHECK_EQ(id_prove(c, 0, "vm3", KEY1), VSB_ID_REFUSED);
+	CHECK(proved(p1));
+	/* One that has the keys of both may be either, and is one at a time. */
+	CHECK_EQ(id_prove(c, 0, "vm2", KEY2), VSB_ID_PROVED);
+	CHECK(proved(p2));
+	CHECK_ERR(vsb_uservm(p1->fd, 0, &u), ENOENT);
+	L2_RUN(c, 0, OUT(COM1, 1, 'c'));
+	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'c');
+	L2_RUN(c, 1, OUT(COM1, 1, 'b'));
+	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'c');
+	CHECK(!proved(p1));
 	CHECK_EQ(L1_EXITS(c), 0);
 }
