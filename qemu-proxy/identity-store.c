@@ -136,6 +136,17 @@ static const char *store(int dirfd, const char *name, const char *text, gboolean
 	return why;
 }
 
+/* Its parents are for others too: vsb-console looks for its keys beside it. */
+static gboolean make_dir(const char *dir, GError **error)
+{
+	g_autofree char *parent = g_path_get_dirname(dir);
+
+	if (g_mkdir_with_parents(parent, 0755) == 0 && (mkdir(dir, 0700) == 0 || errno == EEXIST))
+		return TRUE;
+	failed(error, dir, NULL, g_strerror(errno));
+	return FALSE;
+}
+
 char *identity_create(const char *dir, const char *name, gboolean replace, GError **error)
 {
 	g_autoptr(GError) trouble = NULL;
@@ -147,10 +158,8 @@ char *identity_create(const char *dir, const char *name, gboolean replace, GErro
 
 	if (!vsb_name_check("user VM", name, error))
 		return NULL;
-	if (g_mkdir_with_parents(dir, 0700) < 0) {
-		failed(error, dir, NULL, g_strerror(errno));
+	if (!make_dir(dir, error))
 		return NULL;
-	}
 	dirfd = open_dir(dir, &trouble);
 	if (dirfd < 0) {
 		if (!trouble)

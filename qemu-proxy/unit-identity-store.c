@@ -58,7 +58,7 @@ static void bad_create(const char *name, const char *words)
 static void test_create(void)
 {
 	g_autofree char *path = NULL, *line = NULL, *other = NULL, *third = NULL;
-	g_autofree char *stored = NULL;
+	g_autofree char *stored = NULL, *parent = NULL;
 	g_autoptr(GError) error = NULL;
 	struct identity identity;
 	struct stat st;
@@ -66,6 +66,7 @@ static void test_create(void)
 
 	setup();
 	path = g_build_filename(dir, "vm1", NULL);
+	parent = g_path_get_dirname(dir);
 	/* Nothing there: fine, unless it is required. */
 	g_assert_true(identity_load(dir, "vm1", FALSE, &identity, &error));
 	g_assert_false(identity.has_key);
@@ -75,6 +76,10 @@ static void test_create(void)
 	line = identity_create(dir, "vm1", FALSE, &error);
 	umask(mask);
 	g_assert_no_error(error);
+	g_assert_cmpint(stat(dir, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 07777, ==, 0700);
+	g_assert_cmpint(stat(parent, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 07777, ==, 0755);
 	g_assert_true(g_str_has_prefix(line, "vsbypass-key-1 vm1 "));
 	g_assert_cmpint(stat(path, &st), ==, 0);
 	g_assert_cmpuint(st.st_mode & 07777, ==, 0600);
