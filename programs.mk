@@ -8,6 +8,7 @@
 #   SBIN_PROGRAMS BIN_PROGRAMS UNIT_TESTS MANPAGES
 #   NAME-objs        objects of a program or test; sources are found by VPATH
 #   NAME-pkgs        packages that only this one uses
+#   NAME-ldflags     how only this program is linked
 #
 #   make all | tests | install | clean      [O=../build] [DESTDIR=] [PREFIX=/usr/local] [V=1]
 #
@@ -77,7 +78,7 @@ $(ASAN)/%.o: %.c | $(ASAN)
 define program
 $(OUT)/$(1): $(addprefix $(OUT)/,$($(1)-objs))
 	$$(call say,LD,$(1))
-	$(Q)$(CC) $(VSB_LDFLAGS) $(LDFLAGS) -o $$@ $$^ $$(call libs-of,$(1))
+	$(Q)$(CC) $(VSB_LDFLAGS) $($(1)-ldflags) $(LDFLAGS) -o $$@ $$^ $$(call libs-of,$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 

@@ -67,6 +67,12 @@ static bool vsb_cloud_any_port(struct vsb_cloud *cloud, u32 port, u32 size)
 	return false;
 }
 
+/* Is any of the ports one at which user VMs prove who they are? */
+static bool vsb_cloud_identifies(struct vsb_cloud *cloud, u32 port, u32 size)
+{
+	return READ_ONCE(cloud->identity) && vsb_identity_is_port(port, size);
+}
+
 /*
  * What is claimed for the user VM @u (NULL: not seen before). Under
  * rcu_read_lock().
@@ -75,6 +81,8 @@ static bool vsb_cloud_claims(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port
 {
 	struct vsb_claims *claims = u ? rcu_dereference(u->claims) : NULL;
 
+	if (vsb_cloud_identifies(cloud, port, size))
+		return true;
 	if (claims)
 		return vsb_claims_any(claims, port, size);
 	return !READ_ONCE(cloud->closed) && vsb_cloud_any_port(cloud, port, size);
@@ -100,7 +108,8 @@ bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio)
 	ours = vsb_cloud_claims(cloud, u, pio->port, pio->size);
 	/* Left to the guest hypervisor only once it is sure that none is free. */
 	if (ours && cloud->unclaimed == VSB_UNCLAIMED_REFLECT &&
-	    !(u && rcu_access_pointer(u->claims)))
+	    !(u && rcu_access_pointer(u->claims)) &&
+	    !vsb_cloud_identifies(cloud, pio->port, pio->size))
 		ours = !vsb_uservm_settled(cloud, u, &id);
 	v->port = pio->port;
 out:
@@ -144,7 +153,8 @@ bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size)
 	u = vsb_uservm_find(cloud, &id);
 	ours = vsb_cloud_claims(cloud, u, port, size);
 	if (ours && cloud->unclaimed == VSB_UNCLAIMED_REFLECT)
-		ours = u && rcu_access_pointer(u->claims);
+		ours = (u && rcu_access_pointer(u->claims)) ||
+		       vsb_cloud_identifies(cloud, port, size);
 out:
 	rcu_read_unlock();
 	return ours;
@@ -356,6 +366,28 @@ static int vsb_cloud_serve(struct vsb_l2 *u, struct vsb_proxy *proxy,
 	return ret;
 }
 
+/* What may pass of it is done: all, unless the user VM has to prove who it is. */
+static int vsb_cloud_pass(struct vsb_l2 *u, struct vsb_proxy *proxy,
+			  const struct vsb_pio *pio, u32 claimed, u32 *data)
+{
+	u32 value = *data;
+	int ret = -ENODEV;
+
+	if (vsb_gate_closed(u, proxy)) {
+		claimed = vsb_gate_claimed(u, pio, claimed);
+		vsb_gate_clear(u, pio, &value);
+	}
+	if (claimed)
+		ret = vsb_cloud_serve(u, proxy, pio, claimed, &value);
+	if (ret || !pio->in)
+		return ret;
+	/* The proof may be lost while it waits for the proxy. */
+	if (vsb_gate_closed(u, proxy))
+		vsb_gate_clear(u, pio, &value);
+	*data = value;
+	return 0;
+}
+
 /* Registers that are programmed count also if no proxy was there. */
 static void vsb_cloud_note_writes(struct vsb_l2 *u, const struct vsb_pio *pio, u32 claimed,
 				  u32 data)
@@ -377,16 +409,21 @@ static int vsb_cloud_access_of(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	struct vsb_proxy *proxy;
 	struct vsb_ident id;
 	struct vsb_l2 *u = vsb_cloud_get_uservm(cloud, vcpu, &id);
+	bool identifies = vsb_cloud_identifies(cloud, pio->port, pio->size);
 	int ret = -ENODEV;
 	u32 claimed;
 
 	if (!u)
 		return ret;
-	claimed = vsb_cloud_claimed_bytes(u, pio);
+	claimed = identifies ? 0 : vsb_cloud_claimed_bytes(u, pio);
 	proxy = vsb_cloud_get_proxy(u);
-	if (proxy && claimed) {
+	if (identifies) {
 		kvm_vcpu_srcu_read_unlock(vcpu);
-		ret = vsb_cloud_serve(u, proxy, pio, claimed, data);
+		ret = vsb_identity_access(cloud, u, pio, data);
+		kvm_vcpu_srcu_read_lock(vcpu);
+	} else if (proxy && claimed) {
+		kvm_vcpu_srcu_read_unlock(vcpu);
+		ret = vsb_cloud_pass(u, proxy, pio, claimed, data);
 		kvm_vcpu_srcu_read_lock(vcpu);
 	}
 	if (!pio->in)

@@ -11,6 +11,8 @@
  *	uservm.c ept.c	which user VM makes the access
  *	proxy.c irq.c	KVM_RUN and KVM_IRQ_LINE of a proxy
  *	claims.c uart.c	ports; registers that a new proxy has to be given
+ *	identity.c	a user VM proves who it is
+ *	gate.c		what passes before that
  *	vm.c		registry of the VMs that we know
  */
 #include <linux/fs.h>
@@ -79,4 +81,5 @@ module_exit(vsb_exit);
 
 MODULE_DESCRIPTION("Port I/O of a nested VM, served outside its guest hypervisor");
 MODULE_LICENSE("GPL");
+MODULE_SOFTDEP("pre: hmac sha256");
 MODULE_ALIAS("devname:kvm-vsbypass");

@@ -47,6 +47,7 @@ static void vsb_proxy_free(struct kref *ref)
 {
 	struct vsb_proxy *proxy = container_of(ref, struct vsb_proxy, ref);
 
+	vsb_identity_free_key(proxy);
 	vsb_cloud_put(proxy->cloud);
 	kfree(proxy->claims);
 	kfree_rcu(proxy, rcu);
@@ -535,8 +536,7 @@ static long vsb_proxy_unbind(struct vsb_proxy *proxy)
 	u = vsb_locked(cloud, proxy->uservm);
 	if (u) {
 		vsb_uservm_forget(cloud, u);
-		vsb_proxy_leave(cloud, proxy);
-		vsb_proxy_kill(proxy);
+		vsb_proxy_retire(cloud, proxy);
 	}
 	mutex_unlock(&cloud->lock);
 	return u ? 0 : -ENOENT;
@@ -551,18 +551,27 @@ static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return vsb_get_uservm((void __user *)arg, proxy->cloud, proxy);
 	case VSB_UNBIND:
 		return arg ? -EINVAL : vsb_proxy_unbind(proxy);
+	case VSB_SET_KEY:
+		return vsb_identity_set_key(proxy, (void __user *)arg);
 	}
 	return -ENOTTY;
 }
 
 /* Out of the pool, if it is there. Under cloud->lock. */
-void vsb_proxy_leave(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
+static void vsb_proxy_leave(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 {
 	if (list_empty(&proxy->node))
 		return;
 	list_del_init(&proxy->node);
 	cloud->nr_proxies--;
 	vsb_uservm_lose_proxy(cloud, proxy);
+}
+
+/* Its user VM is no more, or has another one. Under cloud->lock. */
+void vsb_proxy_retire(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
+{
+	vsb_proxy_leave(cloud, proxy);
+	vsb_proxy_kill(proxy);
 }
 
 static int vsb_proxy_release(struct inode *inode, struct file *file)
@@ -648,7 +657,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	struct file *file;
 	int fd, ret;
 
-	if (args->flags || memchr_inv(args->pad, 0, sizeof(args->pad)) ||
+	if (args->flags & ~VSB_PROXY_REQUIRED || memchr_inv(args->pad, 0, sizeof(args->pad)) ||
 	    args->timeout_ms > 60000 || !vsb_name_ok(args->name))
 		return -EINVAL;
 	claims = vsb_claims_create(args->ranges, args->nr_ranges);
@@ -663,6 +672,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	kref_get(&cloud->ref);
 	proxy->cloud = cloud;
 	proxy->claims = claims;
+	proxy->required = args->flags & VSB_PROXY_REQUIRED;
 	memcpy(proxy->name, args->name, sizeof(proxy->name));
 	proxy->timeout = msecs_to_jiffies(args->timeout_ms ?: 5000);
 	proxy->replay_by = -1;

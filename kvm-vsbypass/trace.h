@@ -93,6 +93,20 @@ TRACE_EVENT(vsbypass_reset,
 	TP_printk("%s replay %u registers", __get_str(name), __entry->writes)
 );
 
+TRACE_EVENT(vsbypass_proof,
+	TP_PROTO(const char *name, bool proved),
+	TP_ARGS(name, proved),
+	TP_STRUCT__entry(
+		__string(name, name)
+		__field(bool, proved)
+	),
+	TP_fast_assign(
+		vsb_assign_str(name, name);
+		__entry->proved = proved;
+	),
+	TP_printk("%s %s", __get_str(name), __entry->proved ? "proved" : "refused")
+);
+
 #endif
 
 #undef TRACE_INCLUDE_PATH

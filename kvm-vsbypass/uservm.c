@@ -93,7 +93,7 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 			xa_erase(&cloud->roots, u->roots[i]);
 	for (i = 0; i < u->nr_anchors; i++)
 		xa_erase(&cloud->anchors, u->anchors[i].frame);
-	list_del(&u->node);
+	list_del_init(&u->node);
 	if (!rcu_access_pointer(u->claims))
 		cloud->nr_unbound--;
 	if (proxy) {
@@ -155,6 +155,28 @@ static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
 	vsb_proxy_notify(proxy);
 }
 
+/*
+ * @u has proved that it is the one of @proxy. It leaves the proxy that it has; another
+ * user VM that has @proxy counts as new. Under cloud->lock.
+ */
+void vsb_uservm_move(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_proxy *proxy)
+{
+	struct vsb_proxy *old = vsb_locked(cloud, u->proxy);
+	struct vsb_l2 *other = vsb_locked(cloud, proxy->uservm);
+
+	/* No proxy serves two user VMs. */
+	if (old)
+		vsb_proxy_retire(cloud, old);
+	if (!other) {
+		vsb_uservm_bind(cloud, u, proxy);
+		return;
+	}
+	/* A fresh one of this name will take @u over. */
+	vsb_uservm_forget(cloud, other);
+	vsb_uservm_claim(cloud, u, proxy->name, proxy->claims);
+	vsb_proxy_retire(cloud, proxy);
+}
+
 /* A new proxy takes over the user VM of its name that lost one. Under cloud->lock. */
 void vsb_uservm_adopt(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 {
@@ -196,6 +218,7 @@ static struct vsb_l2 *vsb_uservm_create(struct vsb_cloud *cloud)
 	if (!u)
 		return NULL;
 	refcount_set(&u->ref, 1);
+	vsb_identity_init(&u->identity);
 	list_add_tail(&u->node, &cloud->uservms);
 	cloud->nr_unbound++;
 	return u;
@@ -288,10 +311,8 @@ static struct vsb_l2 *vsb_uservm_succeed(struct vsb_cloud *cloud, struct vsb_l2 
 	}
 	trace_vsbypass_replaced(old->name);
 	vsb_uservm_forget(cloud, old);
-	if (proxy) {
-		vsb_proxy_leave(cloud, proxy);
-		vsb_proxy_kill(proxy);
-	}
+	if (proxy)
+		vsb_proxy_retire(cloud, proxy);
 	return u ?: vsb_uservm_create(cloud);
 }
 
@@ -302,6 +323,7 @@ static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	u32 i;
 
 	vsb_count(u, VSB_C_RESETS);
+	vsb_uservm_unprove(u);
 	for (i = 0; i < u->nr_uarts; i++)
 		vsb_uart_reset(&u->uart[i]);
 	if (proxy) {
@@ -411,6 +433,9 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 		info->flags |= VSB_USERVM_READY;
 	if (u->frames)
 		info->flags |= VSB_USERVM_FRAMES;
+	if (vsb_identity_proved(u, proxy))
+		info->flags |= VSB_USERVM_PROVED;
+	info->refusals = READ_ONCE(u->identity.refusals);
 	memcpy(info->name, u->name, sizeof(info->name));
 	info->ept_pointer = u->ept_pointer;
 	info->l2_gfn = u->l2_gfn;

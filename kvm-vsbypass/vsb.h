@@ -12,6 +12,7 @@
  *
  * Locks, outermost first
  *   cloud->lock (mutex)	pool, user VMs and their bindings
+ *   uservm->identity.lock (spinlock)	the exchange in progress, the proof
  *   proxy->lock (spinlock)	accesses in flight, interrupt lines, counters
  *   vm_lock (spinlock, vm.c)	registry of VMs
  */
@@ -29,7 +30,9 @@
 
 #include "compat.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
+#include "include/uapi/linux/vsbypass_identity.h"
 
+struct crypto_shash;
 struct vsb_cloud;
 struct vsb_l2;
 struct vsb_proxy;
@@ -151,6 +154,9 @@ struct vsb_irqs {
  * @name:	of the user VM; constant
  * @timeout:	jiffies that an access may wait; constant
  * @claims:	ports; constant, freed with the proxy
+ * @required:	VSB_PROXY_REQUIRED; constant
+ * @mac:	has the key of the user VM; NULL until VSB_SET_KEY, then constant
+ * @key_id:	tells that key from others; valid if @mac
  * @opened:	has had a descriptor: its VM is ours for good
  * @node:	in cloud->pool; cloud->lock
  * @uservm:	that it serves, referenced, or NULL; RCU, written under cloud->lock
@@ -180,6 +186,9 @@ struct vsb_proxy {
 	char name[VSB_NAME_LEN];
 	unsigned long timeout;
 	struct vsb_claims *claims;
+	bool required;
+	struct crypto_shash *mac;
+	u8 key_id[VSB_ID_PROOF];
 	bool opened;
 	struct list_head node;
 	struct vsb_l2 __rcu *uservm;
@@ -207,7 +216,7 @@ struct vsb_proxy {
 int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args);
 void vsb_proxy_put(struct vsb_proxy *proxy);
 void vsb_proxy_kill(struct vsb_proxy *proxy);
-void vsb_proxy_leave(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
+void vsb_proxy_retire(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 bool vsb_proxy_idle(struct vsb_proxy *proxy);
 int vsb_proxy_wait_idle(struct vsb_proxy *proxy);
 int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *data);
@@ -223,6 +232,52 @@ bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level);
 u32 vsb_irq_held(const struct vsb_irqs *irqs);
 bool vsb_irq_pending(const struct vsb_irqs *irqs);
 bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event);
+
+/* ---- identity.c: a user VM proves who it is ---- */
+
+/**
+ * struct vsb_identity - of a user VM: the exchange in progress, and the proof
+ * @lock:	see below
+ * @state:	VSB_ID_*
+ * @pos:	bytes of @buf that have been written or read
+ * @proved:	it has proved who it is, with the key of
+ * @key_id:	vsb_proxy.key_id
+ * @refusals:	exchanges that ended in VSB_ID_REFUSED
+ * @expires:	CLOCK_BOOTTIME after which no answer counts
+ * @buf:	what is written or read byte by byte now
+ * @message:	what the proofs of this exchange are made of
+ */
+struct vsb_identity {
+	spinlock_t lock;	/* guards all; innermost but proxy->lock */
+	u8 state;
+	u8 pos;
+	bool proved;
+	u8 key_id[VSB_ID_PROOF];
+	u32 refusals;
+	u64 expires;
+	union {
+		u8 bytes[64];
+		struct vsb_id_hello hello;
+		struct vsb_id_reply reply;
+		u8 answer[VSB_ID_PROOF];
+	} buf;
+	struct vsb_id_message message;
+};
+
+void vsb_identity_init(struct vsb_identity *id);
+bool vsb_identity_is_port(u32 port, u32 size);
+long vsb_identity_set_key(struct vsb_proxy *proxy, void __user *argp);
+void vsb_identity_free_key(struct vsb_proxy *proxy);
+int vsb_identity_access(struct vsb_cloud *cloud, struct vsb_l2 *u, const struct vsb_pio *pio,
+			u32 *data);
+bool vsb_identity_proved(struct vsb_l2 *u, struct vsb_proxy *proxy);
+void vsb_uservm_unprove(struct vsb_l2 *u);
+
+/* ---- gate.c: what passes before that ---- */
+
+bool vsb_gate_closed(struct vsb_l2 *u, struct vsb_proxy *proxy);
+u32 vsb_gate_claimed(struct vsb_l2 *u, const struct vsb_pio *pio, u32 claimed);
+void vsb_gate_clear(struct vsb_l2 *u, const struct vsb_pio *pio, u32 *data);
 
 /* ---- uservm.c: who is who ---- */
 
@@ -265,7 +320,7 @@ struct vsb_anchor {
  * struct vsb_l2 - a user VM
  * @ref:	its place in cloud->uservms, users
  * @rcu:	readers of cloud->roots and cloud->anchors
- * @node:	in cloud->uservms; cloud->lock
+ * @node:	in cloud->uservms, empty: forgotten; cloud->lock
  * @name:	of its proxy, from the first binding on; cloud->lock
  * @claims:	NULL until the first binding; then what is claimed for as long as
  *		this exists, proxy or not. RCU, written under cloud->lock
@@ -280,6 +335,7 @@ struct vsb_anchor {
  * @anchors:	its vCPUs, the first is the one that boots; cloud->lock
  * @uart:	shadows of the 16550s among @claims; written by the vCPU that
  *		writes the register, ordered no better than the hardware would
+ * @identity:	what it has proved
  * @count:	enum vsb_counter
  */
 struct vsb_l2 {
@@ -301,6 +357,7 @@ struct vsb_l2 {
 	struct vsb_anchor anchors[VSB_MAX_ANCHORS];
 	u32 nr_uarts;
 	struct vsb_uart uart[VSB_MAX_RANGES];
+	struct vsb_identity identity;
 	atomic64_t count[VSB_NR_COUNTERS];
 };
 
@@ -327,6 +384,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		      const struct vsb_ident *id);
 void vsb_uservm_adopt(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 void vsb_uservm_lose_proxy(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
+void vsb_uservm_move(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_proxy *proxy);
 void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u);
 struct vsb_uart *vsb_uservm_uart(struct vsb_l2 *u, u16 port);
 void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info);
@@ -351,6 +409,8 @@ struct vsb_vcpu {
  * @started:	nested exits are redirected; written under @lock
  * @flags:	VSB_CLOUD_*; @lock
  * @unclaimed:	VSB_UNCLAIMED_*; written under @lock
+ * @identity:	a proxy of it has had a key: the ports for a proof are claimed for
+ *		all its user VMs, for good. Written under @lock
  * @frozen:	no access is begun now,
  * @thaw:	until then (jiffies); both written under @lock
  * @serving:	SRCU; around each access, so that VSB_FREEZE can wait for them
@@ -377,6 +437,7 @@ struct vsb_cloud {
 	bool started;
 	u32 flags;
 	u32 unclaimed;
+	bool identity;
 	bool frozen;
 	unsigned long thaw;
 	struct srcu_struct serving;

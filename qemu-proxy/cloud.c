@@ -145,9 +145,24 @@ static void on_irq(struct proxy *proxy, guint gsi, guint level, gpointer data)
 	agent_link_irq(cloud->agent, proxy_id(proxy), gsi, level);
 }
 
+static gboolean is_proved(struct proxy *proxy)
+{
+	struct vsb_uservm uservm;
+
+	return module_get_uservm(proxy_fd(proxy), &uservm) && uservm.flags & VSB_USERVM_PROVED;
+}
+
+gboolean cloud_may_pass(struct proxy *proxy)
+{
+	return !proxy_identity(proxy)->required || is_proved(proxy);
+}
+
 static void on_uservm(struct proxy *proxy, gpointer data)
 {
 	tell_agent(data, proxy);
+	if (proxy_note_proved(proxy, is_proved(proxy)))
+		g_message("user VM '%s' %s", proxy_name(proxy), is_proved(proxy) ?
+			  "has proved who it is" : "counts as not proved from now on");
 }
 
 static gboolean on_released(gpointer data)
@@ -242,7 +257,8 @@ struct cloud *cloud_new(const struct attach_args *args, int device_fd,
 	for (guint i = 0; i < args->uservms->len; i++) {
 		const struct attach_uservm *uservm = args->uservms->pdata[i];
 		struct proxy *proxy = proxy_new(env, i, uservm->name, &uservm->ports,
-						&proxy_ops, cloud, error);
+						uservm->identity_required, &proxy_ops, cloud,
+						error);
 
 		if (!proxy)
 			goto fail;
@@ -395,6 +411,11 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 	json_object_set_int_member(object, "restarts", proxy_restarts(proxy));
 	json_object_set_int_member(object, "generation", proxy_generation(proxy));
 	json_object_set_string_member(object, "ports", ports);
+	json_object_set_string_member(object, "identity",
+				      identity_mode_text(proxy_identity(proxy)->required));
+	json_object_set_boolean_member(object, "key", proxy_identity(proxy)->has_key);
+	json_object_set_boolean_member(object, "proved", bound &&
+				       uservm.flags & VSB_USERVM_PROVED);
 	json_object_set_string_member(object, "line",
 				      lines[agent_link_get_vm(cloud->agent, proxy_id(proxy))]);
 	if (!bound)
@@ -404,6 +425,7 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 	json_object_set_int_member(object, "bound_ns", (gint64)uservm.bound_ns);
 	json_object_set_int_member(object, "vcpus", uservm.vcpus);
 	json_object_set_int_member(object, "roots", uservm.roots);
+	json_object_set_int_member(object, "refusals", uservm.refusals);
 	add_counters(object, &uservm.counters);
 	return object;
 }

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "error.h"
+#include "identity-store.h"
 #include "json-line.h"
 
 static void attach_uservm_free(struct attach_uservm *uservm)
@@ -35,9 +36,10 @@ struct call {
 
 static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 {
-	static const char * const members[] = { "name", "ports", NULL };
-	const char *name = NULL, *spec = VSB_DEFAULT_PORTS;
+	static const char * const members[] = { "name", "ports", "identity", NULL };
+	const char *name = NULL, *spec = VSB_DEFAULT_PORTS, *identity = "first-seen";
 	struct attach_uservm *uservm;
+	gboolean required;
 	struct vsb_ports ports;
 	JsonObject *object;
 
@@ -50,6 +52,8 @@ static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 	if (!json_line_only(object, members, error) ||
 	    !json_line_string(object, "name", TRUE, &name, error) ||
 	    !json_line_string(object, "ports", FALSE, &spec, error) ||
+	    !json_line_string(object, "identity", FALSE, &identity, error) ||
+	    !identity_mode_parse(identity, &required, error) ||
 	    !vsb_name_check("user VM", name, error) ||
 	    !vsb_ports_parse(spec, &ports, error))
 		return FALSE;
@@ -64,6 +68,7 @@ static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 	uservm = g_new0(struct attach_uservm, 1);
 	uservm->name = g_strdup(name);
 	uservm->ports = ports;
+	uservm->identity_required = required;
 	g_ptr_array_add(uservms, uservm);
 	return TRUE;
 }

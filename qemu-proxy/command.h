@@ -24,6 +24,7 @@ enum command_peer {
 struct attach_uservm {
 	char *name;
 	struct vsb_ports ports;
+	gboolean identity_required;
 };
 
 /**

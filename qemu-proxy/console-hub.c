@@ -108,6 +108,31 @@ void vsb_hub_set_state(struct vsb_hub *hub, const char *state, gint64 generation
 	notice_all(hub, NULL, vsb_hub_state_text(state));
 }
 
+static void finish(struct vsb_client *client, int status, const char *text);
+
+/* Tells the clients, and takes back what waits to be sent to one who is not proved. */
+void vsb_hub_set_identity(struct vsb_hub *hub, enum vsb_identity identity)
+{
+	if (hub->identity == identity)
+		return;
+	hub->identity = identity;
+	if (vsb_identity_text(identity))
+		notice_all(hub, NULL, vsb_identity_text(identity));
+	if (identity != VSB_IDENTITY_MISSING)
+		return;
+	vsb_ring_skip(&hub->tx, hub->tx.len);
+	for (GList *l = hub->clients; l; l = l->next) {
+		struct vsb_client *client = l->data;
+
+		client->told_unproved = false;
+		if (client->mode == VSB_MODE_RAW)
+			finish(client, 1, vsb_identity_text(identity));
+	}
+	if (hub->writer)
+		hub->writer->ops->wake_input(hub->writer);
+	hub->ops->update(hub);
+}
+
 /*
  * Lets a client go. It stops to write at once, so that a user VM does not wait
  * for the rest of its queue.
@@ -178,6 +203,8 @@ static void greet(struct vsb_client *client)
 		       hub->writer->who);
 	if (hub->state && strcmp(hub->state, "bound"))
 		notice(client, "%s", vsb_hub_state_text(hub->state));
+	if (vsb_identity_text(hub->identity))
+		notice(client, "%s", vsb_identity_text(hub->identity));
 	if (!hub->up)
 		notice(client, "%s", hub->ever_up ?
 		       "the proxy is away; waiting for it" :
@@ -200,6 +227,8 @@ gboolean vsb_hub_attach(struct vsb_hub *hub, struct vsb_client *client, GError *
 		cause = "console busy: another client writes; end it, or use 'watch' to read only";
 	else if (client->mode == VSB_MODE_RAW && !hub->up)
 		cause = "no proxy is here to take the bytes; try again when the user VM is attached";
+	else if (client->mode == VSB_MODE_RAW && hub->identity == VSB_IDENTITY_MISSING)
+		cause = vsb_identity_text(hub->identity);
 	if (cause) {
 		g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_BUSY, cause);
 		return FALSE;
@@ -210,6 +239,7 @@ gboolean vsb_hub_attach(struct vsb_hub *hub, struct vsb_client *client, GError *
 	client->id = ++last_id;
 	client->skipped = 0;
 	client->finishing = client->told_readonly = client->told_down = false;
+	client->told_unproved = false;
 	hub->clients = g_list_append(hub->clients, client);
 	if (!hub->writer && client->mode != VSB_MODE_WATCH)
 		set_writer(hub, client);
@@ -321,6 +351,12 @@ static void type_bytes(struct vsb_client *client, const guint8 *data, gsize len)
 		client->told_down = true;
 		return;
 	}
+	if (hub->identity == VSB_IDENTITY_MISSING) {
+		if (!client->told_unproved)
+			notice(client, "the user VM has not proved who it is: what you type is dropped");
+		client->told_unproved = true;
+		return;
+	}
 	vsb_ring_put(&hub->tx, data, len);
 }
 
@@ -403,10 +439,34 @@ gsize vsb_hub_output_room(const struct vsb_hub *hub)
 	return room > VSB_NOTICE_RESERVE ? room - VSB_NOTICE_RESERVE : 0;
 }
 
+/*
+ * Into the backlog. Of a user VM that is not proved NULs come in place of its bytes;
+ * they are of no use later. Bytes that do not fit what is known of it are a sign that
+ * this is old.
+ */
+static void keep(struct vsb_hub *hub, const guint8 *data, gsize len)
+{
+	const guint8 *end = data + len, *nul;
+	bool missing = hub->identity == VSB_IDENTITY_MISSING, any = false;
+
+	if (!missing)
+		vsb_ring_overwrite(&hub->backlog, data, len);
+	for (; data < end; data = nul + 1) {
+		nul = memchr(data, 0, end - data);
+		nul = nul ? nul : end;
+		any |= nul > data;
+		if (missing)
+			vsb_ring_overwrite(&hub->backlog, data, nul - data);
+	}
+	if (any == missing && hub->identity != VSB_IDENTITY_FIRST_SEEN &&
+	    hub->identity != VSB_IDENTITY_PROVED)
+		hub->ops->ask_identity(hub);
+}
+
 /* Bytes from the user VM. */
 void vsb_hub_output(struct vsb_hub *hub, const guint8 *data, gsize len)
 {
-	vsb_ring_overwrite(&hub->backlog, data, len);
+	keep(hub, data, len);
 	for (GList *l = hub->clients; l; l = l->next) {
 		struct vsb_client *client = l->data;
 

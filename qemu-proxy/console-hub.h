@@ -10,6 +10,9 @@
  * character device is not read (vsb_hub_output_room() is 0), so that the UART
  * of the user VM waits. A client that only watches must not slow the user VM
  * down: what it is too slow for is skipped, and it is told.
+ *
+ * Of a user VM that has to prove who it is and did not, the module passes nothing but
+ * NUL bytes. That is decided there; here a person is told, and nothing is sent.
  */
 #ifndef CONSOLE_HUB_H
 #define CONSOLE_HUB_H
@@ -18,6 +21,7 @@
 #include <stdbool.h>
 
 #include "console-escape.h"
+#include "console-identity.h"
 #include "console-ring.h"
 
 #define VSB_BACKLOG_SIZE	(64 * 1024)
@@ -58,6 +62,7 @@ struct vsb_client {
 	bool finishing;
 	bool told_readonly;
 	bool told_down;
+	bool told_unproved;
 };
 
 /* What a hub asks of its surroundings. */
@@ -66,6 +71,8 @@ struct vsb_hub_ops {
 	void (*update)(struct vsb_hub *hub);
 	/* Send a break; vsb_hub_notice_to() tells client @id how it went. */
 	void (*send_break)(struct vsb_hub *hub, guint64 id);
+	/* What was said of the identity must be old: ask again. */
+	void (*ask_identity)(struct vsb_hub *hub);
 };
 
 struct vsb_hub {
@@ -79,6 +86,7 @@ struct vsb_hub {
 	bool up;			/* the character device is connected */
 	bool ever_up;
 	char *state;			/* what vsbypassd said last, or NULL */
+	enum vsb_identity identity;	/* likewise */
 	bool checked;			/* whose it is has been asked since it is up */
 	gint64 generation;		/* whose it is: vsbypassd's number, -1: unknown */
 };
@@ -104,6 +112,7 @@ void vsb_hub_link(struct vsb_hub *hub, bool up);
  * unknown. Until it is known after vsb_hub_link() nothing is read and nothing sent.
  */
 void vsb_hub_set_state(struct vsb_hub *hub, const char *state, gint64 generation);
+void vsb_hub_set_identity(struct vsb_hub *hub, enum vsb_identity identity);
 void vsb_hub_notice_to(struct vsb_hub *hub, guint64 id, const char *text);
 
 char *vsb_hub_who(const struct vsb_hub *hub);

@@ -69,9 +69,21 @@ static void on_hub_break(struct vsb_hub *hub, guint64 id)
 	vsb_control_call(server->control_path, "send-break", hub->name, on_break_done, request);
 }
 
+static void on_hub_identity(struct vsb_hub *hub)
+{
+	struct vsb_server *server = hub->owner;
+
+	/* What the user VM sends must not make us ask more often. */
+	if (!server->asking && server->asked != server->seconds)
+		vsb_server_ask_state(server);
+	else
+		server->ask_again = true;
+}
+
 static const struct vsb_hub_ops hub_ops = {
 	.update = on_hub_update,
 	.send_break = on_hub_break,
+	.ask_identity = on_hub_identity,
 };
 
 static void hub_entry_free(gpointer data)
@@ -125,7 +137,7 @@ static void scan(struct vsb_server *server)
 		up = entry->hub->up;
 		vsb_chardev_connect(entry->chardev);
 		if (!up && entry->hub->up) {
-			server->ask_again = server->asking;
+			server->stale = server->asking;
 			vsb_server_ask_state(server);
 		}
 	}
@@ -140,12 +152,12 @@ static void scan(struct vsb_server *server)
 static void on_state(JsonObject *reply, const char *error, gpointer data)
 {
 	struct vsb_server *server = data;
-	bool again = server->ask_again;
+	bool stale = server->stale;
 	struct hub_entry *entry;
 	GHashTableIter iter;
 
 	server->asking = false;
-	server->ask_again = false;
+	server->stale = false;
 	g_hash_table_iter_init(&iter, server->hubs);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry)) {
 		g_autofree char *state = NULL;
@@ -154,13 +166,14 @@ static void on_state(JsonObject *reply, const char *error, gpointer data)
 		if (reply) {
 			state = vsb_control_uservm_state(reply, entry->hub->name);
 			/* What was said before it came does not count. */
-			if (!again)
+			if (!stale)
 				generation = vsb_control_uservm_generation(reply,
 									   entry->hub->name);
 		}
 		vsb_hub_set_state(entry->hub, state, generation);
+		vsb_hub_set_identity(entry->hub, vsb_identity_of(reply, entry->hub->name));
 	}
-	if (again)
+	if (stale)
 		vsb_server_ask_state(server);
 }
 
@@ -170,6 +183,8 @@ void vsb_server_ask_state(struct vsb_server *server)
 	if (server->asking)
 		return;
 	server->asking = true;
+	server->asked = server->seconds;
+	server->ask_again = false;
 	vsb_control_call(server->control_path, "status", NULL, on_state, server);
 }
 
@@ -209,7 +224,7 @@ static gboolean on_tick(gpointer data)
 	scan(server);
 	for (GList *l = sessions; l; l = l->next)
 		vsb_session_tick(l->data);
-	if (any_unchecked(server) ||
+	if (server->ask_again || any_unchecked(server) ||
 	    (server->seconds % STATE_EVERY_S == 0 && anybody_attached(server)))
 		vsb_server_ask_state(server);
 	return G_SOURCE_CONTINUE;

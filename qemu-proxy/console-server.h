@@ -29,7 +29,9 @@ struct vsb_server {
 	guint unauthenticated;
 	guint seconds;		/* ticks since the start */
 	bool asking;		/* a "status" is on its way */
-	bool ask_again;		/* a proxy came since it was asked */
+	guint asked;		/* seconds at the last "status" */
+	bool ask_again;		/* one is due */
+	bool stale;		/* a proxy came since it was asked */
 	bool told_full;		/* of these the log knows */
 	bool told_crowded;
 };

@@ -277,6 +277,7 @@ static void on_status(JsonObject *reply, const char *error, gpointer data)
 {
 	struct vsb_session *session = session_of_call(data);
 	g_autofree char *state = NULL, *who = NULL, *text = NULL;
+	const char *identity;
 	struct vsb_hub *hub;
 
 	if (!session)
@@ -285,8 +286,10 @@ static void on_status(JsonObject *reply, const char *error, gpointer data)
 	who = hub ? vsb_hub_who(hub) : g_strdup("");
 	if (reply)
 		state = vsb_control_uservm_state(reply, session->user);
-	text = g_strdup_printf("%s: %s\r\nproxy: %s\r\nattached: %s%s", session->user,
+	identity = vsb_identity_text(vsb_identity_of(reply, session->user));
+	text = g_strdup_printf("%s: %s\r\n%s%sproxy: %s\r\nattached: %s%s", session->user,
 			       reply ? vsb_hub_state_text(state) : error,
+			       identity ? identity : "", identity ? "\r\n" : "",
 			       hub && hub->up ? "connected" : "away",
 			       *who ? "\r\n" : "nobody\r\n", who);
 	finish(session, reply ? 0 : 1, text, true);

@@ -2,8 +2,8 @@
 # Objects of vsb-console and of its tests; the Makefile includes it.
 
 console-objs		:= console-chardev.o console-control.o console-escape.o \
-			   console-hostkey.o console-hub.o console-keys.o console-log.o \
-			   console-ring.o console-sandbox.o console-server.o \
+			   console-hostkey.o console-hub.o console-identity.o console-keys.o \
+			   console-log.o console-ring.o console-sandbox.o console-server.o \
 			   console-session.o names.o error.o
 console-pkgs		:= libssh libseccomp
 
@@ -25,4 +25,4 @@ unit-console-hub-objs		:= unit-console-hub.o $(console-objs)
 unit-console-hub-pkgs		:= $(console-pkgs)
 
 UNIT_TESTS			+= unit-console-control
-unit-console-control-objs	:= unit-console-control.o console-control.o
+unit-console-control-objs	:= unit-console-control.o console-control.o console-identity.o

@@ -228,6 +228,12 @@ static void op_send_break(const char *name, command_done done, gpointer done_dat
 		done(done_data, NULL, error);
 		return;
 	}
+	if (!cloud_may_pass(proxy)) {
+		error = g_error_new(VSB_ERROR, VSB_ERROR_DENIED, "user VM '%s' has not proved who it "
+				    "is: nothing passes in or out", name);
+		done(done_data, NULL, error);
+		return;
+	}
 	waiter = g_new(struct waiter, 1);
 	waiter->done = done;
 	waiter->done_data = done_data;

@@ -57,9 +57,9 @@ int module_create_cloud(int device_fd, int vm_fd, guint32 flags, guint32 unclaim
 }
 
 int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
-			const struct vsb_ports *ports, GError **error)
+			const struct vsb_ports *ports, guint32 flags, GError **error)
 {
-	struct vsb_create_proxy arg = { .vm_fd = vm_fd, .nr_ranges = ports->nr };
+	struct vsb_create_proxy arg = { .vm_fd = vm_fd, .flags = flags, .nr_ranges = ports->nr };
 	int fd;
 
 	g_strlcpy(arg.name, name, sizeof(arg.name));
@@ -79,6 +79,23 @@ int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 		return -1;
 	}
 	return fd;
+}
+
+gboolean module_set_key(int proxy_fd, const guint8 *key, GError **error)
+{
+	struct vsb_key arg = { 0 };
+	int ret, err;
+
+	memcpy(arg.key, key, sizeof(arg.key));
+	ret = ioctl(proxy_fd, VSB_SET_KEY, &arg);
+	err = errno;
+	explicit_bzero(&arg, sizeof(arg));
+	if (!ret)
+		return TRUE;
+	set_error(error, "VSB_SET_KEY", err, err == EINVAL ?
+		  "its ports may not have those at which user VMs prove who they are" :
+		  err == EOPNOTSUPP ? "the kernel has no hmac(sha256)" : NULL);
+	return FALSE;
 }
 
 gboolean module_start(int cloud_fd, GError **error)

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -60,6 +61,8 @@ struct proxy {
 	char *name;
 	char *console_path;
 	struct vsb_ports ports;
+	struct identity identity;
+	gboolean proved;
 	int listen_fd;
 	enum proxy_state state;
 
@@ -255,7 +258,7 @@ static gboolean on_event(int fd, GIOCondition condition, gpointer data)
 	if (n < 0) {
 		proxy->fd_id = 0;
 		if (proxy->bound && !module_get_uservm(fd, &uservm))
-			proxy_renew(proxy, "another user VM has taken the place of its own");
+			proxy_renew(proxy, "its user VM has left it");
 		else
 			hung_up(proxy);
 		return G_SOURCE_REMOVE;
@@ -313,10 +316,13 @@ void proxy_register(struct proxy *proxy, int cloud_fd)
 	vm_fd = take_own_vm(proxy, &error);
 	if (vm_fd >= 0) {
 		proxy->fd = module_create_proxy(cloud_fd, vm_fd, proxy->name, &proxy->ports,
+						proxy->identity.required ? VSB_PROXY_REQUIRED : 0,
 						&error);
 		close(vm_fd);
 	}
-	if (proxy->fd < 0) {
+	if (proxy->fd < 0 ||
+	    (proxy->identity.has_key &&
+	     !module_set_key(proxy->fd, proxy->identity.key.bytes, &error))) {
 		died(proxy, error->message);
 		return;
 	}
@@ -414,17 +420,25 @@ void proxy_start(struct proxy *proxy)
 }
 
 struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
-			const struct vsb_ports *ports, const struct proxy_ops *ops,
-			gpointer data, GError **error)
+			const struct vsb_ports *ports, gboolean required,
+			const struct proxy_ops *ops, gpointer data, GError **error)
 {
 	g_autofree char *file = g_strconcat(name, ".sock", NULL);
 	g_autofree char *path = g_build_filename(env->console_dir, file, NULL);
+	struct identity identity;
 	struct proxy *proxy;
-	int fd = listen_unix(path, 0660, env->console_gid, CONSOLE_BACKLOG, error);
+	int fd;
 
-	if (fd < 0)
+	if (!identity_load(env->identity_dir, name, required, &identity, error))
 		return NULL;
+	fd = listen_unix(path, 0660, env->console_gid, CONSOLE_BACKLOG, error);
+	if (fd < 0) {
+		explicit_bzero(&identity, sizeof(identity));
+		return NULL;
+	}
 	proxy = g_new0(struct proxy, 1);
+	proxy->identity = identity;
+	explicit_bzero(&identity, sizeof(identity));
 	proxy->env = env;
 	proxy->ops = ops;
 	proxy->data = data;
@@ -451,6 +465,7 @@ void proxy_free(struct proxy *proxy, gboolean wait)
 		g_subprocess_wait(proxy->process, NULL, NULL);
 	g_clear_object(&proxy->process);
 	line_reader_clear(&proxy->errors);
+	explicit_bzero(&proxy->identity, sizeof(proxy->identity));
 	g_free(proxy->console_path);
 	g_free(proxy->name);
 	g_free(proxy);
@@ -469,6 +484,11 @@ guint proxy_id(const struct proxy *proxy)
 const struct vsb_ports *proxy_ports(const struct proxy *proxy)
 {
 	return &proxy->ports;
+}
+
+const struct identity *proxy_identity(const struct proxy *proxy)
+{
+	return &proxy->identity;
 }
 
 int proxy_fd(const struct proxy *proxy)
@@ -501,6 +521,14 @@ gboolean proxy_is_waiting(const struct proxy *proxy)
 gboolean proxy_is_ready(const struct proxy *proxy)
 {
 	return proxy->state == READY;
+}
+
+gboolean proxy_note_proved(struct proxy *proxy, gboolean proved)
+{
+	gboolean news = proxy->proved != proved;
+
+	proxy->proved = proved;
+	return news;
 }
 
 void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data)

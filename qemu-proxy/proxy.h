@@ -8,6 +8,7 @@
 
 #include <glib.h>
 
+#include "identity-store.h"
 #include "names.h"
 #include "qmp.h"
 
@@ -20,6 +21,7 @@ struct proxy;
  * @rom:	path of the firmware, see proxy_cmd()
  * @console_dir: where the console sockets are
  * @console_gid: group that may connect to them
+ * @identity_dir: keys of user VMs
  */
 struct proxy_env {
 	const char *qemu;
@@ -27,6 +29,7 @@ struct proxy_env {
 	const char *rom;
 	const char *console_dir;
 	gid_t console_gid;
+	const char *identity_dir;
 };
 
 /**
@@ -48,10 +51,13 @@ struct proxy_ops {
 	void (*uservm)(struct proxy *proxy, gpointer data);
 };
 
-/* Makes the console socket; does not start QEMU yet. @id: for the agent. */
+/*
+ * Makes the console socket and reads the user VM's key, if it has one; does not start
+ * QEMU yet. @id: for the agent. @required: without a proof no data pass.
+ */
 struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
-			const struct vsb_ports *ports, const struct proxy_ops *ops,
-			gpointer data, GError **error);
+			const struct vsb_ports *ports, gboolean required,
+			const struct proxy_ops *ops, gpointer data, GError **error);
 
 /* Starts QEMU for the first time; later failures come as died(). */
 void proxy_start(struct proxy *proxy);
@@ -74,12 +80,16 @@ void proxy_free(struct proxy *proxy, gboolean wait);
 const char *proxy_name(const struct proxy *proxy);
 guint proxy_id(const struct proxy *proxy);
 const struct vsb_ports *proxy_ports(const struct proxy *proxy);
+const struct identity *proxy_identity(const struct proxy *proxy);
 int proxy_fd(const struct proxy *proxy);	/* -1: none now */
 pid_t proxy_pid(const struct proxy *proxy);	/* 0: none now */
 guint proxy_restarts(const struct proxy *proxy);
 guint proxy_generation(const struct proxy *proxy);	/* user VMs before this one */
 gboolean proxy_is_waiting(const struct proxy *proxy);
 gboolean proxy_is_ready(const struct proxy *proxy);
+
+/* Return: whether that is news. */
+gboolean proxy_note_proved(struct proxy *proxy, gboolean proved);
 
 /* A break on its serial line. */
 void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data);

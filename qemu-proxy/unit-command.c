@@ -28,7 +28,8 @@ static void op_attach(struct attach_args *args, command_done done, gpointer done
 		struct attach_uservm *uservm = args->uservms->pdata[i];
 		g_autofree char *ports = vsb_ports_format(&uservm->ports);
 
-		g_string_append_printf(calls, " %s=%s", uservm->name, ports);
+		g_string_append_printf(calls, " %s=%s%s", uservm->name, ports,
+				       uservm->identity_required ? "!" : "");
 	}
 	attach_args_free(args);
 	done(done_data, NULL, NULL);
@@ -125,6 +126,10 @@ static void test_good(void)
 		  "\"agent\":\"/a\",\"unclaimed\":\"reflect\",\"uservms\":[{\"name\":\"v\","
 		  "\"ports\":\"0x60,0x64\"},{\"name\":\"w\"}]}}",
 		  "attach c 9 /a 1 v=0x60,0x64 w=0x3f8-0x3ff" },
+		{ "{\"execute\":\"attach\",\"arguments\":{\"pid\":9,\"agent\":\"/a\","
+		  "\"uservms\":[{\"name\":\"v\",\"identity\":\"required\"},"
+		  "{\"name\":\"w\",\"identity\":\"first-seen\"}]}}",
+		  "attach cloud-9 9 /a 0 v=0x3f8-0x3ff! w=0x3f8-0x3ff" },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -177,6 +182,9 @@ static void test_bad(void)
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"ports\":\"\"}]"),
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"ports\":[]}]"),
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"ports\":\"1,1\"}]"),
+		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"identity\":\"\"}]"),
+		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"identity\":\"Required\"}]"),
+		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"identity\":true}]"),
 		ATTACH(FINE ",\"cloud\":\"\"," VMS), ATTACH(FINE ",\"extra\":1," VMS),
 		"{\"execute\":\"\xff\"}", "\xfe\xff",
 	};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Tests of requests to vsbypassd: every kind of reply, and of none. */
 #include "console-control.h"
+#include "console-identity.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -189,6 +190,44 @@ static void expect_state(const char *json, const char *want)
 	g_assert_cmpstr(state, ==, want);
 }
 
+static void test_identity(void)
+{
+	static const struct {
+		const char *json;
+		enum vsb_identity want;
+	} said[] = {
+		{ "", VSB_IDENTITY_UNKNOWN },
+		{ "\"identity\": 5, \"proved\": true", VSB_IDENTITY_UNKNOWN },
+		{ "\"identity\": null, \"proved\": true", VSB_IDENTITY_UNKNOWN },
+		{ "\"identity\": [], \"proved\": true", VSB_IDENTITY_UNKNOWN },
+		{ "\"identity\": \"x\", \"proved\": true", VSB_IDENTITY_UNKNOWN },
+		{ "\"identity\": \"required\"", VSB_IDENTITY_MISSING },
+		{ "\"identity\": \"required\", \"proved\": false", VSB_IDENTITY_MISSING },
+		{ "\"identity\": \"required\", \"proved\": 1", VSB_IDENTITY_MISSING },
+		{ "\"identity\": \"required\", \"proved\": \"true\"", VSB_IDENTITY_MISSING },
+		{ "\"identity\": \"required\", \"proved\": [true]", VSB_IDENTITY_MISSING },
+		{ "\"identity\": \"required\", \"proved\": true", VSB_IDENTITY_REQUIRED },
+		{ "\"identity\": \"first-seen\"", VSB_IDENTITY_FIRST_SEEN },
+		{ "\"identity\": \"first-seen\", \"proved\": true", VSB_IDENTITY_PROVED },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(said); i++) {
+		g_autofree char *json = g_strdup_printf(
+			"{\"clouds\": [{\"uservms\": [{\"name\": \"vm1\"%s%s}]}]}",
+			*said[i].json ? ", " : "", said[i].json);
+		g_autoptr(JsonParser) parser = json_parser_new();
+		JsonObject *status;
+
+		g_test_message("%s", json);
+		g_assert_true(json_parser_load_from_data(parser, json, -1, NULL));
+		status = json_node_get_object(json_parser_get_root(parser));
+		g_assert_cmpint(vsb_identity_of(status, "vm1"), ==, said[i].want);
+		g_assert_cmpint(vsb_identity_of(status, "vm2"), ==, VSB_IDENTITY_UNKNOWN);
+	}
+	g_assert_cmpint(vsb_identity_of(NULL, "vm1"), ==, VSB_IDENTITY_UNKNOWN);
+	g_assert_null(vsb_identity_text(VSB_IDENTITY_UNKNOWN));
+}
+
 static void test_state(void)
 {
 	expect_state("{}", "absent");
@@ -215,5 +254,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/control/too-long", test_too_long);
 	g_test_add_func("/console/control/absent", test_absent);
 	g_test_add_func("/console/control/state", test_state);
+	g_test_add_func("/console/control/identity", test_identity);
 	return g_test_run();
 }

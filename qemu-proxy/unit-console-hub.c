@@ -43,7 +43,16 @@ static void on_break(struct vsb_hub *hub, guint64 id)
 	break_id = id;
 }
 
-static const struct vsb_hub_ops hub_ops = { .update = on_update, .send_break = on_break };
+static guint asked;
+
+static void on_ask(struct vsb_hub *hub)
+{
+	asked++;
+}
+
+static const struct vsb_hub_ops hub_ops = {
+	.update = on_update, .send_break = on_break, .ask_identity = on_ask,
+};
 
 static struct person *person_new(const char *who, enum vsb_client_mode mode)
 {
@@ -440,6 +449,76 @@ static void test_generation(void)
 	vsb_hub_free(hub);
 }
 
+/* Who has not proved who it is gets nothing, and the person is told. */
+static void test_identity(void)
+{
+	struct vsb_hub *hub = hub_up();
+	struct person *a = attach(hub, "anna", VSB_MODE_CONSOLE), *b, *prog;
+
+	asked = 0;
+	type(a, "secret");
+	vsb_hub_set_identity(hub, VSB_IDENTITY_MISSING);
+	expect_shown(a, "identity: not proved");
+	/* What was typed before and not sent yet is not sent. */
+	expect_tx(hub, "");
+	type(a, "pass");
+	expect_shown(a, "what you type is dropped");
+	type(a, "word");
+	expect_shown(a, NULL);		/* told once */
+	expect_tx(hub, "");
+	/* The escape sequence works. */
+	type(a, "\x05" "cw");
+	expect_shown(a, "writes  anna");
+	b = attach(hub, "bert", VSB_MODE_CONSOLE);
+	expect_shown(b, "identity: not proved");
+
+	/* NULs are what an unproved VM sends; anything else is news. */
+	vsb_hub_output(hub, (const guint8 *)"\0\0\0", 3);
+	g_assert_cmpuint(asked, ==, 0);
+	g_assert_cmpuint(hub->backlog.len, ==, 0);
+	vsb_hub_output(hub, (const guint8 *)"\0Pass\0:\0", 8);
+	g_assert_cmpuint(asked, ==, 1);
+	expect_shown(b, "Pass");
+	leave(b);
+	vsb_hub_set_identity(hub, VSB_IDENTITY_REQUIRED);
+	expect_shown(a, "identity: proved");
+	/* And the other way; but NULs may be what a proved one sends. */
+	vsb_hub_output(hub, (const guint8 *)"x\0", 2);
+	g_assert_cmpuint(asked, ==, 1);
+	vsb_hub_output(hub, (const guint8 *)"\0\0", 2);
+	g_assert_cmpuint(asked, ==, 2);
+	g_assert_cmpuint(hub->backlog.len, ==, 9);
+	type(a, "word");
+	expect_tx(hub, "word");
+	b = attach(hub, "bert", VSB_MODE_CONSOLE);
+	expect_shown(b, "Pass:x");
+	leave(b);
+	leave(a);
+
+	prog = attach(hub, "prog", VSB_MODE_RAW);
+	vsb_hub_set_identity(hub, VSB_IDENTITY_REQUIRED);
+	g_assert_cmpint(prog->finished, ==, 0);
+	vsb_hub_set_identity(hub, VSB_IDENTITY_MISSING);
+	g_assert_cmpint(prog->finished, ==, 1);
+	g_assert_cmpint(prog->status, ==, 1);
+	type(prog, "x");
+	expect_tx(hub, "");
+	leave(prog);
+	refused(hub, VSB_MODE_RAW, "not proved");
+	vsb_hub_set_identity(hub, VSB_IDENTITY_FIRST_SEEN);
+	a = attach(hub, "anna", VSB_MODE_CONSOLE);
+	expect_shown(a, "identity: first seen");
+	vsb_hub_output(hub, (const guint8 *)"\0", 1);
+	g_assert_cmpuint(asked, ==, 2);
+	g_free(shown(a));
+	vsb_hub_set_identity(hub, VSB_IDENTITY_UNKNOWN);
+	expect_shown(a, NULL);
+	vsb_hub_output(hub, (const guint8 *)"\0", 1);
+	g_assert_cmpuint(asked, ==, 3);
+	leave(a);
+	vsb_hub_free(hub);
+}
+
 static void test_break(void)
 {
 	struct vsb_hub *hub = hub_up();
@@ -500,6 +579,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/hub/link", test_link);
 	g_test_add_func("/console/hub/state", test_state);
 	g_test_add_func("/console/hub/generation", test_generation);
+	g_test_add_func("/console/hub/identity", test_identity);
 	g_test_add_func("/console/hub/break", test_break);
 	g_test_add_func("/console/hub/disconnect", test_disconnect);
 	g_test_add_func("/console/hub/limit", test_limit);

@@ -24,6 +24,7 @@
 
 struct rig {
 	char *dir;
+	char *identity;		/* folder of keys, not there at first */
 	struct rundir *rundir;
 	struct daemon *daemon;
 	struct control *control;
@@ -49,11 +50,13 @@ static void setup_qemu(struct rig *rig, const char *qemu)
 	fake_module_reset();
 	memset(rig, 0, sizeof(*rig));
 	rig->dir = g_dir_make_tmp("vsb-unit-XXXXXX", NULL);
+	rig->identity = g_build_filename(rig->dir, "identity", NULL);
 	rig->rundir = rundir_open(rig->dir, getgid(), &error);
 	g_assert_no_error(error);
 	rig->env = (struct proxy_env){
 		.qemu = qemu, .accel = "tcg", .rom = rig->rundir->rom,
 		.console_dir = rig->rundir->console_dir, .console_gid = getgid(),
+		.identity_dir = rig->identity,
 	};
 	rig->daemon = daemon_new("/dev/null", &rig->env);
 	rig->control = control_new(rig->rundir->control, 12345, getgid(), &daemon_ops,
@@ -93,6 +96,7 @@ static void teardown(struct rig *rig)
 	g_assert_cmpint(g_rmdir(rig->rundir->proxy_dir), ==, 0);
 	g_assert_cmpint(g_rmdir(rig->dir), ==, 0);
 	rundir_free(rig->rundir);
+	g_free(rig->identity);
 	g_free(rig->dir);
 	fake_module_reset();
 }
@@ -308,6 +312,85 @@ static void test_reflect(void)
 	close(fd);
 	close(listen_fd);
 	g_unlink(path);
+	teardown(&rig);
+}
+
+static void expect_identity(struct rig *rig, guint index, const char *mode, gboolean key,
+			    gboolean proved)
+{
+	JsonObject *status = uservm_status(rig, index);
+
+	g_assert_cmpstr(json_object_get_string_member(status, "identity"), ==, mode);
+	g_assert_cmpint(json_object_get_boolean_member(status, "key"), ==, key);
+	g_assert_cmpint(json_object_get_boolean_member(status, "proved"), ==, proved);
+}
+
+/* Keys go to the module, with each new proxy; what is proved is told. */
+static void test_identity(void)
+{
+	g_autofree char *path = NULL, *line = NULL;
+	struct identity identity;
+	struct rig rig;
+
+	setup(&rig);
+	path = g_build_filename(rig.identity, "vm1", NULL);
+	attach(&rig, "{\"name\":\"vm1\",\"identity\":\"required\"}");
+	g_assert_nonnull(rig.error);
+	g_assert_nonnull(strstr(rig.error->message, "vsbctl key"));
+	attach(&rig, "{\"name\":\"vm1\",\"identity\":\"first-seen\"}");
+	g_assert_no_error(rig.error);
+	g_assert_cmpuint(fake.proxy_flags, ==, 0);
+	g_assert_false(fake.keyed);
+	expect_identity(&rig, 0, "first-seen", FALSE, FALSE);
+	run(&rig, "detach", "\"cloud\":\"c\"");
+
+	line = identity_create(rig.identity, "vm1", FALSE, NULL);
+	g_assert_nonnull(line);
+	fake.fail = "set_key";
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_nonnull(rig.error);
+	g_assert_nonnull(strstr(rig.error->message, "as told"));
+	fake.fail = NULL;
+	/* A key that others could have read counts for none, whatever the mode. */
+	g_assert_cmpint(chmod(path, 0644), ==, 0);
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_nonnull(rig.error);
+	g_assert_cmpint(chmod(path, 0600), ==, 0);
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	g_assert_cmpuint(fake.proxy_flags, ==, 0);
+	g_assert_true(fake.keyed);
+	expect_identity(&rig, 0, "first-seen", TRUE, FALSE);
+	run(&rig, "send-break", "\"uservm\":\"vm1\"");
+	g_assert_no_error(rig.error);
+	run(&rig, "detach", "\"cloud\":\"c\"");
+
+	attach(&rig, "{\"name\":\"vm1\",\"identity\":\"required\"}");
+	g_assert_no_error(rig.error);
+	g_assert_cmpuint(fake.proxy_flags, ==, VSB_PROXY_REQUIRED);
+	g_assert_true(identity_load(rig.identity, "vm1", TRUE, &identity, NULL));
+	g_assert_cmpmem(fake.key, sizeof(fake.key), identity.key.bytes,
+			sizeof(identity.key.bytes));
+	expect_identity(&rig, 0, "required", TRUE, FALSE);
+	run(&rig, "send-break", "\"uservm\":\"vm1\"");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_DENIED);
+	fake.bound = TRUE;
+	fake.uservm = (struct vsb_uservm){ .flags = VSB_USERVM_BOUND | VSB_USERVM_PROXY };
+	expect_identity(&rig, 0, "required", TRUE, FALSE);
+	fake.uservm.flags |= VSB_USERVM_PROVED;
+	expect_identity(&rig, 0, "required", TRUE, TRUE);
+	run(&rig, "send-break", "\"uservm\":\"vm1\"");
+	g_assert_no_error(rig.error);
+	/* The next proxy of the same user VM. */
+	fake.keyed = FALSE;
+	kill(proxy_pid_of(&rig, 0), SIGKILL);
+	wait_state(&rig, 0, "starting");
+	expect_identity(&rig, 0, "required", TRUE, FALSE);
+	wait_state(&rig, 0, "bound");
+	g_assert_true(fake.keyed);
+	g_assert_cmpuint(fake.proxy_flags, ==, VSB_PROXY_REQUIRED);
+	g_unlink(path);
+	g_rmdir(rig.identity);
 	teardown(&rig);
 }
 
@@ -578,6 +661,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/second-instance", test_second_instance);
 	g_test_add_func("/daemon/life", test_life);
 	g_test_add_func("/daemon/reflect", test_reflect);
+	g_test_add_func("/daemon/identity", test_identity);
 	g_test_add_func("/daemon/undo", test_undo);
 	g_test_add_func("/daemon/bad-qemu", test_bad_qemu);
 	g_test_add_func("/daemon/cloud-ends", test_cloud_ends);

@@ -75,17 +75,28 @@ int module_create_cloud(int device_fd, int vm_fd, guint32 flags, guint32 unclaim
 }
 
 int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
-			const struct vsb_ports *ports, GError **error)
+			const struct vsb_ports *ports, guint32 flags, GError **error)
 {
 	int fds[2];
 
 	if (fails("create_proxy", error))
 		return -1;
 	g_ptr_array_add(fake.names, g_strdup(name));
+	fake.proxy_flags = flags;
+	fake.keyed = FALSE;
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
 			==, 0);
 	g_array_append_val(fake.event_fds, fds[1]);
 	return fds[0];
+}
+
+gboolean module_set_key(int proxy_fd, const guint8 *key, GError **error)
+{
+	if (fails("set_key", error))
+		return FALSE;
+	memcpy(fake.key, key, sizeof(fake.key));
+	fake.keyed = TRUE;
+	return TRUE;
 }
 
 gboolean module_start(int cloud_fd, GError **error)

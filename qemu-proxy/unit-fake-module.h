@@ -17,6 +17,9 @@
  * @on_close:	last VSB_SET_ON_CLOSE, -1: none
  * @frozen:	VSB_FREEZE, and not to 0 later
  * @names:	of VSB_CREATE_PROXY calls, in order
+ * @proxy_flags: of the last one
+ * @keyed:	and whether it was given a key,
+ * @key:	which
  * @started:	VSB_START calls
  * @unbound:	VSB_UNBIND calls
  * @bound:	VSB_GET_USERVM finds a user VM, @uservm
@@ -30,6 +33,9 @@ struct fake_module {
 	int on_close;
 	gboolean frozen;
 	GPtrArray *names;
+	guint32 proxy_flags;
+	gboolean keyed;
+	guint8 key[32];
 	guint started;
 	guint unbound;
 	gboolean bound;

@@ -37,6 +37,17 @@ static void test_good(void)
 		  "{\"execute\":\"attach\",\"arguments\":{\"cloud\":\"c\",\"pid\":12,"
 		  "\"agent\":\"/a\",\"unclaimed\":\"reflect\",\"uservms\":[{\"name\":\"vm1\"},"
 		  "{\"name\":\"vm2\",\"ports\":\"0x3f8-0x3ff,0x60\"}]}}", DEFAULT_SOCKET, FALSE },
+		{ "vsbctl attach --pid 12 --agent /a vm1=identity=required "
+		  "vm2=0x3f8-0x3ff,identity=first-seen,0x60 vm3=identity=required,0x2f8-0x2ff",
+		  "{\"execute\":\"attach\",\"arguments\":{\"pid\":12,\"agent\":\"/a\","
+		  "\"uservms\":[{\"name\":\"vm1\",\"identity\":\"required\"},"
+		  "{\"name\":\"vm2\",\"ports\":\"0x3f8-0x3ff,0x60\",\"identity\":\"first-seen\"},"
+		  "{\"name\":\"vm3\",\"ports\":\"0x2f8-0x2ff\",\"identity\":\"required\"}]}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl key vm1", "{\"execute\":\"key\",\"arguments\":{\"uservm\":\"vm1\"}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl key --replace --identity /i vm1",
+		  "{\"execute\":\"key\",\"arguments\":{\"uservm\":\"vm1\"}}", DEFAULT_SOCKET, FALSE },
 		{ "vsbctl detach c", "{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\"}}",
 		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl detach --reflect c",
@@ -93,6 +104,12 @@ static void test_bad(void)
 		"vsbctl detach", "vsbctl detach a b", "vsbctl detach /", "vsbctl send-break",
 		"vsbctl send-break ..", "vsbctl unbind a b", "vsbctl log x", "vsbctl log -n 0",
 		"vsbctl log -n 1000000", "vsbctl log -n", "vsbctl status --socket",
+		"vsbctl attach --pid 1 --agent /a vm1=identity=", "vsbctl key", "vsbctl key a b",
+		"vsbctl attach --pid 1 --agent /a vm1=identity=no", "vsbctl key ../a",
+		"vsbctl attach --pid 1 --agent /a vm1=identity=required,",
+		"vsbctl attach --pid 1 --agent /a vm1=,identity=required",
+		"vsbctl attach --pid 1 --agent /a vm1=identity=required,identity=required",
+		"vsbctl attach --pid 1 --agent /a vm1=Identity=required", "vsbctl key --lines 3 a",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -110,6 +127,7 @@ static void test_help(void)
 		"vsbctl --help", "vsbctl -h", "vsbctl status --help", "vsbctl attach -h",
 		"vsbctl --help attach", "vsbctl detach --help", "vsbctl log --help",
 		"vsbctl send-break --help", "vsbctl unbind --help",
+		"vsbctl key --help",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -137,6 +155,16 @@ static void test_show(void)
 		{ "status", "{\"clouds\":[{\"name\":\"c\",\"pid\":7,\"agent\":\"lost\","
 		  "\"unclaimed\":\"absorb\",\"uservms\":[{\"name\":\"vm1\",\"state\":\"bound\","
 		  "\"counters\":{\"reads\":12345}}]}]}", "12345" },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"required\"}]}]}",
+		  "required,unproved" },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"required\",\"proved\":3}]}]}",
+		  "required,unproved" },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"required\",\"proved\":true}]}]}",
+		  "required,proved" },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"first-seen\","
+		  "\"proved\":true}]}]}", "first-seen,proved" },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"first-seen\"}]}]}",
+		  "first-seen  " },
 		{ "log", "{\"lines\":[\"one\",2]}", "one\n" },
 		{ "log", "{}", "" },
 		{ "detach", "{}", "" },

@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "error.h"
+#include "identity-store.h"
 #include "names.h"
 
 /* Every value that an option can set; each command uses its own. */
@@ -13,6 +14,8 @@ struct values {
 	char *socket;
 	gboolean json;
 	gboolean reflect;
+	gboolean replace;
+	char *identity;
 	char *cloud;
 	int pid;
 	char *agent;
@@ -50,20 +53,51 @@ static gboolean build_status(const struct values *values, char **words, JsonObje
 	return words[0] ? usage_error(error, "'status' takes no names") : TRUE;
 }
 
+/*
+ * What is behind NAME=: ranges of ports and identity=MODE, separated by commas.
+ * *ports and *mode are (transfer full), NULL if they are not given.
+ */
+static gboolean split_uservm(const char *text, char **ports, char **mode, GError **error)
+{
+	g_auto(GStrv) items = g_strsplit(text, ",", -1);
+	g_autoptr(GString) ranges = g_string_new(NULL);
+	struct vsb_ports parsed;
+	gboolean required, any = FALSE;
+
+	for (char **item = items; *item; item++) {
+		if (g_str_has_prefix(*item, "identity=")) {
+			if (*mode)
+				return usage_error(error, "identity= is given twice");
+			*mode = g_strdup(*item + strlen("identity="));
+			continue;
+		}
+		g_string_append_printf(ranges, "%s%s", any ? "," : "", *item);
+		any = TRUE;
+	}
+	if (*mode && !identity_mode_parse(*mode, &required, error))
+		return FALSE;
+	if (*mode && !any)
+		return TRUE;
+	*ports = g_strdup(ranges->str);
+	return vsb_ports_parse(*ports, &parsed, error);
+}
+
 static gboolean add_uservm(JsonArray *uservms, const char *word, GError **error)
 {
 	const char *equal = strchr(word, '=');
 	g_autofree char *name = equal ? g_strndup(word, (gsize)(equal - word)) : g_strdup(word);
-	struct vsb_ports ports;
+	g_autofree char *ports = NULL, *mode = NULL;
 	JsonObject *uservm;
 
 	if (!vsb_name_check("user VM", name, error) ||
-	    (equal && !vsb_ports_parse(equal + 1, &ports, error)))
+	    (equal && !split_uservm(equal + 1, &ports, &mode, error)))
 		return FALSE;
 	uservm = json_object_new();
 	json_object_set_string_member(uservm, "name", name);
-	if (equal)
-		json_object_set_string_member(uservm, "ports", equal + 1);
+	if (ports)
+		json_object_set_string_member(uservm, "ports", ports);
+	if (mode)
+		json_object_set_string_member(uservm, "identity", mode);
 	json_array_add_object_element(uservms, uservm);
 	return TRUE;
 }
@@ -141,12 +175,16 @@ static gboolean build_log(const struct values *values, char **words, JsonObject 
 
 static const struct command commands[] = {
 	{ "status", "", "Shows cloud VMs, their user VMs and proxies", build_status, "" },
-	{ "attach", "NAME[=PORTS]...",
+	{ "attach", "NAME[=[PORTS][,identity=MODE]]...",
 	  "Attaches a cloud VM, with a proxy for each user VM\n"
 	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
-	  "0x3f8-0x3ff (the default), separated by commas.", build_attach, "cpau" },
+	  "0x3f8-0x3ff (the default), separated by commas. MODE is first-seen (the default)\n"
+	  "or required: nothing passes until the user VM has proved who it is.", build_attach, "cpau" },
 	{ "detach", "CLOUD", "Detaches a cloud VM and ends its proxies", build_detach, "r" },
 	{ "send-break", "NAME", "Sends a break on the serial line of a user VM", build_uservm, "" },
+	{ "key", "NAME", "Makes the key with which a user VM proves who it is, and prints it\n"
+	  "The host's copy is stored. What is printed belongs into a file in the user VM,\n"
+	  "see vsb-identify(8). Does not need vsbypassd.", build_uservm, "iR" },
 	{ "unbind", "NAME", "Frees a user VM's proxy for the next user VM", build_uservm, "" },
 	{ "log", "", "Prints the last messages of vsbypassd", build_log, "n" },
 };
@@ -207,6 +245,10 @@ static gboolean parse_command(const struct command *command, char **argv,
 		{ 'r', { "reflect", 0, 0, G_OPTION_ARG_NONE, &values->reflect,
 			 "Give the ports back to the guest hypervisor (else they stay absorbed "
 			 "until the cloud VM ends)", NULL } },
+		{ 'i', { "identity", 0, 0, G_OPTION_ARG_FILENAME, &values->identity,
+			 "Folder of the host's keys (default " IDENTITY_DIR ")", "DIR" } },
+		{ 'R', { "replace", 0, 0, G_OPTION_ARG_NONE, &values->replace,
+			 "Make a new key in place of an earlier one", NULL } },
 		{ 'n', { "lines", 'n', 0, G_OPTION_ARG_INT, &values->lines,
 			 "How many (default 50)", "N" } },
 	};
@@ -306,6 +348,8 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 	json_object_set_object_member(args->request, "arguments", arguments);
 	fine = command->build(&values, words, arguments, error);
 	args->json = values.json;
+	args->replace = values.replace;
+	args->identity_dir = g_strdup(values.identity ? values.identity : IDENTITY_DIR);
 	args->socket = values.socket ? g_strdup(values.socket) :
 		       g_strdup("/run/vsbypass/control.sock");
 out:
@@ -315,6 +359,7 @@ out:
 	g_free(values.cloud);
 	g_free(values.agent);
 	g_free(values.unclaimed);
+	g_free(values.identity);
 	if (fine)
 		return args;
 	vsbctl_args_free(args);
@@ -327,6 +372,7 @@ void vsbctl_args_free(struct vsbctl_args *args)
 		return;
 	g_free(args->help);
 	g_free(args->socket);
+	g_free(args->identity_dir);
 	if (args->request)
 		json_object_unref(args->request);
 	g_free(args);

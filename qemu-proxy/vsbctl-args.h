@@ -11,13 +11,17 @@
  * @socket:	path
  * @json:	print the reply as it is
  * @command:	its name
- * @request:	the object to send
+ * @identity_dir: of "key", as the next
+ * @replace:	a key that is there
+ * @request:	the object to send; for "key", which is not sent, its arguments
  */
 struct vsbctl_args {
 	char *help;
 	char *socket;
 	gboolean json;
 	const char *command;
+	char *identity_dir;
+	gboolean replace;
 	JsonObject *request;
 };
 

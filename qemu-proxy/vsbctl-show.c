@@ -47,6 +47,24 @@ static GPtrArray *objects_of(JsonObject *object, const char *member)
 	return objects;
 }
 
+static gboolean is_true(JsonObject *object, const char *member)
+{
+	JsonNode *node = json_object_get_member(object, member);
+
+	return node && JSON_NODE_HOLDS_VALUE(node) &&
+	       json_node_get_value_type(node) == G_TYPE_BOOLEAN && json_node_get_boolean(node);
+}
+
+/* Which mode, and whether it is proved. */
+static const char *identity_of(JsonObject *uservm)
+{
+	gboolean proved = is_true(uservm, "proved");
+
+	if (!strcmp(text_of(uservm, "identity"), "required"))
+		return proved ? "required,proved" : "required,unproved";
+	return proved ? "first-seen,proved" : text_of(uservm, "identity");
+}
+
 static void show_uservm(GString *text, JsonObject *uservm)
 {
 	JsonObject *counters = object_of(uservm, "counters");
@@ -62,7 +80,8 @@ static void show_uservm(GString *text, JsonObject *uservm)
 				       number_of(counters, "absorbed"));
 	else
 		g_string_append_printf(text, " %10s %10s %9s", "-", "-", "-");
-	g_string_append_printf(text, "  %s\n", text_of(uservm, "ports"));
+	g_string_append_printf(text, "  %-17s  %s\n", identity_of(uservm),
+			       text_of(uservm, "ports"));
 }
 
 static void show_status(GString *text, JsonObject *result)
@@ -79,9 +98,9 @@ static void show_status(GString *text, JsonObject *result)
 				       ", agent %s, unclaimed user VMs: %s\n", i ? "\n" : "",
 				       text_of(cloud, "name"), number_of(cloud, "pid"),
 				       text_of(cloud, "agent"), text_of(cloud, "unclaimed"));
-		g_string_append_printf(text, "  %-20s %-9s %-10s %8s %8s %10s %10s %9s  %s\n",
+		g_string_append_printf(text, "  %-20s %-9s %-10s %8s %8s %10s %10s %9s  %-17s  %s\n",
 				       "USER VM", "STATE", "LINE", "PROXY", "RESTARTS", "READS",
-				       "WRITES", "ABSORBED", "PORTS");
+				       "WRITES", "ABSORBED", "IDENTITY", "PORTS");
 		for (guint u = 0; u < uservms->len; u++)
 			show_uservm(text, uservms->pdata[u]);
 	}

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "identity-store.h"
 #include "json-line.h"
 #include "command.h"
 #include "vsbctl-args.h"
@@ -122,6 +123,35 @@ static JsonObject *ask(const struct vsbctl_args *args, GString **line, GError **
 	return NULL;
 }
 
+/* The one command that vsbypassd has no part in: nobody but root needs the key. */
+static int make_key(const struct vsbctl_args *args)
+{
+	JsonObject *arguments = json_object_get_object_member(args->request, "arguments");
+	const char *name = json_object_get_string_member(arguments, "uservm");
+	g_autoptr(JsonObject) result = json_object_new();
+	g_autoptr(JsonObject) reply = json_object_new();
+	g_autoptr(GError) error = NULL;
+	g_autofree char *json = NULL;
+	char *key = identity_create(args->identity_dir, name, args->replace, &error);
+	gsize len;
+
+	if (!key) {
+		fprintf(stderr, "vsbctl: %s\n", error->message);
+		return 1;
+	}
+	if (args->json) {
+		json_object_set_string_member(result, "key", g_strchomp(key));
+		json_object_set_object_member(reply, "return", g_steal_pointer(&result));
+		json = json_line_format(reply, &len);
+		fputs(json, stdout);
+	} else {
+		fputs(key, stdout);
+	}
+	explicit_bzero(key, strlen(key));
+	g_free(key);
+	return 0;
+}
+
 static int run(const struct vsbctl_args *args)
 {
 	g_autoptr(GError) error = NULL;
@@ -133,6 +163,8 @@ static int run(const struct vsbctl_args *args)
 		fputs(args->help, stdout);
 		return 0;
 	}
+	if (!strcmp(args->command, "key"))
+		return make_key(args);
 	result = ask(args, &line, &error);
 	if (!result) {
 		if (args->json && line)

@@ -25,6 +25,7 @@ struct options {
 	char *device;
 	char *qemu;
 	char *accel;
+	char *identity;
 };
 
 static void parse_options(struct options *o, int *argc, char ***argv)
@@ -39,6 +40,8 @@ static void parse_options(struct options *o, int *argc, char ***argv)
 		  "The module's device (default " VSB_DEVICE ")", "PATH" },
 		{ "qemu", 0, 0, G_OPTION_ARG_STRING, &o->qemu,
 		  "QEMU for the proxies (default qemu-system-x86_64)", "PROGRAM" },
+		{ "identity", 0, 0, G_OPTION_ARG_FILENAME, &o->identity,
+		  "Keys of user VMs, see 'vsbctl key' (default " IDENTITY_DIR ")", "DIR" },
 		{ "accel", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &o->accel,
 		  "QEMU's accelerator; only kvm works with the module", "NAME" },
 		G_OPTION_ENTRY_NULL
@@ -93,6 +96,7 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 		.rom = rundir->rom,
 		.console_dir = rundir->console_dir,
 		.console_gid = user->pw_gid,
+		.identity_dir = o->identity,
 	};
 	daemon = daemon_new(o->device, &env);
 	control = control_new(rundir->control, user->pw_uid, user->pw_gid, &daemon_ops, daemon,
@@ -127,6 +131,7 @@ int main(int argc, char **argv)
 	set_default(&o.device, VSB_DEVICE);
 	set_default(&o.qemu, "qemu-system-x86_64");
 	set_default(&o.accel, "kvm");
+	set_default(&o.identity, IDENTITY_DIR);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 

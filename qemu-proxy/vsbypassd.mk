@@ -2,12 +2,14 @@
 # Objects of vsbypassd and vsbctl and of their unit tests; the Makefile includes it.
 
 # All of the daemon but main() and what touches module and /proc.
+identity-objs	:= identity-store.o key-file.o key-text.o
 daemon-objs	:= agent-link.o agent-wire.o cloud.o command.o control.o daemon.o error.o \
 		   json-line.o lineio.o listen.o log.o names.o proxy.o proxy-cmd.o qmp.o \
-		   rundir.o
+		   rundir.o $(identity-objs)
 
 vsbypassd-objs	:= vsbypassd.o module.o procfd.o $(daemon-objs)
-vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-show.o error.o json-line.o names.o
+vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-show.o error.o json-line.o names.o \
+		   $(identity-objs)
 
 UNIT_TESTS		+= unit-agent-wire
 unit-agent-wire-objs	:= unit-agent-wire.o agent-wire.o
@@ -22,13 +24,18 @@ UNIT_TESTS		+= unit-edges
 unit-edges-objs		:= unit-edges.o
 
 UNIT_TESTS		+= unit-command
-unit-command-objs	:= unit-command.o command.o json-line.o names.o error.o
+unit-command-objs	:= unit-command.o command.o json-line.o names.o error.o \
+			   $(identity-objs)
 
 UNIT_TESTS		+= unit-proxy-cmd
 unit-proxy-cmd-objs	:= unit-proxy-cmd.o proxy-cmd.o names.o error.o
 
 UNIT_TESTS		+= unit-vsbctl-args
-unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o names.o error.o
+unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o names.o error.o \
+			   $(identity-objs)
+
+UNIT_TESTS			+= unit-identity-store
+unit-identity-store-objs	:= unit-identity-store.o names.o error.o $(identity-objs)
 
 UNIT_TESTS		+= unit-agent-link
 unit-agent-link-objs	:= unit-agent-link.o agent-link.o agent-wire.o listen.o error.o

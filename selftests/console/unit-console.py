@@ -120,6 +120,7 @@ class Daemon:
         self.names = ['vm1']
         self.state = 'bound'
         self.generation = 0
+        self.identity = {}
         self.error = None
         self.path = path
         self.listener = socket.socket(socket.AF_UNIX)
@@ -143,7 +144,8 @@ class Daemon:
                 reply = {'return': {}}
                 if request['execute'] == 'status':
                     vms = [{'name': name, 'state': self.state, 'proxy_pid': 1,
-                            'generation': self.generation} for name in self.names]
+                            'generation': self.generation, **self.identity}
+                           for name in self.names]
                     reply = {'return': {'clouds': [{'name': 'c', 'uservms': vms}]}}
                 elif self.error:
                     reply = {'error': {'class': 'Failed', 'desc': self.error}}
@@ -533,6 +535,36 @@ def test_state(w):
     vm2.send(b'hello two')
     c2.expect(b'hello two')
     check(b'hello two' not in c.out, 'output of vm2 at vm1')
+
+
+def test_identity(w):
+    """A user VM that has to prove who it is: told, held back, let go as soon as it has."""
+    d = w.new_daemon()
+    d.identity = {'identity': 'required', 'proved': False}
+    w.start()
+    c = w.client(tty=True)
+    c.expect(b'identity: not proved; nothing passes')
+    c.type(b'secret')
+    c.expect(b'what you type is dropped')
+    s = w.client('status')
+    s.ended(0)
+    check(b'identity: not proved' in s.out, bytes(s.out))
+    s = w.client('watch')
+    w.expect_log('only watching')
+    # what comes of an unproved one is 0; the first other byte says that it is proved now
+    w.chardev.send(bytes(100))
+    s.expect(bytes(100))
+    d.identity['proved'] = True
+    w.chardev.send(b'Passphrase: ')
+    c.expect(b'Passphrase: ')
+    c.expect(b'identity: proved, as required')
+    c.type(b'word')
+    w.chardev.expect(b'word')
+    check(b'secret' not in w.chardev.got, bytes(w.chardev.got))
+    d.identity['proved'] = False
+    c.expect(b'identity: not proved; nothing passes')
+    d.identity = {'identity': 'first-seen', 'proved': False}
+    c.expect(b'identity: first seen; nothing proves')
 
 
 def test_proxy_restart(w):

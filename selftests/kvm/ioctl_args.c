@@ -12,6 +12,8 @@
 #include "tap.h"
 #include "vsb.h"
 
+#include <linux/vsbypass_identity.h>
+
 #define BAD_POINTER	((void *)8)
 
 /* The call fails so, and no descriptor is lost. */
@@ -58,6 +60,7 @@ void args_wrong_object(void)
 		{ "VSB_FREEZE", VSB_FREEZE, false, true, false },
 		{ "VSB_GET_USERVM", VSB_GET_USERVM, false, true, true },
 		{ "VSB_UNBIND", VSB_UNBIND, false, false, true },
+		{ "VSB_SET_KEY", VSB_SET_KEY, false, false, true },
 		{ "an unknown number", _IO(VSB_IOC, 0x7f), false, false, false },
 		{ "another size", _IOW(VSB_IOC, 0x01, __u32), false, false, false },
 		{ "another direction", _IOR(VSB_IOC, 0x10, struct vsb_create_proxy),
@@ -88,6 +91,7 @@ void args_bad_pointer(void)
 		EXPECT_ERR(ioctl(s.cloud, VSB_SET_ON_CLOSE, bad[i]), EFAULT, "VSB_SET_ON_CLOSE");
 		EXPECT_ERR(ioctl(s.cloud, VSB_GET_USERVM, bad[i]), EFAULT, "VSB_GET_USERVM");
 		EXPECT_ERR(ioctl(s.proxy, VSB_GET_USERVM, bad[i]), EFAULT, "VSB_GET_USERVM");
+		EXPECT_ERR(ioctl(s.proxy, VSB_SET_KEY, bad[i]), EFAULT, "VSB_SET_KEY");
 	}
 }
 
@@ -157,14 +161,19 @@ void args_proxy_flags(void)
 	for (int bit = 0; bit < 32; bit++) {
 		p = good;
 		p.flags = 1u << bit;
-		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "a flag");
+		if (!(p.flags & VSB_PROXY_REQUIRED))
+			EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "a flag");
 	}
 	for (unsigned int i = 0; i < sizeof(p.pad); i++) {
 		p = good;
 		((char *)p.pad)[i] = 1;
 		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "pad");
 	}
-	OK(vsb_proxy(s.cloud, &good));
+	p = good;
+	p.flags = VSB_PROXY_REQUIRED;
+	OK(close(OK(vsb_proxy(s.cloud, &p))));
+	p = vsb_proxy_args(vm_new().vm, "vm2");
+	OK(vsb_proxy(s.cloud, &p));
 }
 
 void args_proxy_timeout(void)
@@ -393,6 +402,51 @@ void args_unbind(void)
 
 	CHECK_ERR(ioctl(s.proxy, VSB_UNBIND, 0), ENOENT);
 	CHECK_ERR(ioctl(s.proxy, VSB_UNBIND, 1), EINVAL);
+}
+
+void args_set_key(void)
+{
+	struct test_set s = set_new();
+	struct vsb_create_proxy p;
+	struct vsb_key good, k;
+	int proxy;
+
+	memset(&good, 0, sizeof(good));
+	EXPECT_ERR(ioctl(s.proxy, VSB_SET_KEY, &good), EINVAL, "a key of 0");
+	good.key[31] = 1;
+	for (unsigned int i = 0; i < sizeof(k.pad); i++) {
+		k = good;
+		((char *)k.pad)[i] = 1;
+		EXPECT_ERR(ioctl(s.proxy, VSB_SET_KEY, &k), EINVAL, "pad");
+	}
+	OK(ioctl(s.proxy, VSB_SET_KEY, &good));
+	CHECK_ERR(ioctl(s.proxy, VSB_SET_KEY, &good), EEXIST);
+	good.key[0] = 1;
+	CHECK_ERR(ioctl(s.proxy, VSB_SET_KEY, &good), EEXIST);
+	/* One that claims the very ports, or one of them. */
+	for (int i = 0; i < 4; i++) {
+		static const struct vsb_range ranges[] = {
+			{ VSB_ID_PORT, VSB_ID_PORT, P, 0 },
+			{ VSB_ID_PORT + VSB_ID_NR_PORTS - 1, 0xffff, P, 0 },
+			{ VSB_ID_PORT - 1, VSB_ID_PORT - 1, P, 0 },
+			{ VSB_ID_PORT + VSB_ID_NR_PORTS, 0xffff, P, 0 },
+		};
+
+		p = vsb_proxy_args(vm_new().vm, "vm2");
+		p.nr_ranges = 1;
+		p.ranges[0] = ranges[i];
+		proxy = OK(vsb_proxy(s.cloud, &p));
+		if (i < 2)
+			CHECK_ERR(ioctl(proxy, VSB_SET_KEY, &good), EINVAL);
+		else
+			OK(ioctl(proxy, VSB_SET_KEY, &good));
+		OK(close(proxy));
+	}
+	/* Two user VMs with one key: their owner's affair. */
+	p = vsb_proxy_args(vm_new().vm, "vm2");
+	p.flags = VSB_PROXY_REQUIRED;
+	proxy = OK(vsb_proxy(s.cloud, &p));
+	OK(ioctl(proxy, VSB_SET_KEY, &good));
 }
 
 /* A pool takes VSB_MAX_PROXIES and not one more. */

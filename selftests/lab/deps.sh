@@ -10,7 +10,7 @@
 set -u
 
 build="build-essential pkg-config libglib2.0-dev libjson-glib-dev libssh-dev
-libseccomp-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3-docutils"
+libseccomp-dev nettle-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3-docutils"
 # the kernel tree for build-intree, checkpatch and KVM's selftest library
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
 perl sparse openssh-client"

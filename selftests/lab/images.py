@@ -8,7 +8,7 @@ module, our programs, the tests, the guests' scripts) and takes a moment.
   L0	the host: QEMU, an OpenSSH client, our module and daemons; the kernel
 	and image of L1
   L1	the cloud VM: QEMU, vsb-agent; the kernel and image of L2
-  L2	the user VM: busybox with a login on its serial console
+  L2	the user VM: busybox with a login on its serial console, vsb-identify
 
 L1 is made inside L0 from the files that L0 has anyway (guest/lib.sh), so that
 an emulated CD drive has to deliver them only once.
@@ -117,7 +117,7 @@ def _with_parents(places):
     return "".join(p + "\n" for p in sorted(out))
 
 
-def _l2():
+def _l2(build):
     out = io.BytesIO()
     w = cpio.Writer(out)
     for d in ("proc", "sys", "root", "etc"):
@@ -126,6 +126,9 @@ def _l2():
     w.copy("bin/busybox", BUSYBOX)
     w.link("bin/sh", "busybox")
     w.copy("init", os.path.join(GUEST, "l2-init"))
+    identify = os.path.join(build, "guest-tools/vsb-identify")
+    if os.path.exists(identify):
+        w.copy("bin/vsb-identify", identify)
     w.close()
     return out.getvalue()
 
@@ -167,7 +170,7 @@ def overlay(out, build, config, jobs, tests, have, kernel):
     w.copy("init", os.path.join(GUEST, "l0-init"))
     for f in ("lib.sh", "l1-init", "l1-cmd.sh"):
         w.copy("lab/" + f, os.path.join(GUEST, f))
-    w.file("lab/l2.img", _l2())
+    w.file("lab/l2.img", _l2(build))
     w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))
     vendor = KVM[config["HOST"]]
     w.file("lab/modules.l0", "".join(m + "\n" for m in kernel.closure((vendor, "virtio_pci", "virtio_net"))))

@@ -3,7 +3,7 @@
 #
 # What the administrator of the cloud VM does, as functions for L1's shell.
 
-# l2_start NAME HASH: a user VM as any KVM host would start it. Its console is
+# l2_start NAME HASH [KEY]: a user VM as any KVM host would start it. Its console is
 # a socket on which the host's own console tool sits; the administrator has the
 # character device logged.
 l2_start() {
@@ -13,7 +13,7 @@ l2_start() {
 	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -m 160 -smp 1 \
 		-nodefaults -display none -no-user-config \
 		-kernel /lab/vmlinux -initrd /lab/l2.img \
-		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2" \
+		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3}" \
 		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=off,logfile=/run/tap/$1.log" \
 		-serial chardev:con \
 		-qmp "unix:/run/vsb-monitor/$1.qmp,server=on,wait=off" \

@@ -138,7 +138,8 @@ l1_need() { l1_up 2>/dev/null || l1_boot "$@"; }
 l2_start() {
 	local hash
 	hash=$(mkpasswd -m sha256 -S "$(head -c 6 /dev/urandom | base64 | tr '+=' '..')" "$2")
-	l1 "l2_start $1 '$hash'"
+	# the host's copy of its key, if it has one; 64 digits behind the name
+	l1 "l2_start $1 '$hash' $(sed 's/.* //' "/etc/vsbypass/identity/$1" 2>/dev/null)"
 }
 
 # A console is $CON/in and $CON/log, whatever is behind them.
@@ -253,14 +254,14 @@ stop_daemon() {
 vsbypassd_ready() { vsbctl status --json; }
 console_ready() { netstat -ltn | grep -q ':2222 '; }
 
-# bypass_on [VM...]: module, daemons, agent; the cloud VM attached
+# bypass_on [VM...]: module, daemons, agent; the cloud VM attached. VM as for vsbctl
 bypass_on() {
 	[ $# -gt 0 ] || set -- vm1
 	[ -d /sys/module/kvm_vsbypass ] || insmod /lab/kvm-vsbypass.ko || return
 	mkdir -p /run/ssh /etc/vsbypass/keys /var/lib/vsbypass
 	chown vsbypass:vsbypass /var/lib/vsbypass
 	[ -e $SSH_KEY ] || ssh-keygen -q -t ed25519 -N "" -f $SSH_KEY || return
-	for vm; do cp $SSH_KEY.pub "/etc/vsbypass/keys/$vm"; done
+	for vm; do cp $SSH_KEY.pub "/etc/vsbypass/keys/${vm%%=*}"; done
 	if [ ! -e /run/vsb/vsbypassd.pid ]; then
 		start_daemon vsbypassd vsbypassd
 		wait_for 60 vsbypassd_ready || { cat /run/vsb/vsbypassd.log; return 1; }

@@ -71,12 +71,19 @@ struct vsb_range {
 	__u16 pad;
 };
 
+/*
+ * Until the user VM has proved its identity (VSB_SET_KEY, vsbypass_identity.h), and
+ * again after it lost the proof, no data pass: a VSB_DEV_16550 answers, but each byte
+ * sent or received is 0; other devices are unplugged.
+ */
+#define VSB_PROXY_REQUIRED	0x1
+
 /**
  * struct vsb_create_proxy - add a proxy VM to the end of a cloud VM's pool
  * @vm_fd:	its kvm-vm descriptor. From now on its KVM_RUN never enters the
  *		guest. When the proxy fd is closed the VM is dead: a KVM_RUN in
  *		progress returns KVM_EXIT_SHUTDOWN, later ioctls on it EIO.
- * @flags:	0
+ * @flags:	VSB_PROXY_*
  * @name:	the user VM's name: [A-Za-z0-9][A-Za-z0-9._-]*, NUL-terminated,
  *		NUL-padded. A proxy that is created under the name of a user VM
  *		that lost its proxy takes that user VM over.
@@ -113,6 +120,7 @@ struct vsb_counters {
 #define VSB_USERVM_PROXY	0x2	/* has one now */
 #define VSB_USERVM_READY	0x4	/* and it waits in KVM_RUN */
 #define VSB_USERVM_FRAMES	0x8	/* l2_gfn and l1_gfn are valid */
+#define VSB_USERVM_PROVED	0x10	/* has proved its identity with the proxy's key */
 
 /**
  * struct vsb_uservm - what is known of a user VM
@@ -130,6 +138,8 @@ struct vsb_counters {
  * @counters:	see above
  * @ier:	interrupt enable register of its 16550 at 0x3f8 as it was written
  *		last, 0 if it has none: what a UART needs that takes over
+ * @pad0:	0
+ * @refusals:	times that it failed to prove its identity
  * @pad:	0
  */
 struct vsb_uservm {
@@ -144,7 +154,9 @@ struct vsb_uservm {
 	__u32 roots;
 	struct vsb_counters counters;
 	__u8 ier;
-	__u8 pad[31];
+	__u8 pad0[3];
+	__u32 refusals;
+	__u8 pad[24];
 };
 
 /*
@@ -160,7 +172,7 @@ struct vsb_uservm {
  * that has the name now and gets the next proxy that is created under it.
  */
 #define VSB_EVENT_IRQ		1	/* line @gsi of the proxy is now @level */
-#define VSB_EVENT_USERVM	2	/* binding or frames changed: VSB_GET_USERVM */
+#define VSB_EVENT_USERVM	2	/* binding, frames or proof changed: VSB_GET_USERVM */
 
 struct vsb_event {
 	__u32 type;		/* VSB_EVENT_* */
@@ -223,5 +235,25 @@ struct vsb_event {
  * bound. EINVAL: the argument is not 0.
  */
 #define VSB_UNBIND		_IO(VSB_IOC, 0x21)
+
+/**
+ * struct vsb_key - the key with which a user VM proves its identity
+ * @key:	32 random bytes, not all 0
+ * @pad:	0
+ */
+struct vsb_key {
+	__u8 key[32];
+	__u32 pad[8];
+};
+
+/*
+ * Give the proxy the key of its user VM, once. From now on the ports of
+ * vsbypass_identity.h are claimed for every user VM of the cloud VM, before the
+ * ranges of any proxy, until the cloud VM is let go of. What the user VM has proved to
+ * an earlier proxy of this name with the same key counts. EEXIST: it has one. EINVAL:
+ * the key is 0, pad is not, or the proxy claims these ports itself. EOPNOTSUPP: the
+ * kernel has no hmac(sha256). ENOMEM.
+ */
+#define VSB_SET_KEY		_IOW(VSB_IOC, 0x22, struct vsb_key)
 
 #endif

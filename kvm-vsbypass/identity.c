@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A user VM proves who it is, on two I/O ports that lead to us and not to the
+ * guest hypervisor: see include/uapi/linux/vsbypass_identity.h. Any user VM may
+ * prove any name of the cloud VM's pool; who does gets the proxy of that name.
+ *
+ * Each user VM has an exchange of its own, of constant size. Nothing is allocated
+ * for an access, and the most that one costs is two HMACs over some hundred bytes,
+ * once in a hundred accesses: who floods the ports spends its own time.
+ */
+#include <crypto/algapi.h>
+#include <crypto/hash.h>
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "vsb.h"
+#include "trace.h"
+
+static ushort vsb_identity_port = VSB_ID_PORT;
+module_param_named(identity_port, vsb_identity_port, ushort, 0444);
+MODULE_PARM_DESC(identity_port, "first of the two ports at which user VMs prove who they are");
+
+bool vsb_identity_is_port(u32 port, u32 size)
+{
+	return port < vsb_identity_port + VSB_ID_NR_PORTS && port + size > vsb_identity_port;
+}
+
+void vsb_identity_init(struct vsb_identity *id)
+{
+	spin_lock_init(&id->lock);
+	id->state = VSB_ID_IDLE;
+}
+
+/* ---- keys; ioctl context ---- */
+
+/*
+ * Tells keys apart without keeping them. In a context of its own: it is no proof
+ * of anybody.
+ */
+static int vsb_identity_key_id(struct crypto_shash *mac, u8 *id)
+{
+	static const struct vsb_id_message message = { .context = "VSBypass identity 1: key" };
+
+	return crypto_shash_tfm_digest(mac, (const u8 *)&message, sizeof(message), id);
+}
+
+static struct crypto_shash *vsb_identity_mac(const u8 *key, u8 *id)
+{
+	struct crypto_shash *mac = crypto_alloc_shash("hmac(sha256)", 0, 0);
+	int ret;
+
+	if (IS_ERR(mac))
+		return PTR_ERR(mac) == -ENOENT ? ERR_PTR(-EOPNOTSUPP) : mac;
+	ret = crypto_shash_setkey(mac, key, VSB_ID_KEY);
+	if (!ret)
+		ret = vsb_identity_key_id(mac, id);
+	if (!ret)
+		return mac;
+	crypto_free_shash(mac);
+	return ERR_PTR(ret);
+}
+
+static int vsb_identity_install(struct vsb_proxy *proxy, const u8 *key)
+{
+	struct vsb_cloud *cloud = proxy->cloud;
+	struct crypto_shash *mac;
+	int ret = 0;
+
+	if (vsb_claims_any(proxy->claims, vsb_identity_port, VSB_ID_NR_PORTS))
+		return -EINVAL;
+	mutex_lock(&cloud->lock);
+	if (proxy->mac) {
+		ret = -EEXIST;
+		goto unlock;
+	}
+	mac = vsb_identity_mac(key, proxy->key_id);
+	if (IS_ERR(mac)) {
+		ret = PTR_ERR(mac);
+		goto unlock;
+	}
+	/* pairs with vsb_identity_key() */
+	smp_store_release(&proxy->mac, mac);
+	WRITE_ONCE(cloud->identity, true);
+unlock:
+	mutex_unlock(&cloud->lock);
+	/* What its user VM has proved before may count, or not. */
+	if (!ret)
+		vsb_proxy_notify(proxy);
+	return ret;
+}
+
+/**
+ * vsb_identity_set_key - VSB_SET_KEY
+ * @proxy: of this proxy
+ * @argp: struct vsb_key of user space
+ *
+ * Return: 0 or an error as the UAPI header documents.
+ */
+long vsb_identity_set_key(struct vsb_proxy *proxy, void __user *argp)
+{
+	struct vsb_key args;
+	long ret = -EFAULT;
+
+	BUILD_BUG_ON(sizeof(args.key) != VSB_ID_KEY);
+	if (!copy_from_user(&args, argp, sizeof(args))) {
+		ret = -EINVAL;
+		if (!memchr_inv(args.pad, 0, sizeof(args.pad)) &&
+		    memchr_inv(args.key, 0, sizeof(args.key)))
+			ret = vsb_identity_install(proxy, args.key);
+	}
+	memzero_explicit(&args, sizeof(args));
+	return ret;
+}
+
+void vsb_identity_free_key(struct vsb_proxy *proxy)
+{
+	if (proxy->mac)
+		crypto_free_shash(proxy->mac);
+}
+
+/* NULL: there is none (yet). Whoever sees it sees key_id. */
+static struct crypto_shash *vsb_identity_key(struct vsb_proxy *proxy)
+{
+	/* pairs with vsb_identity_install() */
+	return proxy ? smp_load_acquire(&proxy->mac) : NULL;
+}
+
+/* ---- the exchange; vCPU context, under id->lock ---- */
+
+static int vsb_identity_proof(struct vsb_identity *id, struct crypto_shash *mac,
+			      const char *context, u8 *proof)
+{
+	memset(id->message.context, 0, sizeof(id->message.context));
+	strscpy(id->message.context, context, sizeof(id->message.context));
+	return crypto_shash_tfm_digest(mac, (const u8 *)&id->message, sizeof(id->message),
+				       proof);
+}
+
+static void vsb_identity_enter(struct vsb_identity *id, u8 state)
+{
+	id->state = state;
+	id->pos = 0;
+}
+
+/* The nonces are good for nothing from here on. */
+static void vsb_identity_end(struct vsb_identity *id, u8 state)
+{
+	vsb_identity_enter(id, state);
+	memzero_explicit(&id->message, sizeof(id->message));
+	memzero_explicit(&id->buf, sizeof(id->buf));
+}
+
+static void vsb_identity_refuse(struct vsb_identity *id)
+{
+	vsb_identity_end(id, VSB_ID_REFUSED);
+	if (id->refusals < U32_MAX)
+		id->refusals++;
+}
+
+/* The hello is complete: prove who we are. */
+static void vsb_identity_hello(struct vsb_identity *id, struct vsb_proxy *proxy)
+{
+	struct crypto_shash *mac = vsb_identity_key(proxy);
+
+	if (!mac) {
+		vsb_identity_refuse(id);
+		return;
+	}
+	memcpy(id->message.name, id->buf.hello.name, VSB_ID_NAME);
+	memcpy(id->message.uservm_nonce, id->buf.hello.nonce, VSB_ID_NONCE);
+	get_random_bytes(id->message.host_nonce, VSB_ID_NONCE);
+	memcpy(id->buf.reply.nonce, id->message.host_nonce, VSB_ID_NONCE);
+	if (vsb_identity_proof(id, mac, VSB_ID_BY_HOST, id->buf.reply.proof)) {
+		vsb_identity_refuse(id);
+		return;
+	}
+	id->expires = ktime_get_boottime_ns() + VSB_ID_MS * NSEC_PER_MSEC;
+	vsb_identity_enter(id, VSB_ID_REPLY);
+}
+
+/* The answer is complete. A wrong one undoes an earlier right one. */
+static void vsb_identity_answer(struct vsb_identity *id, struct vsb_proxy *proxy)
+{
+	struct crypto_shash *mac = vsb_identity_key(proxy);
+	u8 proof[VSB_ID_PROOF];
+
+	id->proved = false;
+	if (!mac || ktime_get_boottime_ns() > id->expires ||
+	    vsb_identity_proof(id, mac, VSB_ID_BY_USERVM, proof) ||
+	    crypto_memneq(proof, id->buf.answer, VSB_ID_PROOF)) {
+		vsb_identity_refuse(id);
+	} else {
+		memcpy(id->key_id, proxy->key_id, sizeof(id->key_id));
+		id->proved = true;
+		vsb_identity_end(id, VSB_ID_PROVED);
+	}
+	memzero_explicit(proof, sizeof(proof));
+}
+
+/* Return: whether a message is complete, and vsb_identity_complete() has to follow. */
+static bool vsb_identity_write(struct vsb_identity *id, u16 reg, u8 value)
+{
+	u8 size = id->state == VSB_ID_HELLO ? sizeof(id->buf.hello) :
+		  id->state == VSB_ID_ANSWER ? sizeof(id->buf.answer) : 0;
+
+	if (reg == VSB_ID_DATA && id->pos < size) {
+		id->buf.bytes[id->pos++] = value;
+		return id->pos == size;
+	}
+	vsb_identity_end(id, reg == VSB_ID_CONTROL && value == VSB_ID_BEGIN ?
+			 VSB_ID_HELLO : VSB_ID_IDLE);
+	return false;
+}
+
+static u8 vsb_identity_read(struct vsb_identity *id, u16 reg)
+{
+	u8 value;
+
+	if (reg == VSB_ID_CONTROL)
+		return id->state;
+	if (id->state != VSB_ID_REPLY) {
+		vsb_identity_end(id, VSB_ID_IDLE);
+		return U8_MAX;
+	}
+	value = id->buf.bytes[id->pos++];
+	if (id->pos == sizeof(id->buf.reply))
+		vsb_identity_enter(id, VSB_ID_ANSWER);
+	return value;
+}
+
+/* ---- what comes of it; vCPU context ---- */
+
+/* The proxy of that name. Under cloud->lock. */
+static struct vsb_proxy *vsb_identity_find(struct vsb_cloud *cloud, const char *name)
+{
+	struct vsb_proxy *proxy;
+
+	BUILD_BUG_ON(VSB_NAME_LEN != VSB_ID_NAME);
+	list_for_each_entry(proxy, &cloud->pool, node)
+		if (!memcmp(proxy->name, name, VSB_NAME_LEN))
+			return proxy;
+	return NULL;
+}
+
+/*
+ * It has proved that it is the one of @proxy, or no longer has. Who proves a name gets
+ * the proxy, whoever came first. Under cloud->lock.
+ */
+static void vsb_identity_judged(struct vsb_cloud *cloud, struct vsb_l2 *u,
+				struct vsb_proxy *proxy, bool proved)
+{
+	struct vsb_proxy *now = vsb_locked(cloud, u->proxy);
+
+	if (proved && now != proxy) {
+		vsb_uservm_move(cloud, u, proxy);
+		return;
+	}
+	if (proved && proxy->required)
+		vsb_proxy_set_replay(proxy, u->uart, u->nr_uarts);	/* see gate.c */
+	if (now)
+		vsb_proxy_notify(now);
+}
+
+static void vsb_identity_complete(struct vsb_cloud *cloud, struct vsb_l2 *u)
+{
+	struct vsb_identity *id = &u->identity;
+	bool answered = false, proved, before;
+	struct vsb_proxy *proxy = NULL;
+
+	mutex_lock(&cloud->lock);
+	spin_lock(&id->lock);
+	before = id->proved;
+	/* Another vCPU may have begun anew. Who is forgotten proves nothing. */
+	if (id->state == VSB_ID_HELLO && id->pos == sizeof(id->buf.hello)) {
+		if (!list_empty(&u->node))
+			proxy = vsb_identity_find(cloud, id->buf.hello.name);
+		vsb_identity_hello(id, proxy);
+	} else if (id->state == VSB_ID_ANSWER && id->pos == sizeof(id->buf.answer)) {
+		if (!list_empty(&u->node))
+			proxy = vsb_identity_find(cloud, id->message.name);
+		vsb_identity_answer(id, proxy);
+		answered = true;
+	}
+	proved = id->proved;
+	spin_unlock(&id->lock);
+	if (answered && (before || proved))
+		vsb_identity_judged(cloud, u, proxy, proved);
+	if (answered)
+		trace_vsbypass_proof(proxy ? proxy->name : "", proved);
+	mutex_unlock(&cloud->lock);
+}
+
+/**
+ * vsb_identity_access - an access that has a byte of our ports
+ * @cloud: the cloud VM
+ * @u: a user VM of it
+ * @pio: the access
+ * @data: value written, or where to put the value read
+ *
+ * vCPU context. Return: 0, or -EINVAL: no such access is served.
+ */
+int vsb_identity_access(struct vsb_cloud *cloud, struct vsb_l2 *u, const struct vsb_pio *pio,
+			u32 *data)
+{
+	u16 reg = pio->port - vsb_identity_port;
+	struct vsb_identity *id = &u->identity;
+	bool complete = false;
+	int ret = 0;
+
+	spin_lock(&id->lock);
+	if (pio->size != 1) {
+		vsb_identity_end(id, VSB_ID_IDLE);
+		ret = -EINVAL;
+	} else if (pio->in) {
+		*data = vsb_identity_read(id, reg);
+	} else {
+		complete = vsb_identity_write(id, reg, *data);
+	}
+	spin_unlock(&id->lock);
+	if (complete)
+		vsb_identity_complete(cloud, u);
+	return ret;
+}
+
+/* Has @u proved that it is the one of @proxy? vCPU or ioctl context. */
+bool vsb_identity_proved(struct vsb_l2 *u, struct vsb_proxy *proxy)
+{
+	struct vsb_identity *id = &u->identity;
+	bool proved;
+
+	if (!vsb_identity_key(proxy))
+		return false;
+	spin_lock(&id->lock);
+	proved = id->proved && !memcmp(id->key_id, proxy->key_id, sizeof(id->key_id));
+	spin_unlock(&id->lock);
+	return proved;
+}
+
+/**
+ * vsb_uservm_unprove - a user VM has to prove anew who it is
+ * @u: the user VM
+ *
+ * To be called when it was reset or may have become another one. An exchange in
+ * progress ends. With VSB_PROXY_REQUIRED nothing that is read after this returns
+ * has data, also by accesses that have begun. User space is told.
+ *
+ * vCPU or ioctl context; does not sleep; cloud->lock may be held. No proxy->lock.
+ */
+void vsb_uservm_unprove(struct vsb_l2 *u)
+{
+	struct vsb_identity *id = &u->identity;
+	struct vsb_proxy *proxy;
+	bool proved;
+
+	spin_lock(&id->lock);
+	proved = id->proved;
+	id->proved = false;
+	vsb_identity_end(id, VSB_ID_IDLE);
+	spin_unlock(&id->lock);
+	if (!proved)
+		return;
+	rcu_read_lock();
+	proxy = rcu_dereference(u->proxy);
+	if (proxy)
+		vsb_proxy_notify(proxy);
+	rcu_read_unlock();
+}
