@@ -445,6 +445,7 @@ JsonObject *cloud_status(struct cloud *cloud)
 	json_object_set_string_member(object, "unclaimed",
 				      cloud->unclaimed == VSB_UNCLAIMED_REFLECT ? "reflect" :
 				      "absorb");
+	json_object_set_int_member(object, "unbound", module_count_unbound(cloud->fd));
 	json_object_set_string_member(object, "agent",
 				      agents[agent_link_get_state(cloud->agent)]);
 	for (guint i = 0; i < cloud->proxies->len; i++)

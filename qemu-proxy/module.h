@@ -36,6 +36,9 @@ gboolean module_freeze(int cloud_fd, guint ms, GError **error);
 /* Return: whether a user VM is bound to this proxy, *uservm is filled in then. */
 gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm);
 
+/* Return: number of user VMs that have touched claimed ports and got no proxy. */
+guint module_count_unbound(int cloud_fd);
+
 gboolean module_unbind(int proxy_fd, GError **error);
 
 /* Return: events read; 0: none now; -1: the descriptor is of no use any more. */

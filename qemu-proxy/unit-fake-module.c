@@ -131,6 +131,11 @@ gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm)
 	return TRUE;
 }
 
+guint module_count_unbound(int cloud_fd)
+{
+	return 0;
+}
+
 gboolean module_unbind(int proxy_fd, GError **error)
 {
 	if (fails("unbind", error))

@@ -149,6 +149,12 @@ static void test_show(void)
 	} cases[] = {
 		{ "status", "{\"clouds\":[]}", "No cloud VM" },
 		{ "status", "{}", "No cloud VM" },
+		{ "list", "{}", "USER VM" },
+		{ "list", "{\"clouds\":[1,{\"name\":2,\"unbound\":3,\"uservms\":[[],{}]}]}",
+		  "(3 without a proxy)" },
+		{ "list", "{\"clouds\":[{\"name\":\"c\",\"uservms\":[{\"name\":\"vm1\",\"roots\":2,"
+		  "\"vcpus\":4,\"ept_pointer\":\"0x1000\",\"bound_ns\":1,\"counters\":{\"resets\":9}}]}]}",
+		  "0x1000             2      4" },
 		{ "status", "{\"clouds\":3}", "No cloud VM" },
 		{ "status", "{\"clouds\":[1,{\"name\":2,\"uservms\":[[],{\"counters\":1}]}]}",
 		  "Cloud VM -" },

@@ -50,7 +50,7 @@ static gboolean one_word(char **words, const char *what, GError **error)
 static gboolean build_status(const struct values *values, char **words, JsonObject *arguments,
 			     GError **error)
 {
-	return words[0] ? usage_error(error, "'status' takes no names") : TRUE;
+	return words[0] ? usage_error(error, "it takes no names") : TRUE;
 }
 
 /*
@@ -175,6 +175,8 @@ static gboolean build_log(const struct values *values, char **words, JsonObject 
 
 static const struct command commands[] = {
 	{ "status", "", "Shows cloud VMs, their user VMs and proxies", build_status, "" },
+	{ "list", "", "Shows who the user VMs are: page tables, vCPUs, how and since when bound",
+	  build_status, "" },
 	{ "attach", "NAME[=[PORTS][,identity=MODE]]...",
 	  "Attaches a cloud VM, with a proxy for each user VM\n"
 	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
@@ -344,7 +346,9 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 		goto out;
 	arguments = json_object_new();
 	args->request = json_object_new();
-	json_object_set_string_member(args->request, "execute", command->name);
+	/* Another view of the same. */
+	json_object_set_string_member(args->request, "execute",
+				      !strcmp(command->name, "list") ? "status" : command->name);
 	json_object_set_object_member(args->request, "arguments", arguments);
 	fine = command->build(&values, words, arguments, error);
 	args->json = values.json;

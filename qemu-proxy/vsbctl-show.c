@@ -3,6 +3,7 @@
 #include "vsbctl-show.h"
 
 #include <string.h>
+#include <time.h>
 
 static const char *text_of(JsonObject *object, const char *member)
 {
@@ -106,6 +107,54 @@ static void show_status(GString *text, JsonObject *result)
 	}
 }
 
+/* CLOCK_BOOTTIME in ns, as a local date. Return: (transfer full). */
+static char *date_of(gint64 boot_ns)
+{
+	struct timespec boot;
+	g_autoptr(GDateTime) date = NULL;
+	gint64 ago;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	ago = boot.tv_sec - boot_ns / 1000000000;
+	date = g_date_time_new_from_unix_local(g_get_real_time() / G_USEC_PER_SEC - ago);
+	return date ? g_date_time_format(date, "%F %T") : g_strdup("-");
+}
+
+static void list_uservm(GString *text, JsonObject *cloud, JsonObject *uservm)
+{
+	JsonObject *counters = object_of(uservm, "counters");
+	g_autofree char *since = counters ? date_of(number_of(uservm, "bound_ns")) : g_strdup("-");
+
+	g_string_append_printf(text, "%-20s %-20s %-14s %5" G_GINT64_FORMAT " %6" G_GINT64_FORMAT
+			       " %8" G_GINT64_FORMAT " %-19s %-17s %7" G_GINT64_FORMAT
+			       " %10" G_GINT64_FORMAT " %10" G_GINT64_FORMAT "\n",
+			       text_of(uservm, "name"), text_of(cloud, "name"),
+			       text_of(uservm, "ept_pointer"), number_of(uservm, "roots"),
+			       number_of(uservm, "vcpus"), number_of(uservm, "proxy_pid"), since,
+			       identity_of(uservm), counters ? number_of(counters, "resets") : 0,
+			       counters ? number_of(counters, "reads") : 0,
+			       counters ? number_of(counters, "writes") : 0);
+}
+
+static void show_list(GString *text, JsonObject *result)
+{
+	g_autoptr(GPtrArray) clouds = objects_of(result, "clouds");
+
+	g_string_append_printf(text, "%-20s %-20s %-14s %5s %6s %8s %-19s %-17s %7s %10s %10s\n",
+			       "USER VM", "CLOUD VM", "EPT POINTER", "ROOTS", "VCPUS", "PROXY",
+			       "SINCE", "IDENTITY", "RESETS", "READS", "WRITES");
+	for (guint i = 0; i < clouds->len; i++) {
+		g_autoptr(GPtrArray) uservms = objects_of(clouds->pdata[i], "uservms");
+		gint64 unbound = number_of(clouds->pdata[i], "unbound");
+
+		for (guint u = 0; u < uservms->len; u++)
+			list_uservm(text, clouds->pdata[i], uservms->pdata[u]);
+		if (unbound)
+			g_string_append_printf(text, "(%" G_GINT64_FORMAT " without a proxy) %s\n",
+					       unbound, text_of(clouds->pdata[i], "name"));
+	}
+}
+
 static void show_log(GString *text, JsonObject *result)
 {
 	JsonNode *node = json_object_get_member(result, "lines");
@@ -128,6 +177,8 @@ char *vsbctl_show(const char *command, JsonObject *result)
 
 	if (!strcmp(command, "status"))
 		show_status(text, result);
+	else if (!strcmp(command, "list"))
+		show_list(text, result);
 	else if (!strcmp(command, "log"))
 		show_log(text, result);
 	/* The others are silent when all went well. */
