@@ -412,8 +412,15 @@ void identity_lost(void)
 	p1->shm->reg[COM1] = 0x77;
 	L2_RUN(c, 0, IN(COM1, 1));
 	CHECK_EQ(GOT(c, 0), rax_after(1, 0x77));
+	/* Also for a read that the proxy has at that moment. */
+	p1->shm->hold = true;
+	L2_GO(c, 0, IN(COM1, 1));
+	WAIT_FOR(p1->shm->held == 1);
 	OK(ioctl(p1->fd, VSB_UNBIND, 0));
 	CHECK_ERR(ioctl(p1->fd, VSB_UNBIND, 0), ENOENT);
+	p1->shm->hold = false;
+	l2_wait(c);
+	CHECK_EQ(GOT(c, 0), rax_after(1, 0));
 	/* It is a new user VM to us. */
 	L2_RUN(c, 0, IN(COM1, 1), OUT(COM1, 1, 0x41));
 	CHECK_EQ(GOT(c, 0), rax_after(1, 0));
