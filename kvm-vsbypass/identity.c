@@ -36,17 +36,19 @@ void vsb_identity_init(struct vsb_identity *id)
 /* ---- keys; ioctl context ---- */
 
 /*
- * Tells keys apart without keeping them. In a context of its own: it is no proof
- * of anybody.
+ * Tells keys, and names with the same key, apart without keeping them. In a context
+ * of its own: it is no proof of anybody.
  */
-static int vsb_identity_key_id(struct crypto_shash *mac, u8 *id)
+static int vsb_identity_key_id(struct crypto_shash *mac, const char *name, u8 *id)
 {
-	static const struct vsb_id_message message = { .context = "VSBypass identity 1: key" };
+	struct vsb_id_message message = { .context = "VSBypass identity 1: key" };
 
+	BUILD_BUG_ON(VSB_NAME_LEN != VSB_ID_NAME);
+	memcpy(message.name, name, sizeof(message.name));
 	return crypto_shash_tfm_digest(mac, (const u8 *)&message, sizeof(message), id);
 }
 
-static struct crypto_shash *vsb_identity_mac(const u8 *key, u8 *id)
+static struct crypto_shash *vsb_identity_mac(const u8 *key, const char *name, u8 *id)
 {
 	struct crypto_shash *mac = crypto_alloc_shash("hmac(sha256)", 0, 0);
 	int ret;
@@ -55,7 +57,7 @@ static struct crypto_shash *vsb_identity_mac(const u8 *key, u8 *id)
 		return PTR_ERR(mac) == -ENOENT ? ERR_PTR(-EOPNOTSUPP) : mac;
 	ret = crypto_shash_setkey(mac, key, VSB_ID_KEY);
 	if (!ret)
-		ret = vsb_identity_key_id(mac, id);
+		ret = vsb_identity_key_id(mac, name, id);
 	if (!ret)
 		return mac;
 	crypto_free_shash(mac);
@@ -75,7 +77,7 @@ static int vsb_identity_install(struct vsb_proxy *proxy, const u8 *key)
 		ret = -EEXIST;
 		goto unlock;
 	}
-	mac = vsb_identity_mac(key, proxy->key_id);
+	mac = vsb_identity_mac(key, proxy->name, proxy->key_id);
 	if (IS_ERR(mac)) {
 		ret = PTR_ERR(mac);
 		goto unlock;
@@ -237,7 +239,6 @@ static struct vsb_proxy *vsb_identity_find(struct vsb_cloud *cloud, const char *
 {
 	struct vsb_proxy *proxy;
 
-	BUILD_BUG_ON(VSB_NAME_LEN != VSB_ID_NAME);
 	list_for_each_entry(proxy, &cloud->pool, node)
 		if (!memcmp(proxy->name, name, VSB_NAME_LEN))
 			return proxy;
@@ -343,8 +344,8 @@ bool vsb_identity_proved(struct vsb_l2 *u, struct vsb_proxy *proxy)
  * @u: the user VM
  *
  * To be called when it was reset or may have become another one. An exchange in
- * progress ends. With VSB_PROXY_REQUIRED nothing that is read after this returns
- * has data, also by accesses that have begun. User space is told.
+ * progress ends. With VSB_PROXY_REQUIRED no data pass from now on; a read that waits
+ * for the proxy gets none either. User space is told.
  *
  * vCPU or ioctl context; does not sleep; cloud->lock may be held. No proxy->lock.
  */

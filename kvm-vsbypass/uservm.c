@@ -88,6 +88,8 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
 	u32 i;
 
+	/* What it waits for now is for whoever comes next. */
+	vsb_uservm_unprove(u);
 	for (i = 0; i < u->nr_roots; i++)
 		if (xa_load(&cloud->roots, u->roots[i]) == u)
 			xa_erase(&cloud->roots, u->roots[i]);

@@ -156,7 +156,7 @@ struct vsb_irqs {
  * @claims:	ports; constant, freed with the proxy
  * @required:	VSB_PROXY_REQUIRED; constant
  * @mac:	has the key of the user VM; NULL until VSB_SET_KEY, then constant
- * @key_id:	tells that key from others; valid if @mac
+ * @key_id:	tells key and name from others; valid if @mac
  * @opened:	has had a descriptor: its VM is ours for good
  * @node:	in cloud->pool; cloud->lock
  * @uservm:	that it serves, referenced, or NULL; RCU, written under cloud->lock

@@ -4,6 +4,7 @@
  * the right answer is accepted, at the same place.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -33,6 +34,16 @@ static struct proxy *add(const char *name, uint32_t flags, uint8_t key)
 		id_set_key(p, key);
 	proxy_run(p);
 	return p;
+}
+
+/* As vsbypassd does when the module has let go of a proxy. */
+static void fresh(struct proxy **p, const char *name, uint8_t key)
+{
+	struct pollfd pfd = { .fd = (*p)->fd, .events = POLLIN };
+
+	WAIT_FOR(OK(poll(&pfd, 1, 0)) && pfd.revents & POLLHUP);
+	proxy_close(*p);
+	*p = add(name, VSB_PROXY_REQUIRED, key);
 }
 
 /* User VM 0 is bound to proxy vm1, which has KEY1. */
@@ -328,6 +339,30 @@ void identity_malformed(void)
 	CHECK_EQ(L1_EXITS(c), 0);
 }
 
+/* How often its user VM has written. */
+static uint64_t written(struct cloud *bad)
+{
+	struct vsb_uservm u;
+
+	OK(vsb_uservm(bad->fd, 0, &u));
+	return u.counters.writes;
+}
+
+static void flood(struct cloud *bad, uint16_t port)
+{
+	uint64_t before = written(bad);
+
+	L2_GO(bad, 0, { .kind = OP_LOOP, .port = port, .size = 1 });
+	WAIT_FOR(written(bad) > before);
+	before = written(bad);
+	for (int i = 0; i < 3; i++)
+		CHECK_EQ(id_prove(c, 0, "vm1", KEY1), VSB_ID_PROVED);
+	WAIT_FOR(written(bad) > before);
+	CHECK(bad->running);
+	bad->mbox->stop = true;
+	l2_wait(bad);
+}
+
 /* A user VM that does nothing but write there, beside one that proves itself. */
 void identity_flood(void)
 {
@@ -336,18 +371,8 @@ void identity_flood(void)
 	begin(0);
 	bad = c;
 	begin(0);
-	L2_GO(bad, 0, { .kind = OP_LOOP, .port = ID_DATA, .size = 1 });
-	for (int i = 0; i < 5; i++)
-		CHECK_EQ(id_prove(c, 0, "vm1", KEY1), VSB_ID_PROVED);
-	CHECK(bad->running);
-	bad->mbox->stop = true;
-	l2_wait(bad);
-	CHECK(bad->mbox->ops[0].value > 0);
-	L2_GO(bad, 0, { .kind = OP_LOOP, .port = ID_CONTROL, .size = 1 });
-	CHECK_EQ(id_prove(c, 0, "vm1", KEY1), VSB_ID_PROVED);
-	CHECK(bad->running);
-	bad->mbox->stop = true;
-	l2_wait(bad);
+	flood(bad, ID_DATA);
+	flood(bad, ID_CONTROL);
 	CHECK_EQ(id_prove(bad, 0, "vm1", KEY1), VSB_ID_PROVED);
 }
 
@@ -412,9 +437,18 @@ void identity_lost(void)
 	p1->shm->reg[COM1] = 0x77;
 	L2_RUN(c, 0, IN(COM1, 1));
 	CHECK_EQ(GOT(c, 0), rax_after(1, 0x77));
+	/* Also for a read that the proxy has at that moment. */
+	p1->shm->hold = true;
+	L2_GO(c, 0, IN(COM1, 1));
+	WAIT_FOR(p1->shm->held == 1);
 	OK(ioctl(p1->fd, VSB_UNBIND, 0));
 	CHECK_ERR(ioctl(p1->fd, VSB_UNBIND, 0), ENOENT);
+	p1->shm->hold = false;
+	l2_wait(c);
+	CHECK_EQ(GOT(c, 0), rax_after(1, 0xff));
 	/* It is a new user VM to us. */
+	fresh(&p1, "vm1", KEY1);
+	p1->shm->reg[COM1] = 0x77;
 	L2_RUN(c, 0, IN(COM1, 1), OUT(COM1, 1, 0x41));
 	CHECK_EQ(GOT(c, 0), rax_after(1, 0));
 	CHECK(!proved(p1));
@@ -476,6 +510,8 @@ void identity_impostor(void)
 	L2_RUN(c, 0, IN(COM1 + 5, 1));
 	CHECK_EQ(GOT(c, 0), rax_after(1, 0xff));
 	CHECK_EQ(id_prove(c, 0, "vm1", KEY1), VSB_ID_PROVED);
+	/* Nothing of the impostor's is left in its proxy: that is a fresh one. */
+	fresh(&p1, "vm1", KEY1);
 	CHECK(proved(p1));
 	CHECK_EQ(proxy_uservm(p1).refusals, 0);
 	p1->seen = p1->shm->nr;
@@ -510,6 +546,9 @@ void identity_swapped(void)
 	CHECK_EQ(p1->shm->uart.scr, 0xa5);
 	CHECK_EQ(p2->shm->uart.scr, 0x5a);
 	CHECK_EQ(id_prove(c, 1, "vm2", KEY2), VSB_ID_PROVED);
+	/* Both proxies have served another. */
+	fresh(&p1, "vm1", KEY1);
+	fresh(&p2, "vm2", KEY2);
 	CHECK(proved(p2));
 	CHECK(!strcmp(proxy_uservm(p2).name, "vm2"));
 	/* It goes on where it was. The other is new, and finds the proxy that is free. */
@@ -532,12 +571,14 @@ void identity_swapped(void)
 	CHECK(proved(p1));
 	/* One that has the keys of both may be either, and is one at a time. */
 	CHECK_EQ(id_prove(c, 0, "vm2", KEY2), VSB_ID_PROVED);
+	fresh(&p1, "vm1", KEY1);
+	fresh(&p2, "vm2", KEY2);
 	CHECK(proved(p2));
 	CHECK_ERR(vsb_uservm(p1->fd, 0, &u), ENOENT);
 	L2_RUN(c, 0, OUT(COM1, 1, 'c'));
 	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'c');
 	L2_RUN(c, 1, OUT(COM1, 1, 'b'));
 	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'c');
-	CHECK(!proved(p1));
+	CHECK(proved(p2));
 	CHECK_EQ(L1_EXITS(c), 0);
 }

@@ -192,7 +192,7 @@ static void *crowd(void *arg)
 		__sync_fetch_and_add(&crowd_ok, 1);
 		p = vsb_proxy_args(crowd_vm[(i + me + 1) % 2].vm, "vm1");
 		/* Fails: the other thread has it, or made it a dead proxy. */
-		p.flags = 1;
+		p.flags = ~0u;
 		proxy = vsb_proxy(cloud, &p);
 		CHECK_EQ(proxy, -1);
 		if (i % 3)

@@ -42,13 +42,22 @@ check "malformed name" fails_with "malformed" attach ../vm1
 check "overlapping ports" fails_with "overlap" attach vm1=0x3f8-0x3ff,0x3ff
 check "name given twice" fails_with "twice" attach vm1 vm1
 check "nothing was left by all this" sh -c "[ -z \"\$(ls $run/console)\" ]"
-check "attach" attach --cloud c1 vm1 vm2 vm3=0x2f8-0x2ff,0x60
+check "identity=required without a key" fails_with "vsbctl key" attach vm1=identity=required
+check "a key" sh -c "command vsbctl key vm1 | grep -q '^vsbypass-key-1 vm1 [0-9a-f]*'"
+check "no other one by mistake" fails_with "there already" vsbctl key vm1
+chmod 644 /etc/vsbypass/identity/vm1
+check "a key that others can read" fails_with "chmod 600" attach vm1
+chmod 600 /etc/vsbypass/identity/vm1
+check "a key for ports that prove" fails_with "prove who they are" attach vm1=0xd50
+check "attach" attach --cloud c1 vm1=identity=required vm2 vm3=0x2f8-0x2ff,0x60
 check "the same process again" fails_with "is attached as" attach --cloud c2 vm9
 check "proxies wait" state_is vm3 waiting
 p=$(proxy_pid vm2)
 check "a proxy cannot be a cloud VM" fails_with "attached already" vsbctl attach --pid "$p" --agent /run/d.agent vm9
 check "rmmod is refused" fails_with "" rmmod kvm-vsbypass
-check "send-break" vsbctl send-break vm1
+check "vm1 is not proved" sh -c "command vsbctl --socket $run/control.sock status | grep -q '^ *vm1 .* required,unproved '"
+check "send-break" vsbctl send-break vm2
+check "send-break to an unproved one" fails_with "has not proved" vsbctl send-break vm1
 check "send-break to nobody" fails_with "no user VM" vsbctl send-break nosuch
 check "unbind of an unbound one" fails_with "no user VM is bound" vsbctl unbind vm1
 check "detach of nothing" fails_with "not attached" vsbctl detach nosuch
@@ -80,4 +89,5 @@ check "and its proxies" sh -c '[ "$(pidof qemu-system-x86_64)" = '"$cloud"' ]'
 kill "$cloud"
 wait "$cloud"
 check "rmmod works when all is closed" rmmod kvm-vsbypass
+rm -r /etc/vsbypass/identity
 unset -f vsbctl
