@@ -39,14 +39,49 @@ static void help(void)
 	       "these ports.\n", VSB_ID_PORT);
 }
 
+/* The two ports: by /dev/port, or by instructions of our own if @dev is -1. */
+struct access {
+	unsigned int base;
+	int dev;
+};
+
+static void dev_failed(void)
+{
+	fprintf(stderr, "vsb-identify: /dev/port: %s\n", strerror(errno));
+	exit(STATUS_FAILED);
+}
+
 static uint8_t port_in(unsigned int port, void *data)
 {
-	return inb((unsigned short)(*(unsigned int *)data + port));
+	const struct access *access = data;
+	uint8_t value;
+
+	if (access->dev < 0)
+		return inb((unsigned short)(access->base + port));
+	if (pread(access->dev, &value, 1, (off_t)(access->base + port)) != 1)
+		dev_failed();
+	return value;
 }
 
 static void port_out(unsigned int port, uint8_t value, void *data)
 {
-	outb(value, (unsigned short)(*(unsigned int *)data + port));
+	const struct access *access = data;
+
+	if (access->dev < 0)
+		outb(value, (unsigned short)(access->base + port));
+	else if (pwrite(access->dev, &value, 1, (off_t)(access->base + port)) != 1)
+		dev_failed();
+}
+
+/*
+ * ioperm() is enough on real CPUs. An I/O instruction of user space takes the CPU to
+ * the bitmap in the TSS, though, which TCG refuses in a guest of SVM (helper_check_io()
+ * takes a busy TSS for none): so the kernel's own instructions first, if it has /dev/port.
+ */
+static bool open_ports(struct access *access)
+{
+	access->dev = open("/dev/port", O_RDWR | O_CLOEXEC);
+	return access->dev >= 0 || !ioperm(access->base, VSB_ID_NR_PORTS, 1);
 }
 
 /* Another vsb-identify may be at the ports, or we were stopped for long: try again. */
@@ -123,8 +158,8 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
-	unsigned int port = VSB_ID_PORT;
-	const struct identify_ports ports = { port_in, port_out, &port };
+	struct access access = { .base = VSB_ID_PORT };
+	const struct identify_ports ports = { port_in, port_out, &access };
 	const char *path = DEFAULT_KEY, *why;
 	enum identify_result result;
 	bool quiet = false;
@@ -137,7 +172,7 @@ int main(int argc, char **argv)
 			path = optarg;
 			break;
 		case 'p':
-			if (parse_port(optarg, &port))
+			if (parse_port(optarg, &access.base))
 				break;
 			fprintf(stderr, "vsb-identify: --port %s: a port is from 0 to 0xfffe\n",
 				optarg);
@@ -165,7 +200,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "vsb-identify: key file %s: %s\n", path, why);
 		return STATUS_FAILED;
 	}
-	if (ioperm(port, VSB_ID_NR_PORTS, 1)) {
+	if (!open_ports(&access)) {
 		fprintf(stderr, "vsb-identify: no access to I/O ports: %s; %s\n", strerror(errno),
 			geteuid() ? "run as root" : "is the kernel locked down?");
 		explicit_bzero(&key, sizeof(key));
@@ -173,5 +208,5 @@ int main(int argc, char **argv)
 	}
 	result = try(&ports, &key);
 	explicit_bzero(key.bytes, sizeof(key.bytes));
-	return report(result, key.name, port, quiet);
+	return report(result, key.name, access.base, quiet);
 }
