@@ -160,6 +160,7 @@ struct proxy *proxy_new(const char *name)
 	p->args.ranges[0] = (struct vsb_range){ COM1, COM1 + 7, VSB_DEV_16550, 0 };
 	p->args.ranges[1] = (struct vsb_range){ PLAIN, PLAIN + 7, VSB_DEV_PLAIN, 0 };
 	p->args.timeout_ms = 30000;
+	p->args.flags = VSB_PROXY_NO_FRONT;
 	return p;
 }
 

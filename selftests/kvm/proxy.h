@@ -61,7 +61,7 @@ struct proxy_shm {
  * @vm_fd:	its kvm-vm
  * @fd:		of the module, -1: not attached
  * @seen:	accesses of the log that the test has looked at
- * @args:	for VSB_CREATE_PROXY: COM1 as a 16550, and PLAIN
+ * @args:	for VSB_CREATE_PROXY: COM1 as a 16550 without a front, and PLAIN
  */
 struct proxy {
 	pid_t pid;
