@@ -19,6 +19,7 @@
 #include "trace.h"
 
 #define VSB_NR_PORTS	0x10000
+#define VSB_DRAIN_MS	2000ul	/* that VSB_FREEZE waits for the console */
 
 static void vsb_cloud_free(struct kref *ref)
 {
@@ -112,6 +113,7 @@ bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio)
 	    !vsb_cloud_identifies(cloud, pio->port, pio->size))
 		ours = !vsb_uservm_settled(cloud, u, &id);
 	v->port = pio->port;
+	v->size = pio->size;
 out:
 	rcu_read_unlock();
 	return ours;
@@ -230,6 +232,20 @@ static bool vsb_cloud_frozen(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud)
 	return true;
 }
 
+/* Fronts do an access alone; once the cloud fd is closed nobody does. */
+static bool vsb_cloud_fronts(struct vsb_cloud *cloud)
+{
+	return !READ_ONCE(cloud->closed);
+}
+
+/* Does the access that this vCPU makes need the proxy? */
+static bool vsb_cloud_waits(struct vsb_cloud *cloud, struct kvm_vcpu *vcpu, struct vsb_l2 *u)
+{
+	const struct vsb_vcpu *v = &cloud->vcpus[vcpu->vcpu_idx];
+
+	return !vsb_cloud_fronts(cloud) || !vsb_com_covers(u, v->port, v->size);
+}
+
 /**
  * vsb_cloud_prepare - get ready to serve a nested exit that is ours
  * @vcpu: of the cloud VM
@@ -256,7 +272,7 @@ bool vsb_cloud_prepare(struct kvm_vcpu *vcpu)
 		vsb_uservm_learn(vcpu, cloud, &id);
 		goto put;
 	}
-	proxy = vsb_cloud_get_proxy(u);
+	proxy = vsb_cloud_waits(cloud, vcpu, u) ? vsb_cloud_get_proxy(u) : NULL;
 	if (proxy) {
 		int ret;
 
@@ -302,10 +318,11 @@ static u32 vsb_cloud_claimed_bytes(struct vsb_l2 *u, const struct vsb_pio *pio)
 	return mask;
 }
 
-static void vsb_cloud_write_reg(struct vsb_proxy *proxy, const struct vsb_reg_write *reg)
+/* IER of the proxy's UART becomes that of @uart. */
+static void vsb_cloud_write_ier(struct vsb_proxy *proxy, const struct vsb_uart *uart)
 {
-	struct vsb_pio out = { .port = reg->port, .size = 1 };
-	u32 value = reg->value;
+	struct vsb_pio out = { .port = uart->base + UART_IER, .size = 1 };
+	u32 value = uart->ier;
 
 	vsb_proxy_access(proxy, &out, &value);
 }
@@ -316,12 +333,10 @@ static void vsb_cloud_write_reg(struct vsb_proxy *proxy, const struct vsb_reg_wr
  */
 static void vsb_cloud_note_iir(struct vsb_uart *uart, struct vsb_proxy *proxy, u8 iir)
 {
-	struct vsb_reg_write ier;
-
-	if (iir & 1 && vsb_uart_settle(uart, &ier))
-		vsb_cloud_write_reg(proxy, &ier);
+	if (iir & UART_IIR_NO_INT && vsb_uart_settle(uart))
+		vsb_cloud_write_ier(proxy, uart);
 	if (vsb_uart_gsi(uart) >= 0)
-		vsb_proxy_hold(proxy, vsb_uart_gsi(uart), !(iir & 1));
+		vsb_proxy_hold(proxy, vsb_uart_gsi(uart), !(iir & UART_IIR_NO_INT));
 }
 
 /*
@@ -351,88 +366,107 @@ static int vsb_cloud_forward(struct vsb_proxy *proxy, const struct vsb_pio *pio,
 	return ret;
 }
 
-static int vsb_cloud_serve(struct vsb_l2 *u, struct vsb_proxy *proxy,
+/* The proxy does it. */
+static int vsb_cloud_serve(struct vsb_coms *coms, struct vsb_proxy *proxy,
 			   const struct vsb_pio *pio, u32 claimed, u32 *data)
 {
-	struct vsb_uart *uart = vsb_uservm_uart(u, pio->port);
-	struct vsb_reg_write ier;
+	struct vsb_com *com = vsb_coms_find(coms, pio->port);
+	struct vsb_uart *uart = com && claimed & BIT(0) ? &com->uart : NULL;
 	int ret;
 
-	if (uart && vsb_uart_in_use(uart, pio, &ier))
-		vsb_cloud_write_reg(proxy, &ier);
+	if (uart && vsb_uart_in_use(uart, pio->port - uart->base, pio->in))
+		vsb_cloud_write_ier(proxy, uart);
 	ret = vsb_cloud_forward(proxy, pio, claimed, data);
-	if (!ret && uart && pio->in && pio->port == uart->base + 2)
+	if (!ret && uart && pio->in && pio->port == uart->base + UART_IIR)
 		vsb_cloud_note_iir(uart, proxy, *data);
 	return ret;
 }
 
 /* What may pass of it is done: all, unless the user VM has to prove who it is. */
-static int vsb_cloud_pass(struct vsb_l2 *u, struct vsb_proxy *proxy,
+static int vsb_cloud_pass(struct vsb_l2 *u, struct vsb_coms *coms, struct vsb_proxy *proxy,
 			  const struct vsb_pio *pio, u32 claimed, u32 *data)
 {
 	u32 value = *data;
 	int ret = -ENODEV;
 
 	if (vsb_gate_closed(u, proxy)) {
-		claimed = vsb_gate_claimed(u, pio, claimed);
-		vsb_gate_clear(u, pio, &value);
+		claimed = vsb_gate_claimed(coms, pio, claimed);
+		vsb_gate_clear(coms, pio, &value);
 	}
 	if (claimed)
-		ret = vsb_cloud_serve(u, proxy, pio, claimed, &value);
+		ret = vsb_cloud_serve(coms, proxy, pio, claimed, &value);
 	if (ret || !pio->in)
 		return ret;
 	/* The proof may be lost while it waits for the proxy. */
 	if (vsb_gate_closed(u, proxy))
-		vsb_gate_clear(u, pio, &value);
+		vsb_gate_clear(coms, pio, &value);
 	*data = value;
 	return 0;
 }
 
 /* Registers that are programmed count also if no proxy was there. */
-static void vsb_cloud_note_writes(struct vsb_l2 *u, const struct vsb_pio *pio, u32 claimed,
-				  u32 data)
+static void vsb_cloud_note_writes(struct vsb_coms *coms, const struct vsb_pio *pio,
+				  u32 claimed, u32 data)
 {
-	struct vsb_uart *uart;
+	struct vsb_com *com;
 	u32 i;
 
 	for (i = 0; i < pio->size; i++) {
-		uart = claimed & BIT(i) ? vsb_uservm_uart(u, pio->port + i) : NULL;
-		if (uart)
-			vsb_uart_write(uart, pio->port + i, data >> (8 * i));
+		com = claimed & BIT(i) ? vsb_coms_find(coms, pio->port + i) : NULL;
+		if (com)
+			vsb_uart_write(&com->uart, pio->port + i - com->uart.base,
+				       data >> (8 * i));
 	}
+}
+
+/* What fronts have not done. Return: 0, or an error: nobody was there. */
+static int vsb_cloud_access_proxy(struct kvm_vcpu *vcpu, struct vsb_l2 *u,
+				  const struct vsb_pio *pio, u32 claimed, u32 *data)
+{
+	struct vsb_proxy *proxy = vsb_cloud_get_proxy(u);
+	struct vsb_coms *coms = vsb_coms_get(u);
+	int ret = -ENODEV;
+
+	if (proxy && claimed) {
+		kvm_vcpu_srcu_read_unlock(vcpu);
+		ret = vsb_cloud_pass(u, coms, proxy, pio, claimed, data);
+		kvm_vcpu_srcu_read_lock(vcpu);
+	}
+	if (!pio->in)
+		vsb_cloud_note_writes(coms, pio, claimed, *data);
+	if (proxy)
+		vsb_proxy_put(proxy);
+	vsb_coms_put(coms);
+	return ret;
 }
 
 /* Return: 0, or an error: nobody was there. Inside cloud->serving. */
 static int vsb_cloud_access_of(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 			       const struct vsb_pio *pio, u32 *data)
 {
-	struct vsb_proxy *proxy;
 	struct vsb_ident id;
 	struct vsb_l2 *u = vsb_cloud_get_uservm(cloud, vcpu, &id);
 	bool identifies = vsb_cloud_identifies(cloud, pio->port, pio->size);
-	int ret = -ENODEV;
-	u32 claimed;
+	u32 claimed, done = 0;
+	int ret = 0;
 
 	if (!u)
-		return ret;
-	claimed = identifies ? 0 : vsb_cloud_claimed_bytes(u, pio);
-	proxy = vsb_cloud_get_proxy(u);
+		return -ENODEV;
 	if (identifies) {
 		kvm_vcpu_srcu_read_unlock(vcpu);
 		ret = vsb_identity_access(cloud, u, pio, data);
 		kvm_vcpu_srcu_read_lock(vcpu);
-	} else if (proxy && claimed) {
-		kvm_vcpu_srcu_read_unlock(vcpu);
-		ret = vsb_cloud_pass(u, proxy, pio, claimed, data);
-		kvm_vcpu_srcu_read_lock(vcpu);
+		goto count;
 	}
-	if (!pio->in)
-		vsb_cloud_note_writes(u, pio, claimed, *data);
+	claimed = vsb_cloud_claimed_bytes(u, pio);
+	if (vsb_cloud_fronts(cloud))
+		done = vsb_com_access(u, pio, claimed, data);
+	if (!done || claimed & ~done)
+		ret = vsb_cloud_access_proxy(vcpu, u, pio, claimed & ~done, data);
+count:
 	vsb_count(u, ret ? VSB_C_ABSORBED : pio->in ? VSB_C_READS : VSB_C_WRITES);
 	if (ret == -ETIMEDOUT)
 		vsb_count(u, VSB_C_TIMEOUTS);
-	if (proxy)
-		vsb_proxy_put(proxy);
 	vsb_uservm_put(u);
 	return ret;
 }
@@ -600,8 +634,23 @@ static long vsb_cloud_start(struct vsb_cloud *cloud)
 	return ret;
 }
 
+static bool vsb_cloud_drained(struct vsb_cloud *cloud)
+{
+	bool drained = true;
+	struct vsb_l2 *u;
+
+	mutex_lock(&cloud->lock);
+	list_for_each_entry(u, &cloud->uservms, node)
+		if (rcu_access_pointer(u->proxy) && !vsb_coms_drained(vsb_locked(cloud, u->coms)))
+			drained = false;
+	mutex_unlock(&cloud->lock);
+	return drained;
+}
+
 static long vsb_cloud_freeze(struct vsb_cloud *cloud, unsigned long ms)
 {
+	unsigned long end = jiffies + msecs_to_jiffies(min(ms, VSB_DRAIN_MS));
+
 	if (ms > VSB_MAX_FREEZE_MS)
 		return -EINVAL;
 	mutex_lock(&cloud->lock);
@@ -613,6 +662,10 @@ static long vsb_cloud_freeze(struct vsb_cloud *cloud, unsigned long ms)
 		synchronize_srcu_expedited(&cloud->vm.kvm->srcu);
 		/* and those that wait for a proxy. */
 		synchronize_srcu_expedited(&cloud->serving);
+		/* Nobody writes any more: what fronts have of it goes out. */
+		while (!vsb_cloud_drained(cloud) && time_before(jiffies, end) &&
+		       !signal_pending(current))
+			schedule_timeout_interruptible(1);
 	}
 	return 0;
 }

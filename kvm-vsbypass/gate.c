@@ -8,11 +8,9 @@
  * The first register of a UART is the data or, with DLAB set, a divisor latch.
  * Which one the proxy takes it for can not be known for sure while another vCPU
  * writes LCR. So nothing of this register passes; the divisor is read from our
- * shadow, and given to the proxy after the proof.
+ * shadow, and given to the proxy after the proof. (A front does know: com.c.)
  */
 #include "vsb.h"
-
-#define LCR_DLAB	0x80
 
 bool vsb_gate_closed(struct vsb_l2 *u, struct vsb_proxy *proxy)
 {
@@ -20,26 +18,26 @@ bool vsb_gate_closed(struct vsb_l2 *u, struct vsb_proxy *proxy)
 }
 
 /* Of the bytes @claimed of an access, those that have a device while closed. */
-u32 vsb_gate_claimed(struct vsb_l2 *u, const struct vsb_pio *pio, u32 claimed)
+u32 vsb_gate_claimed(struct vsb_coms *coms, const struct vsb_pio *pio, u32 claimed)
 {
 	u32 i;
 
 	for (i = 0; i < pio->size; i++)
-		if (!vsb_uservm_uart(u, pio->port + i))
+		if (!vsb_coms_find(coms, pio->port + i))
 			claimed &= ~BIT(i);
 	return claimed;
 }
 
 /* Takes the data out of an access of @pio->size bytes, before a write, after a read. */
-void vsb_gate_clear(struct vsb_l2 *u, const struct vsb_pio *pio, u32 *data)
+void vsb_gate_clear(struct vsb_coms *coms, const struct vsb_pio *pio, u32 *data)
 {
 	u8 *bytes = (u8 *)data;
-	struct vsb_uart *uart;
+	struct vsb_com *com;
 	u32 i;
 
 	for (i = 0; i < pio->size; i++) {
-		uart = vsb_uservm_uart(u, pio->port + i);
-		if (uart && pio->port + i == uart->base)
-			bytes[i] = pio->in && uart->lcr & LCR_DLAB ? uart->dll : 0;
+		com = vsb_coms_find(coms, pio->port + i);
+		if (com && pio->port + i == com->uart.base)
+			bytes[i] = pio->in && com->uart.lcr & UART_LCR_DLAB ? com->uart.dll : 0;
 	}
 }

@@ -24,6 +24,22 @@ bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level)
 	return true;
 }
 
+/*
+ * The same for the line of a front, which may have risen again since. Its cause
+ * is seen there as long as it lasts: a rise that is over needs no handler.
+ * Return: is there anything new?
+ */
+bool vsb_irq_follow(struct vsb_irqs *irqs, u32 gsi, bool level, bool rose)
+{
+	bool edge = vsb_irq_set(irqs, gsi, level);
+
+	if (!level)
+		irqs->rose &= ~BIT(gsi);
+	else if (rose)
+		irqs->rose |= BIT(gsi);
+	return edge || (level && rose);
+}
+
 static u32 vsb_irq_due(const struct vsb_irqs *irqs)
 {
 	return irqs->rose | (irqs->level ^ irqs->reported);

@@ -3,14 +3,17 @@
  * kvm-vsbypass: port I/O of a nested VM, served outside its guest hypervisor.
  *
  * A nested exit of a user VM for a claimed port is not reflected to the guest
- * hypervisor; KVM emulates it, and the access goes to the VMM of a proxy VM.
+ * hypervisor; KVM emulates it, and the access goes to the VMM of a proxy VM, or a
+ * front does it and talks to the VMM later.
  *
  *	hook.c		gets us between KVM's functions
  *	vmx.c svm.c	what an exit of either vendor says
  *	cloud.c		is it ours, and the way to the proxy
  *	uservm.c ept.c	which user VM makes the access
  *	proxy.c irq.c	KVM_RUN and KVM_IRQ_LINE of a proxy
- *	claims.c uart.c	ports; registers that a new proxy has to be given
+ *	com.c front.c pump.c uart.c
+ *			the 16550s that we answer for ourselves
+ *	claims.c	ports
  *	identity.c	a user VM proves who it is
  *	gate.c		what passes before that
  *	vm.c		registry of the VMs that we know

@@ -26,6 +26,9 @@
 #define VSB_HOLD_MS		20
 #define VSB_HOLD_MOST_MS	400
 
+/* A UART that is blocked, and has perhaps no interrupt for the end of that. */
+#define VSB_POLL_MS		20
+
 /**
  * struct vsb_access - an access in flight, on the stack of the vCPU that waits
  * @node:	in proxy->queue until it is taken; proxy->lock
@@ -200,8 +203,20 @@ static void vsb_proxy_complete(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
 	complete(&access->done);
 }
 
-/* Hand the VMM a KVM_EXIT_IO. Under proxy->lock. */
-static void vsb_proxy_exit_io(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, u32 data)
+/* Outside of proxy->lock: com->lock comes first. */
+static void vsb_proxy_complete_job(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
+{
+	struct vsb_com_job *job = &proxy->job[vcpu->vcpu_idx];
+
+	if (!job->serial)
+		return;
+	vsb_com_complete(proxy, job, vcpu->arch.pio_data);
+	job->serial = 0;
+}
+
+/* Hand the VMM a KVM_EXIT_IO: @count accesses to one port. */
+static void vsb_proxy_exit_io(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, u32 count,
+			      const void *data)
 {
 	struct kvm_run *run = vcpu->run;
 
@@ -209,9 +224,23 @@ static void vsb_proxy_exit_io(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, 
 	run->io.direction = pio->in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
 	run->io.size = pio->size;
 	run->io.port = pio->port;
-	run->io.count = 1;
+	run->io.count = count;
 	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
-	memcpy(vcpu->arch.pio_data, &data, sizeof(data));
+	memcpy(vcpu->arch.pio_data, data, count * pio->size);
+}
+
+/* The user VM waits for an access; nobody waits for this. */
+static bool vsb_proxy_take_job(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
+{
+	struct vsb_pio pio = { .size = 1 };
+	struct vsb_io io;
+
+	if (!vsb_com_take(proxy, &proxy->job[vcpu->vcpu_idx], &io, &pio.port))
+		return false;
+	pio.port += io.reg;
+	pio.in = io.in;
+	vsb_proxy_exit_io(vcpu, &pio, io.count, io.data);
+	return true;
 }
 
 /* Is there something for vCPU n to do? If so it is in @vcpu->run. */
@@ -228,7 +257,7 @@ static bool vsb_proxy_take(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
 		if (proxy->replay_by < 0) {
 			proxy->replay_by = n;
 			vsb_proxy_exit_io(vcpu, &(struct vsb_pio){
-				.port = w->port, .size = 1 }, w->value);
+				.port = w->port, .size = 1 }, 1, &w->value);
 			taken = true;
 		}
 	} else {
@@ -236,12 +265,12 @@ static bool vsb_proxy_take(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
 		if (access) {
 			list_del_init(&access->node);
 			proxy->server[n] = access;
-			vsb_proxy_exit_io(vcpu, &access->pio, access->data);
+			vsb_proxy_exit_io(vcpu, &access->pio, 1, &access->data);
 			taken = true;
 		}
 	}
 	spin_unlock(&proxy->lock);
-	return taken;
+	return taken || vsb_proxy_take_job(proxy, vcpu);
 }
 
 /*
@@ -266,7 +295,7 @@ static bool vsb_proxy_wait(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
 	spin_lock(&proxy->lock);
 	proxy->idle--;
 	/* A wake-up that this vCPU got and did not use belongs to another. */
-	if (!taken && !list_empty(&proxy->queue))
+	if (!taken)
 		wake_up(&proxy->work);
 	spin_unlock(&proxy->lock);
 	return taken;
@@ -298,6 +327,7 @@ int vsb_proxy_run(struct kvm_vcpu *vcpu)
 	if (vcpu->vcpu_idx >= VSB_MAX_SERVERS) {
 		wait_event_interruptible(proxy->work, READ_ONCE(proxy->dead));
 	} else {
+		vsb_proxy_complete_job(proxy, vcpu);
 		spin_lock(&proxy->lock);
 		vsb_proxy_complete(proxy, vcpu);
 		spin_unlock(&proxy->lock);
@@ -351,6 +381,11 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 		ret = -EINVAL;
 		goto put;
 	}
+	if (vsb_com_irq_line(proxy, gsi, irq->level)) {
+		if (line_status)
+			irq->status = 1;
+		goto put;
+	}
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_set(&proxy->irqs, gsi, irq->level);
 	if (edge)
@@ -390,6 +425,39 @@ static void vsb_proxy_unhold(struct work_struct *work)
 		wake_up_interruptible(&proxy->events);
 }
 
+/* The line of a front is @level, and @rose in between. Any context that sleeps. */
+void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose)
+{
+	bool edge, wake;
+
+	spin_lock(&proxy->lock);
+	edge = vsb_irq_follow(&proxy->irqs, gsi, level, rose);
+	if (edge)
+		vsb_proxy_limit_hold(proxy, gsi);
+	wake = edge && vsb_irq_pending(&proxy->irqs);
+	spin_unlock(&proxy->lock);
+	if (edge) {
+		vsb_proxy_count(proxy, VSB_C_IRQ_EDGES);
+		trace_vsbypass_irq(proxy->name, gsi, level);
+	}
+	if (wake)
+		wake_up_interruptible(&proxy->events);
+}
+
+static void vsb_proxy_poll_work(struct work_struct *work)
+{
+	vsb_com_poll(container_of(to_delayed_work(work), struct vsb_proxy, poll));
+}
+
+/* Have vsb_com_poll() called in a moment. */
+void vsb_proxy_poll_soon(struct vsb_proxy *proxy)
+{
+	spin_lock(&proxy->lock);
+	if (!proxy->dead)
+		schedule_delayed_work(&proxy->poll, msecs_to_jiffies(VSB_POLL_MS));
+	spin_unlock(&proxy->lock);
+}
+
 /* The user VM's handler for this line begins or ends. vCPU context. */
 void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold)
 {
@@ -409,8 +477,8 @@ void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold)
 
 /* ---- life ---- */
 
-/* The registers that a user VM has programmed. Under cloud->lock. */
-void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_uart *uart, u32 nr)
+/* The registers that a user VM has programmed, but for fronts. Under cloud->lock. */
+void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_coms *coms)
 {
 	u32 i;
 
@@ -418,9 +486,10 @@ void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_uart *uart, 
 	proxy->replay_nr = 0;
 	proxy->replay_pos = 0;
 	proxy->replay_by = -1;
-	for (i = 0; i < nr; i++)
-		proxy->replay_nr += vsb_uart_replay(&uart[i],
-						    proxy->replay + proxy->replay_nr);
+	for (i = 0; i < coms->nr; i++)
+		if (!coms->com[i].on)
+			proxy->replay_nr += vsb_uart_replay(&coms->com[i].uart,
+							    proxy->replay + proxy->replay_nr);
 	spin_unlock(&proxy->lock);
 	wake_up(&proxy->work);
 	if (proxy->replay_nr)
@@ -585,6 +654,7 @@ static int vsb_proxy_release(struct inode *inode, struct file *file)
 
 	vsb_proxy_kill(proxy);
 	cancel_delayed_work_sync(&proxy->unhold);
+	cancel_delayed_work_sync(&proxy->poll);
 	vsb_vm_remove(&proxy->vm);
 	vsb_proxy_put(proxy);	/* of the pool */
 	vsb_proxy_put(proxy);
@@ -657,7 +727,8 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	struct file *file;
 	int fd, ret;
 
-	if (args->flags & ~VSB_PROXY_REQUIRED || memchr_inv(args->pad, 0, sizeof(args->pad)) ||
+	if (args->flags & ~(VSB_PROXY_REQUIRED | VSB_PROXY_NO_FRONT) ||
+	    memchr_inv(args->pad, 0, sizeof(args->pad)) ||
 	    args->timeout_ms > 60000 || !vsb_name_ok(args->name))
 		return -EINVAL;
 	claims = vsb_claims_create(args->ranges, args->nr_ranges);
@@ -675,6 +746,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	proxy->required = args->flags & VSB_PROXY_REQUIRED;
 	memcpy(proxy->name, args->name, sizeof(proxy->name));
 	proxy->timeout = msecs_to_jiffies(args->timeout_ms ?: 5000);
+	proxy->front = !(args->flags & VSB_PROXY_NO_FRONT);
 	proxy->replay_by = -1;
 	spin_lock_init(&proxy->lock);
 	init_waitqueue_head(&proxy->work);
@@ -682,6 +754,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	init_waitqueue_head(&proxy->events);
 	INIT_LIST_HEAD(&proxy->queue);
 	INIT_DELAYED_WORK(&proxy->unhold, vsb_proxy_unhold);
+	INIT_DELAYED_WORK(&proxy->poll, vsb_proxy_poll_work);
 	proxy->vm.proxy = proxy;
 
 	fd = get_unused_fd_flags(O_CLOEXEC | O_RDWR);
@@ -712,6 +785,7 @@ leave:
 remove:
 	vsb_proxy_kill(proxy);
 	cancel_delayed_work_sync(&proxy->unhold);
+	cancel_delayed_work_sync(&proxy->poll);
 	vsb_vm_remove(&proxy->vm);
 put_fd:
 	put_unused_fd(fd);

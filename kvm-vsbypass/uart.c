@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a user VM has written to the registers of a 16550, so that a new proxy
- * can be brought to where the old one was (PC16550D data sheet, table II).
- * Data (THR) is not kept.
+ * What a user VM has written to the registers of a 16550, so that a front, or a
+ * new proxy, can be brought to where the old one was (PC16550D data sheet,
+ * table II). Data (THR) is not kept.
  */
-#include "vsb.h"
+#include "uart.h"
 
-#define LCR_DLAB	0x80
-#define IER_IDLE	0x05	/* data, line status */
-#define IER_ALL		0x07	/* and transmitter empty */
-#define FCR_RESETS	0x06	/* clear RX, TX FIFO: acts, is no state */
+#define IER_IDLE	(UART_IER_RDI | UART_IER_RLSI)
+#define IER_ALL		(IER_IDLE | UART_IER_THRI)
 
 enum { SEEN_IER, SEEN_FCR, SEEN_LCR, SEEN_MCR, SEEN_SCR, SEEN_DLL, SEEN_DLM };
 
@@ -19,34 +17,37 @@ static void vsb_uart_note(struct vsb_uart *uart, u8 *reg, int bit, u8 value)
 	uart->seen |= BIT(bit);
 }
 
-void vsb_uart_write(struct vsb_uart *uart, u16 port, u8 value)
+void vsb_uart_write(struct vsb_uart *uart, u8 reg, u8 value)
 {
-	bool dlab = uart->lcr & LCR_DLAB;
+	bool dlab = uart->lcr & UART_LCR_DLAB;
 
-	switch (port - uart->base) {
-	case 0:
+	switch (reg) {
+	case UART_TX:
 		if (dlab)
 			vsb_uart_note(uart, &uart->dll, SEEN_DLL, value);
 		else
 			uart->woken = false;	/* it sends, and wants its interrupts */
 		break;
-	case 1:
+	case UART_IER:
 		if (dlab)
 			vsb_uart_note(uart, &uart->dlm, SEEN_DLM, value);
 		else
-			vsb_uart_note(uart, &uart->ier, SEEN_IER, value);
+			vsb_uart_note(uart, &uart->ier, SEEN_IER, value & VSB_IER_BITS);
 		uart->woken = false;
 		break;
-	case 2:
-		vsb_uart_note(uart, &uart->fcr, SEEN_FCR, value & ~FCR_RESETS);
+	case UART_FCR:
+		/* The bits that clear a FIFO act, they are no state. */
+		vsb_uart_note(uart, &uart->fcr, SEEN_FCR,
+			      value & (UART_FCR_ENABLE_FIFO | UART_FCR_DMA_SELECT |
+				       UART_FCR_TRIGGER_MASK));
 		break;
-	case 3:
+	case UART_LCR:
 		vsb_uart_note(uart, &uart->lcr, SEEN_LCR, value);
 		break;
-	case 4:
-		vsb_uart_note(uart, &uart->mcr, SEEN_MCR, value);
+	case UART_MCR:
+		vsb_uart_note(uart, &uart->mcr, SEEN_MCR, value & VSB_MCR_BITS);
 		break;
-	case 7:
+	case UART_SCR:
 		vsb_uart_note(uart, &uart->scr, SEEN_SCR, value);
 		break;
 	}
@@ -70,22 +71,19 @@ int vsb_uart_gsi(const struct vsb_uart *uart)
  * Was the UART in use before we came? Firmware and drivers program one before
  * they use it; whose first access is one of operation did so in the UART of
  * the guest hypervisor, and may be waiting for an interrupt of it. All of them
- * are switched on then: the driver is woken and looks. Return: whether ours has
- * to be given *@ier now. Once true.
+ * are switched on then: the driver is woken and looks. Return: has @uart->ier
+ * been changed so? Once true.
  */
-bool vsb_uart_in_use(struct vsb_uart *uart, const struct vsb_pio *pio,
-		     struct vsb_reg_write *ier)
+bool vsb_uart_in_use(struct vsb_uart *uart, u8 reg, bool in)
 {
-	u32 reg = pio->port - uart->base;
-
 	if (uart->known)
 		return false;
 	uart->known = true;
-	if (pio->in ? reg == 1 || reg == 3 || reg == 4 || reg == 7 : reg != 0)
+	if (in ? reg == UART_IER || reg == UART_LCR || reg == UART_MCR || reg == UART_SCR :
+		 reg != UART_TX)
 		return false;
-	vsb_uart_write(uart, uart->base + 1, IER_ALL);
+	vsb_uart_write(uart, UART_IER, IER_ALL);
 	uart->woken = true;
-	*ier = (struct vsb_reg_write){ uart->base + 1, IER_ALL };
 	return true;
 }
 
@@ -94,12 +92,11 @@ bool vsb_uart_in_use(struct vsb_uart *uart, const struct vsb_pio *pio,
  * nothing to send and believes that "transmitter empty" is off: it must be, as
  * there is an interrupt only when it is switched on. Return: as above.
  */
-bool vsb_uart_settle(struct vsb_uart *uart, struct vsb_reg_write *ier)
+bool vsb_uart_settle(struct vsb_uart *uart)
 {
 	if (!uart->woken)
 		return false;
-	vsb_uart_write(uart, uart->base + 1, IER_IDLE);
-	*ier = (struct vsb_reg_write){ uart->base + 1, IER_IDLE };
+	vsb_uart_write(uart, UART_IER, IER_IDLE);
 	return true;
 }
 
@@ -110,7 +107,7 @@ bool vsb_uart_settle(struct vsb_uart *uart, struct vsb_reg_write *ier)
 void vsb_uart_reset(struct vsb_uart *uart)
 {
 	uart->ier = 0;
-	uart->fcr = FCR_RESETS;
+	uart->fcr = UART_FCR_CLEAR_RCVR | UART_FCR_CLEAR_XMIT;
 	uart->lcr = 0;
 	uart->mcr = 0;
 	uart->woken = false;
@@ -128,24 +125,24 @@ unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *
 
 #define PUT(reg, val) (*w++ = (struct vsb_reg_write){ uart->base + (reg), (val) })
 	if (uart->seen & (BIT(SEEN_DLL) | BIT(SEEN_DLM))) {
-		PUT(3, uart->lcr | LCR_DLAB);
+		PUT(UART_LCR, uart->lcr | UART_LCR_DLAB);
 		if (uart->seen & BIT(SEEN_DLL))
-			PUT(0, uart->dll);
+			PUT(UART_TX, uart->dll);
 		if (uart->seen & BIT(SEEN_DLM))
-			PUT(1, uart->dlm);
+			PUT(UART_IER, uart->dlm);
 	}
 	if (uart->seen & BIT(SEEN_FCR))
-		PUT(2, uart->fcr);
+		PUT(UART_FCR, uart->fcr);
 	if (uart->seen & BIT(SEEN_MCR))
-		PUT(4, uart->mcr);
+		PUT(UART_MCR, uart->mcr);
 	if (uart->seen & BIT(SEEN_SCR))
-		PUT(7, uart->scr);
+		PUT(UART_SCR, uart->scr);
 	if (uart->seen & BIT(SEEN_LCR))
-		PUT(3, uart->lcr & ~LCR_DLAB);
+		PUT(UART_LCR, uart->lcr & ~UART_LCR_DLAB);
 	if (uart->seen & BIT(SEEN_IER))
-		PUT(1, uart->ier);
-	if (uart->lcr & LCR_DLAB)
-		PUT(3, uart->lcr);
+		PUT(UART_IER, uart->ier);
+	if (uart->lcr & UART_LCR_DLAB)
+		PUT(UART_LCR, uart->lcr);
 #undef PUT
 	return w - out;
 }

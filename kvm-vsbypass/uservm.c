@@ -79,6 +79,7 @@ void vsb_uservm_put(struct vsb_l2 *u)
 		return;
 	/* Nobody can look at u->claims without a reference or RCU. */
 	kfree_rcu(rcu_dereference_protected(u->claims, true), rcu);
+	vsb_coms_put(rcu_dereference_protected(u->coms, true));
 	kfree_rcu(u, rcu);
 }
 
@@ -99,6 +100,7 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	if (!rcu_access_pointer(u->claims))
 		cloud->nr_unbound--;
 	if (proxy) {
+		vsb_coms_detach(vsb_locked(cloud, u->coms));
 		RCU_INIT_POINTER(u->proxy, NULL);
 		RCU_INIT_POINTER(proxy->uservm, NULL);
 		WRITE_ONCE(cloud->nr_free, cloud->nr_free + 1);
@@ -114,26 +116,30 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name,
 			     const struct vsb_claims *from)
 {
+	struct vsb_coms *coms = NULL, *old_coms = vsb_locked(cloud, u->coms);
 	struct vsb_claims *claims, *old = vsb_locked(cloud, u->claims);
-	u32 i;
 
 	claims = kmemdup(from, sizeof(*claims), GFP_KERNEL_ACCOUNT);
 	if (!claims)
 		return false;
+	/* Other UARTs: their registers start anew. */
+	if (!old || memcmp(old->ranges, claims->ranges, sizeof(old->ranges))) {
+		coms = vsb_coms_create(claims);
+		if (!coms) {
+			kfree(claims);
+			return false;
+		}
+	}
 	if (!old) {
 		cloud->nr_unbound--;
 		u->bound_ns = ktime_get_boottime_ns();
 	}
-	if (!old || memcmp(old->ranges, claims->ranges, sizeof(old->ranges))) {
-		/* Other UARTs: their registers start anew. */
-		u->nr_uarts = 0;
-		for (i = 0; i < claims->nr; i++) {
-			if (claims->ranges[i].device != VSB_DEV_16550)
-				continue;
-			u->uart[u->nr_uarts++] = (struct vsb_uart){
-				.base = claims->ranges[i].first,
-			};
-		}
+	if (coms) {
+		rcu_assign_pointer(u->coms, coms);
+		vsb_coms_put(old_coms);
+	} else if (memcmp(u->name, name, sizeof(u->name))) {
+		/* What one console has typed, or is shown, is not for another. */
+		vsb_coms_empty(old_coms);
 	}
 	memcpy(u->name, name, sizeof(u->name));
 	rcu_assign_pointer(u->claims, claims);
@@ -146,13 +152,18 @@ static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const ch
 static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
 			    struct vsb_proxy *proxy)
 {
+	struct vsb_coms *coms;
+
 	if (!vsb_uservm_claim(cloud, u, proxy->name, proxy->claims))
 		return;		/* stays as it is: absorbed */
-	vsb_proxy_set_replay(proxy, u->uart, u->nr_uarts);
+	coms = vsb_locked(cloud, u->coms);
+	vsb_coms_attach(coms, proxy);
+	vsb_proxy_set_replay(proxy, coms);
 	refcount_inc(&u->ref);
 	rcu_assign_pointer(proxy->uservm, u);
 	WRITE_ONCE(cloud->nr_free, cloud->nr_free - 1);
 	rcu_assign_pointer(u->proxy, proxy);
+	vsb_coms_attached(u, coms);
 	trace_vsbypass_bind(u->name, u->ept_pointer, u->anchors[0].frame);
 	vsb_proxy_notify(proxy);
 }
@@ -201,6 +212,7 @@ void vsb_uservm_lose_proxy(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 		WRITE_ONCE(cloud->nr_free, cloud->nr_free - 1);
 		return;
 	}
+	vsb_coms_detach(vsb_locked(cloud, u->coms));
 	RCU_INIT_POINTER(u->proxy, NULL);
 	RCU_INIT_POINTER(proxy->uservm, NULL);
 	vsb_uservm_put(u);
@@ -322,14 +334,13 @@ static struct vsb_l2 *vsb_uservm_succeed(struct vsb_cloud *cloud, struct vsb_l2 
 static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
 	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
-	u32 i;
+	struct vsb_coms *coms = vsb_locked(cloud, u->coms);
 
 	vsb_count(u, VSB_C_RESETS);
 	vsb_uservm_unprove(u);
-	for (i = 0; i < u->nr_uarts; i++)
-		vsb_uart_reset(&u->uart[i]);
+	vsb_coms_reset(u, coms);
 	if (proxy) {
-		vsb_proxy_set_replay(proxy, u->uart, u->nr_uarts);
+		vsb_proxy_set_replay(proxy, coms);
 		vsb_proxy_notify(proxy);
 	}
 }
@@ -407,23 +418,13 @@ unlock:
 	mutex_unlock(&cloud->lock);
 }
 
-/* The 16550 that has @port, or NULL. */
-struct vsb_uart *vsb_uservm_uart(struct vsb_l2 *u, u16 port)
-{
-	u32 i;
-
-	for (i = 0; i < u->nr_uarts; i++)
-		if (port >= u->uart[i].base && port - u->uart[i].base < 8)
-			return &u->uart[i];
-	return NULL;
-}
-
 /* For user space. Under cloud->lock. */
 void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info)
 {
 	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
 	u64 *counter = (u64 *)&info->counters;
-	struct vsb_uart *uart;
+	struct vsb_coms *coms = vsb_locked(cloud, u->coms);
+	struct vsb_com *com = vsb_coms_find(coms, 0x3f8);
 	int i;
 
 	BUILD_BUG_ON(sizeof(info->counters) != VSB_NR_COUNTERS * sizeof(u64));
@@ -445,9 +446,10 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 	info->bound_ns = u->bound_ns;
 	info->vcpus = u->nr_anchors;
 	info->roots = u->nr_roots;
-	uart = vsb_uservm_uart(u, 0x3f8);
-	if (uart)
-		info->ier = uart->ier;
+	if (com)
+		info->ier = READ_ONCE(com->uart.ier);
+	if (com && com->on)
+		info->flags |= VSB_USERVM_FRONT;
 	for (i = 0; i < VSB_NR_COUNTERS; i++)
 		counter[i] = atomic64_read(&u->count[i]);
 }

@@ -12,6 +12,7 @@
  *
  * Locks, outermost first
  *   cloud->lock (mutex)	pool, user VMs and their bindings
+ *   com->lock (spinlock)	a serial port of a user VM
  *   uservm->identity.lock (spinlock)	the exchange in progress, the proof
  *   proxy->lock (spinlock)	accesses in flight, interrupt lines, counters
  *   vm_lock (spinlock, vm.c)	registry of VMs
@@ -29,6 +30,7 @@
 #include <linux/xarray.h>
 
 #include "compat.h"
+#include "front.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
 #include "include/uapi/linux/vsbypass_identity.h"
 
@@ -103,30 +105,67 @@ struct vsb_claims {
 struct vsb_claims *vsb_claims_create(const struct vsb_range *ranges, u32 nr);
 bool vsb_claims_any(const struct vsb_claims *claims, u32 port, u32 size);
 
-/* ---- uart.c: the registers of a 16550 that have to survive its proxy ---- */
+/* ---- com.c: serial ports of a user VM ---- */
 
-#define VSB_UART_WRITES	9	/* most register writes that replay one UART */
-
-struct vsb_uart {
-	u16 base;
-	u16 seen;	/* bit n: shadow n below has been written */
-	bool known;	/* the user VM has touched it */
-	bool woken;	/* has IER_ALL of us, not of the user VM */
-	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
+/**
+ * struct vsb_com - a 16550 of a user VM
+ * @lock:	guards what follows if @on
+ * @on:		@front answers; else the proxy does, and @uart is written by the
+ *		vCPU that writes the register, ordered no better than the
+ *		hardware would. Written under cloud->lock and @lock
+ * @uart:	registers as written
+ * @front:	valid if @on
+ * @line:	interrupt line of the proxy's UART
+ * @serial:	of the present proxy; 0: none
+ * @required:	data is for a user VM that has proved who it is
+ */
+struct vsb_com {
+	spinlock_t lock;	/* proxy->lock is inside */
+	bool on;
+	struct vsb_uart uart;
+	struct vsb_front front;
+	bool line;
+	u64 serial;
+	bool required;
 };
 
-struct vsb_reg_write {
-	u16 port;
-	u8 value;
+/**
+ * struct vsb_coms - the serial ports of a user VM
+ * @ref:	its user VM, users that sleep
+ * @rcu:	readers of vsb_l2.coms
+ * @nr:		of @com
+ */
+struct vsb_coms {
+	refcount_t ref;
+	struct rcu_head rcu;
+	u32 nr;
+	struct vsb_com com[];
 };
 
-void vsb_uart_write(struct vsb_uart *uart, u16 port, u8 value);
-bool vsb_uart_in_use(struct vsb_uart *uart, const struct vsb_pio *pio,
-		     struct vsb_reg_write *ier);
-bool vsb_uart_settle(struct vsb_uart *uart, struct vsb_reg_write *ier);
-int vsb_uart_gsi(const struct vsb_uart *uart);
-void vsb_uart_reset(struct vsb_uart *uart);
-unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *out);
+/* What a vCPU of a proxy does for a port: number @com, if that is still @serial. */
+struct vsb_com_job {
+	u32 com;
+	u64 serial;
+};
+
+struct vsb_coms *vsb_coms_create(const struct vsb_claims *claims);
+struct vsb_coms *vsb_coms_get(struct vsb_l2 *u);
+void vsb_coms_put(struct vsb_coms *coms);
+struct vsb_com *vsb_coms_find(struct vsb_coms *coms, u32 port);
+void vsb_coms_attach(struct vsb_coms *coms, struct vsb_proxy *proxy);
+void vsb_coms_attached(struct vsb_l2 *u, struct vsb_coms *coms);
+void vsb_coms_detach(struct vsb_coms *coms);
+void vsb_coms_empty(struct vsb_coms *coms);
+void vsb_coms_reset(struct vsb_l2 *u, struct vsb_coms *coms);
+bool vsb_coms_drained(struct vsb_coms *coms);
+bool vsb_com_covers(struct vsb_l2 *u, u32 port, u32 size);
+u32 vsb_com_access(struct vsb_l2 *u, const struct vsb_pio *pio, u32 claimed, u32 *data);
+bool vsb_com_take(struct vsb_proxy *proxy, struct vsb_com_job *job, struct vsb_io *io,
+		  u16 *base);
+void vsb_com_complete(struct vsb_proxy *proxy, const struct vsb_com_job *job,
+		      const u8 *data);
+bool vsb_com_irq_line(struct vsb_proxy *proxy, u32 gsi, bool level);
+void vsb_com_poll(struct vsb_proxy *proxy);
 
 /* ---- proxy.c: accesses handed to the VMM of a proxy VM ---- */
 
@@ -153,6 +192,7 @@ struct vsb_irqs {
  * @cloud:	its cloud VM, referenced
  * @name:	of the user VM; constant
  * @timeout:	jiffies that an access may wait; constant
+ * @front:	16550s are answered by the module; constant
  * @claims:	ports; constant, freed with the proxy
  * @required:	VSB_PROXY_REQUIRED; constant
  * @mac:	has the key of the user VM; NULL until VSB_SET_KEY, then constant
@@ -166,6 +206,7 @@ struct vsb_irqs {
  * @events:	readers of the descriptor wait here for events
  * @queue:	accesses that no server has taken
  * @server:	the access that vCPU n has taken to user space
+ * @job:	what it does there for a front; its own
  * @dead:	answers nothing any more
  * @stalled:	missed a time-out and has not been in KVM_RUN since
  * @idle:	vCPUs waiting in KVM_RUN
@@ -174,6 +215,7 @@ struct vsb_irqs {
  * @replay_by:	vCPU that writes one now, or -1
  * @irqs:	interrupt lines
  * @unhold:	ends irqs.held if the user VM does not
+ * @poll:	looks at UARTs that may have no interrupt for us
  * @hold_until:	jiffies when @unhold does so in any case
  * @touched:	the user VM has made an access since @unhold ran
  * @changed:	VSB_EVENT_USERVM is due
@@ -185,6 +227,7 @@ struct vsb_proxy {
 	struct vsb_cloud *cloud;
 	char name[VSB_NAME_LEN];
 	unsigned long timeout;
+	bool front;
 	struct vsb_claims *claims;
 	bool required;
 	struct crypto_shash *mac;
@@ -199,6 +242,7 @@ struct vsb_proxy {
 	wait_queue_head_t events;
 	struct list_head queue;
 	struct vsb_access *server[VSB_MAX_SERVERS];
+	struct vsb_com_job job[VSB_MAX_SERVERS];
 	bool dead;
 	bool stalled;
 	u32 idle;
@@ -208,6 +252,7 @@ struct vsb_proxy {
 	int replay_by;
 	struct vsb_irqs irqs;
 	struct delayed_work unhold;
+	struct delayed_work poll;
 	unsigned long hold_until;
 	bool touched;
 	bool changed;
@@ -220,15 +265,18 @@ void vsb_proxy_retire(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 bool vsb_proxy_idle(struct vsb_proxy *proxy);
 int vsb_proxy_wait_idle(struct vsb_proxy *proxy);
 int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *data);
-void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_uart *uart, u32 nr);
+void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_coms *coms);
 void vsb_proxy_notify(struct vsb_proxy *proxy);
 void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold);
+void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose);
+void vsb_proxy_poll_soon(struct vsb_proxy *proxy);
 int vsb_proxy_run(struct kvm_vcpu *vcpu);
 int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_status);
 
 /* ---- irq.c: lines to events ---- */
 
 bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level);
+bool vsb_irq_follow(struct vsb_irqs *irqs, u32 gsi, bool level, bool rose);
 u32 vsb_irq_held(const struct vsb_irqs *irqs);
 bool vsb_irq_pending(const struct vsb_irqs *irqs);
 bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event);
@@ -276,8 +324,8 @@ void vsb_uservm_unprove(struct vsb_l2 *u);
 /* ---- gate.c: what passes before that ---- */
 
 bool vsb_gate_closed(struct vsb_l2 *u, struct vsb_proxy *proxy);
-u32 vsb_gate_claimed(struct vsb_l2 *u, const struct vsb_pio *pio, u32 claimed);
-void vsb_gate_clear(struct vsb_l2 *u, const struct vsb_pio *pio, u32 *data);
+u32 vsb_gate_claimed(struct vsb_coms *coms, const struct vsb_pio *pio, u32 claimed);
+void vsb_gate_clear(struct vsb_coms *coms, const struct vsb_pio *pio, u32 *data);
 
 /* ---- uservm.c: who is who ---- */
 
@@ -333,8 +381,7 @@ struct vsb_anchor {
  * @bound_ns:	CLOCK_BOOTTIME of the binding; cloud->lock
  * @roots:	frames of EPT pointers, a ring of @nr_roots; cloud->lock
  * @anchors:	its vCPUs, the first is the one that boots; cloud->lock
- * @uart:	shadows of the 16550s among @claims; written by the vCPU that
- *		writes the register, ordered no better than the hardware would
+ * @coms:	the 16550s among @claims. RCU, written under cloud->lock
  * @identity:	what it has proved
  * @count:	enum vsb_counter
  */
@@ -355,8 +402,7 @@ struct vsb_l2 {
 	u32 nr_anchors;
 	unsigned long roots[VSB_MAX_ROOTS];
 	struct vsb_anchor anchors[VSB_MAX_ANCHORS];
-	u32 nr_uarts;
-	struct vsb_uart uart[VSB_MAX_RANGES];
+	struct vsb_coms __rcu *coms;
 	struct vsb_identity identity;
 	atomic64_t count[VSB_NR_COUNTERS];
 };
@@ -386,7 +432,6 @@ void vsb_uservm_adopt(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 void vsb_uservm_lose_proxy(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 void vsb_uservm_move(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_proxy *proxy);
 void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u);
-struct vsb_uart *vsb_uservm_uart(struct vsb_l2 *u, u16 port);
 void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info);
 void vsb_uservm_put(struct vsb_l2 *u);
 
@@ -396,7 +441,8 @@ void vsb_uservm_put(struct vsb_l2 *u);
 struct vsb_vcpu {
 	unsigned long anchor;	/* SVM: frame of vmcb12 at the last VMRUN */
 	bool taken;		/* the last I/O exit was ours */
-	u16 port;		/* of that */
+	u16 port;		/* of that, */
+	u8 size;		/* and bytes */
 };
 
 /**

@@ -59,7 +59,11 @@ int module_create_cloud(int device_fd, int vm_fd, guint32 flags, guint32 unclaim
 int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 			const struct vsb_ports *ports, guint32 flags, GError **error)
 {
-	struct vsb_create_proxy arg = { .vm_fd = vm_fd, .flags = flags, .nr_ranges = ports->nr };
+	struct vsb_create_proxy arg = {
+		.vm_fd = vm_fd,
+		.flags = flags | (ports->no_front ? VSB_PROXY_NO_FRONT : 0),
+		.nr_ranges = ports->nr,
+	};
 	int fd;
 
 	g_strlcpy(arg.name, name, sizeof(arg.name));

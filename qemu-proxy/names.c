@@ -70,6 +70,22 @@ static gboolean parse_range(char *text, struct vsb_range *range)
 	return range->first <= range->last;
 }
 
+#define FRONT_OFF	"front=off"
+
+/* Moves it out of @words. Return: was it there? Once alone: again it is no port. */
+static gboolean take_front_off(char **words)
+{
+	for (; *words; words++) {
+		if (strcmp(*words, FRONT_OFF))
+			continue;
+		g_free(*words);
+		for (; *words; words++)
+			words[0] = words[1];
+		return TRUE;
+	}
+	return FALSE;
+}
+
 gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error)
 {
 	struct vsb_ports parsed = { 0 };
@@ -78,7 +94,12 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 
 	if (strlen(shown) > 200)
 		strcpy(shown + 197, "...");
-	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 1);
+	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 2);
+	parsed.no_front = take_front_off(words);
+	if (parsed.no_front && !words[0]) {
+		g_strfreev(words);
+		words = g_strsplit(VSB_DEFAULT_PORTS, ",", 0);
+	}
 	if (!words[0] || g_strv_length(words) > VSB_MAX_RANGES) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 			    "ports '%s': give 1 to %d ranges", shown, VSB_MAX_RANGES);
@@ -119,6 +140,8 @@ char *vsb_ports_format(const struct vsb_ports *ports)
 		if (range->last != range->first)
 			g_string_append_printf(text, "-0x%x", range->last);
 	}
+	if (ports->no_front)
+		g_string_append(text, "," FRONT_OFF);
 	return g_string_free(text, FALSE);
 }
 

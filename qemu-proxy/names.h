@@ -19,13 +19,18 @@ gboolean vsb_name_check(const char *what, const char *name, GError **error);
  * @nr:		1 to VSB_MAX_RANGES
  * @range:	in the order given, not overlapping; a COM port of a PC with its
  *		8 ports is a VSB_DEV_16550
+ * @no_front:	the proxy answers each access, also to a 16550
  */
 struct vsb_ports {
 	guint nr;
 	struct vsb_range range[VSB_MAX_RANGES];
+	gboolean no_front;
 };
 
-/* "0x3f8-0x3ff,0x60": 0x hexadecimal or decimal, ranges separated by commas. */
+/*
+ * "0x3f8-0x3ff,0x60": 0x hexadecimal or decimal, ranges separated by commas. One
+ * of them may be "front=off"; alone it is that of VSB_DEFAULT_PORTS.
+ */
 gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error);
 
 /* Return: (transfer full): the list in the same notation. */

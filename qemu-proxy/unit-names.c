@@ -54,23 +54,31 @@ static void test_ports(void)
 		{ "0-65535", "0x0-0xffff", 1, 0, 0 },
 		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16",
 		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,0xe,0xf,0x10", 16, 0, 0 },
+		{ "0x3f8-0x3ff,front=off", "0x3f8-0x3ff,front=off", 1, 0x3f8, 4 },
+		{ "front=off,0x2f8-0x2ff,0x60", "0x2f8-0x2ff,0x60,front=off", 2, 0x2f8, 3 },
+		{ "front=off", "0x3f8-0x3ff,front=off", 1, 0x3f8, 4 },
+		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,front=off",
+		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,0xe,0xf,0x10,front=off",
+		  16, 0, 0 },
 	};
 	static const char * const bad[] = {
 		"", ",", "0x3f8,", ",0x3f8", "0x3f8-", "-0x3f8", "-1", "0x3ff-0x3f8", "0x",
 		"0x0x3f8", "0x10000", "65536", "99999999999999999999", "com1", "3f8", " 1", "1 ",
 		"1-2-3", "0x3f8-0x3ff,0x3ff", "1,1", "5-10,1-5", "5-10,6", "1;2", "+1",
 		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
+		"front=on", "0x60,front=off,front=off", "front=off,", "0x60,front",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
 		g_autoptr(GError) error = NULL;
 		g_autofree char *formatted = NULL;
 		guint base = 0, irq = 0;
-		struct vsb_ports ports, again;
+		struct vsb_ports ports = { 0 }, again = { 0 };
 
 		g_test_message("'%s'", good[i].spec);
 		g_assert_true(vsb_ports_parse(good[i].spec, &ports, &error));
 		g_assert_cmpuint(ports.nr, ==, good[i].nr);
+		g_assert_cmpint(ports.no_front, ==, strstr(good[i].spec, "front=off") != NULL);
 		formatted = vsb_ports_format(&ports);
 		g_assert_cmpstr(formatted, ==, good[i].formatted);
 		g_assert_cmpint(vsb_ports_serial(&ports, &base, &irq), ==, good[i].serial != 0);

@@ -180,8 +180,10 @@ static const struct command commands[] = {
 	{ "attach", "NAME[=[PORTS][,identity=MODE]]...",
 	  "Attaches a cloud VM, with a proxy for each user VM\n"
 	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
-	  "0x3f8-0x3ff (the default), separated by commas. MODE is first-seen (the default)\n"
-	  "or required: nothing passes until the user VM has proved who it is.", build_attach, "cpau" },
+	  "0x3f8-0x3ff (the default), separated by commas; with front=off among them the\n"
+	  "module hands each access to the proxy. MODE is first-seen (the default) or\n"
+	  "required: nothing passes until the user VM has proved who it is.",
+	  build_attach, "cpau" },
 	{ "detach", "CLOUD", "Detaches a cloud VM and ends its proxies", build_detach, "r" },
 	{ "send-break", "NAME", "Sends a break on the serial line of a user VM", build_uservm, "" },
 	{ "key", "NAME", "Makes the key with which a user VM proves who it is, and prints it\n"

@@ -28,7 +28,7 @@ static struct proxy *add(const char *name, uint32_t flags, uint8_t key)
 {
 	struct proxy *p = proxy_new(name);
 
-	p->args.flags = flags;
+	p->args.flags |= flags;
 	proxy_attach(p, c);
 	if (key)
 		id_set_key(p, key);

@@ -157,6 +157,40 @@ static void do_loop(struct op *o)
 	}
 }
 
+static uint8_t inb_at(uint16_t port)
+{
+	uint8_t v;
+
+	asm volatile("inb %%dx, %%al" : "=a"(v) : "d"(port));
+	return v;
+}
+
+/* As a driver does: 16 bytes whenever THRE says that the FIFO is empty. */
+static void do_send(struct op *o)
+{
+	uint32_t byte = o->value;
+
+	while (o->count && !mbox.stop) {
+		if (!(inb_at(o->port + 5) & 0x20))
+			continue;
+		for (int i = 0; i < 16 && o->count; i++, o->count--)
+			asm volatile("outb %%al, %%dx" : : "a"((uint8_t)(byte++ % 251)),
+				     "d"(o->port));
+	}
+}
+
+static void do_receive(struct op *o)
+{
+	uint32_t byte = o->value;
+
+	o->value = 0;
+	for (; o->count && !mbox.stop; o->count--) {
+		while (!(inb_at(o->port + 5) & 0x01) && !mbox.stop)
+			;
+		o->value += inb_at(o->port) != byte++ % 251;
+	}
+}
+
 static void do_ops(void)
 {
 	for (uint32_t i = 0; i < mbox.nr_ops; i++) {
@@ -182,6 +216,12 @@ static void do_ops(void)
 			break;
 		case OP_LOOP:
 			do_loop(o);
+			break;
+		case OP_SEND:
+			do_send(o);
+			break;
+		case OP_RECEIVE:
+			do_receive(o);
 			break;
 		}
 		o->done++;

@@ -31,6 +31,8 @@ enum op_kind {
 	OP_STEP_OUT, OP_STEP_IN,	/* single-stepped with RFLAGS.TF */
 	OP_STEP_TOUCH,			/* likewise, a store to STEP_PAGE */
 	OP_LOOP,			/* OUT of 0, 1, ... until mbox.stop */
+	OP_SEND,			/* to the UART at port: bytes 0 to 250, 0, ... */
+	OP_RECEIVE,			/* from it; these are wanted */
 };
 
 /**
@@ -40,9 +42,10 @@ enum op_kind {
  * @size:	1, 2 or 4
  * @rep:	with a REP prefix
  * @down:	with RFLAGS.DF set
- * @count:	RCX before; and after, the rest
+ * @count:	RCX before; and after, the rest. OP_SEND, OP_RECEIVE: bytes to go
  * @offset:	of the string in mbox.buf; and after, what RSI or RDI has become
- * @value:	OUT: RAX; IN: RAX afterwards; OP_LOOP: how many
+ * @value:	OUT: RAX; IN: RAX afterwards; OP_LOOP: how many; OP_SEND, OP_RECEIVE:
+ *		the first byte; OP_RECEIVE: afterwards, how many were others
  * @steps:	#DB exceptions that L2 got
  * @step_off:	bytes behind the instruction at which the last one came
  * @done:	times that it was executed to the end

@@ -161,7 +161,7 @@ void args_proxy_flags(void)
 	for (int bit = 0; bit < 32; bit++) {
 		p = good;
 		p.flags = 1u << bit;
-		if (!(p.flags & VSB_PROXY_REQUIRED))
+		if (p.flags & ~(VSB_PROXY_REQUIRED | VSB_PROXY_NO_FRONT))
 			EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "a flag");
 	}
 	for (unsigned int i = 0; i < sizeof(p.pad); i++) {
@@ -170,7 +170,7 @@ void args_proxy_flags(void)
 		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "pad");
 	}
 	p = good;
-	p.flags = VSB_PROXY_REQUIRED;
+	p.flags = VSB_PROXY_REQUIRED | VSB_PROXY_NO_FRONT;
 	OK(close(OK(vsb_proxy(s.cloud, &p))));
 	p = vsb_proxy_args(vm_new().vm, "vm2");
 	OK(vsb_proxy(s.cloud, &p));

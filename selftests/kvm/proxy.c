@@ -2,6 +2,7 @@
 /* The proxy's process, and how a test drives it. */
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,57 @@ static void model_uart(struct uart_model *u, unsigned int reg, uint8_t v)
 	}
 }
 
+/* The UART, and the line that it drives as QEMU does: each level twice. */
+static pthread_mutex_t uart_lock = PTHREAD_MUTEX_INITIALIZER;
+static int uart_vm;
+
+static void tell_line(struct proxy_shm *s, bool before)
+{
+	struct kvm_irq_level irq = { .irq = 4, .level = s->uart16550.line };
+
+	if (before == s->uart16550.line)
+		return;
+	for (int i = 0; i < 2; i++)
+		if (ioctl(uart_vm, KVM_IRQ_LINE, &irq) < 0 && errno != EIO)
+			s->error = errno;
+}
+
+static void *uart_main(void *arg)
+{
+	struct proxy_shm *s = arg;
+
+	for (;; usleep(1000)) {
+		bool before;
+
+		pthread_mutex_lock(&uart_lock);
+		before = s->uart16550.line;
+		model_step(&s->uart16550);
+		tell_line(s, before);
+		pthread_mutex_unlock(&uart_lock);
+		s->steps++;
+	}
+	return NULL;
+}
+
+/* All accesses of one KVM_EXIT_IO. */
+static void uart_io(struct proxy_shm *s, struct kvm_run *run)
+{
+	unsigned int reg = run->io.port - COM1;
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+	pthread_mutex_lock(&uart_lock);
+	for (uint32_t i = 0; i < run->io.count; i++) {
+		bool before = s->uart16550.line;
+
+		if (run->io.direction == KVM_EXIT_IO_IN)
+			data[i] = model_read(&s->uart16550, reg);
+		else
+			model_write(&s->uart16550, reg, data[i]);
+		tell_line(s, before);
+	}
+	pthread_mutex_unlock(&uart_lock);
+}
+
 static void one(struct proxy_shm *s, struct kvm_run *run, uint8_t *data)
 {
 	struct access *a = &s->log[s->nr % LOG_MAX];
@@ -86,6 +138,7 @@ static void proxy_main(struct proxy_shm *s)
 {
 	int kvm, vm, vcpu;
 	struct kvm_run *run;
+	pthread_t thread;
 	long size;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -100,9 +153,12 @@ static void proxy_main(struct proxy_shm *s)
 	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
 	if (vcpu < 0 || run == MAP_FAILED)
 		_exit(1);
+	uart_vm = vm;
 	s->vm_fd = vm;
 	while (!s->run)
 		usleep(500);
+	if (s->has_uart && pthread_create(&thread, NULL, uart_main, s))
+		_exit(1);
 	for (;;) {
 		if (ioctl(vcpu, KVM_RUN, 0) < 0) {
 			if (errno == EINTR || errno == EAGAIN)
@@ -126,6 +182,11 @@ static void proxy_main(struct proxy_shm *s)
 			s->held++;
 			while (s->hold)
 				usleep(500);
+		}
+		if (s->has_uart && run->io.size == 1 && run->io.port >= COM1 &&
+		    run->io.port < COM1 + 8) {
+			uart_io(s, run);
+			continue;
 		}
 		play_edges(s, vm);
 		for (uint32_t i = 0; i < run->io.count; i++)
@@ -160,6 +221,7 @@ struct proxy *proxy_new(const char *name)
 	p->args.ranges[0] = (struct vsb_range){ COM1, COM1 + 7, VSB_DEV_16550, 0 };
 	p->args.ranges[1] = (struct vsb_range){ PLAIN, PLAIN + 7, VSB_DEV_PLAIN, 0 };
 	p->args.timeout_ms = 30000;
+	p->args.flags = VSB_PROXY_NO_FRONT;
 	return p;
 }
 
@@ -177,6 +239,19 @@ struct proxy *proxy_add(struct cloud *c, const char *name)
 {
 	struct proxy *p = proxy_new(name);
 
+	proxy_attach(p, c);
+	proxy_run(p);
+	return p;
+}
+
+struct proxy *proxy_add_uart(struct cloud *c, const char *name, bool front)
+{
+	struct proxy *p = proxy_new(name);
+
+	p->shm->has_uart = true;
+	model_reset(&p->shm->uart16550);
+	if (front)
+		p->args.flags = 0;
 	proxy_attach(p, c);
 	proxy_run(p);
 	return p;

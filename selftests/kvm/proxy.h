@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "cloud.h"
+#include "model.h"
 #include "vsb.h"
 
 #define LOG_MAX		4096
@@ -38,6 +39,8 @@ struct uart_model {
  * @held:	accesses that it kept so far
  * @edges:	so often it changes line 4, from low, while it answers the next access
  * @shutdown:	it is over: KVM_RUN returned KVM_EXIT_SHUTDOWN or, called later, EIO
+ * @has_uart:	@uart16550 is at COM1, not scratch registers
+ * @steps:	times that it looked at its line
  * @error:	errno of a KVM_RUN that failed otherwise, or 1000 + exit reason
  * @nr:		accesses in @log, ever
  * @reg:	what an IN reads; a byte each port
@@ -53,6 +56,9 @@ struct proxy_shm {
 	volatile uint32_t nr;
 	struct access log[LOG_MAX];
 	struct uart_model uart;
+	volatile bool has_uart;
+	volatile uint32_t steps;
+	struct model uart16550;
 	uint8_t reg[65536 + 4];
 };
 
@@ -61,7 +67,7 @@ struct proxy_shm {
  * @vm_fd:	its kvm-vm
  * @fd:		of the module, -1: not attached
  * @seen:	accesses of the log that the test has looked at
- * @args:	for VSB_CREATE_PROXY: COM1 as a 16550, and PLAIN
+ * @args:	for VSB_CREATE_PROXY: COM1 as a 16550 without a front, and PLAIN
  */
 struct proxy {
 	pid_t pid;
@@ -77,6 +83,8 @@ void proxy_attach(struct proxy *p, struct cloud *c);
 void proxy_run(struct proxy *p);
 /* All of it: a proxy that waits in KVM_RUN, attached. */
 struct proxy *proxy_add(struct cloud *c, const char *name);
+/* The same with a 16550 at COM1, which the module has a front of or not. */
+struct proxy *proxy_add_uart(struct cloud *c, const char *name, bool front);
 void proxy_kill(struct proxy *p);
 void proxy_close(struct proxy *p);
 struct vsb_uservm proxy_uservm(struct proxy *p);

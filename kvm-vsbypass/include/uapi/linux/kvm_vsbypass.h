@@ -77,6 +77,12 @@ struct vsb_range {
  * sent or received is 0; other devices are unplugged.
  */
 #define VSB_PROXY_REQUIRED	0x1
+/*
+ * The module answers a VSB_DEV_16550 at an address that PCs have one at (0x3f8,
+ * 0x2f8, 0x3e8, 0x2e8) itself, and talks to the proxy's off the user VM's path.
+ * With the flag each access is handed to the proxy.
+ */
+#define VSB_PROXY_NO_FRONT	0x2
 
 /**
  * struct vsb_create_proxy - add a proxy VM to the end of a cloud VM's pool
@@ -121,6 +127,7 @@ struct vsb_counters {
 #define VSB_USERVM_READY	0x4	/* and it waits in KVM_RUN */
 #define VSB_USERVM_FRAMES	0x8	/* l2_gfn and l1_gfn are valid */
 #define VSB_USERVM_PROVED	0x10	/* has proved its identity with the proxy's key */
+#define VSB_USERVM_FRONT	0x20	/* its 16550 at 0x3f8 is the module's */
 
 /**
  * struct vsb_uservm - what is known of a user VM

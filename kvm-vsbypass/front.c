@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A 16550A as the user VM sees it (PC16550D data sheet; where that leaves a
+ * choice, as QEMU's hw/char/serial.c). What it sends is queued, and it is at
+ * once ready to send more; what it receives has been read ahead. Only when the
+ * queue is long, as nobody takes from it, the transmitter is not empty.
+ *
+ * The line has no time of its own here. Four character times without a
+ * character, after which a FIFO below its trigger level is reported, have
+ * passed when the proxy's UART has nothing more.
+ */
+#include <linux/string.h>
+
+#include "front.h"
+
+#define ERRORS		(UART_LSR_OE | UART_LSR_PE | UART_LSR_FE | UART_LSR_BI)
+#define EMPTY		(UART_LSR_THRE | UART_LSR_TEMT)
+#define INPUTS		(UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS)	/* as QEMU's */
+#define OUTPUTS		(UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT1 | UART_MCR_OUT2)
+
+static bool vsb_front_loops(const struct vsb_front *f)
+{
+	return f->uart->mcr & UART_MCR_LOOP;
+}
+
+static u8 vsb_front_depth(const struct vsb_front *f)
+{
+	return f->uart->fcr & UART_FCR_ENABLE_FIFO ? VSB_FIFO_SIZE : 1;
+}
+
+static u8 vsb_front_trigger(const struct vsb_front *f)
+{
+	static const u8 level[] = { 1, 4, 8, 14 };
+
+	return f->uart->fcr & UART_FCR_ENABLE_FIFO ? level[f->uart->fcr >> 6] : 1;
+}
+
+/* ---- interrupts ---- */
+
+/* IIR bits 0 to 3: the enabled interrupt of the highest priority. */
+static u8 vsb_front_cause(const struct vsb_front *f)
+{
+	u8 ier = f->uart->ier;
+
+	if (ier & UART_IER_RLSI && (f->overrun || (f->fifo_nr && f->fifo[0] >> 8)))
+		return UART_IIR_RLSI;
+	if (ier & UART_IER_RDI && f->fifo_nr >= vsb_front_trigger(f))
+		return UART_IIR_RDI;
+	if (ier & UART_IER_RDI && f->fifo_nr && (f->dry || vsb_front_loops(f)))
+		return UART_IIR_RX_TIMEOUT;
+	if (ier & UART_IER_THRI && f->thri)
+		return UART_IIR_THRI;
+	if (ier & UART_IER_MSI && f->deltas)
+		return UART_IIR_MSI;
+	return UART_IIR_NO_INT;
+}
+
+static void vsb_front_update(struct vsb_front *f)
+{
+	bool level = vsb_front_cause(f) != UART_IIR_NO_INT;
+
+	f->rose |= level && !f->level;
+	f->level = level;
+}
+
+/* A byte goes out: for a moment the transmitter is not empty. */
+static void vsb_front_sends(struct vsb_front *f)
+{
+	f->thri = false;
+	vsb_front_update(f);
+	f->thri = !f->full;
+	vsb_front_update(f);
+}
+
+/* ---- receiver ---- */
+
+static void vsb_front_pop(struct vsb_front *f, u8 nr)
+{
+	f->fifo_nr -= nr;
+	memmove(f->fifo, f->fifo + nr, f->fifo_nr * sizeof(f->fifo[0]));
+}
+
+/* What has been read ahead comes over the line as soon as there is room for it. */
+static void vsb_front_refill(struct vsb_front *f)
+{
+	if (vsb_front_loops(f))
+		return;
+	while (f->fifo_nr < vsb_front_depth(f) && f->in_tail != f->in_head)
+		f->fifo[f->fifo_nr++] = f->in[f->in_tail++ % VSB_IN_SIZE];
+}
+
+/* Loopback: nobody holds this one off. */
+static void vsb_front_loop(struct vsb_front *f, u8 byte)
+{
+	if (f->fifo_nr == vsb_front_depth(f))
+		f->overrun = true;
+	else
+		f->fifo[f->fifo_nr++] = byte;
+	/* One register takes the newer, a FIFO keeps the older. */
+	if (vsb_front_depth(f) == 1)
+		f->fifo[0] = byte;
+}
+
+static u8 vsb_front_read_data(struct vsb_front *f)
+{
+	u8 byte = 0;
+
+	if (f->fifo_nr) {
+		byte = f->fifo[0];
+		vsb_front_pop(f, 1);
+		vsb_front_refill(f);
+	}
+	vsb_front_update(f);
+	return byte;
+}
+
+/* Errors are those of the byte that is read next, and told once. */
+static u8 vsb_front_read_lsr(struct vsb_front *f)
+{
+	u8 lsr = f->full && !vsb_front_loops(f) ? 0 : EMPTY;
+	int i;
+
+	if (f->overrun)
+		lsr |= UART_LSR_OE;
+	if (f->fifo_nr) {
+		lsr |= UART_LSR_DR | f->fifo[0] >> 8;
+		for (i = 0; i < f->fifo_nr; i++)
+			if (vsb_front_depth(f) > 1 && f->fifo[i] >> 8)
+				lsr |= UART_LSR_FIFOE;
+		f->fifo[0] &= 0xff;
+	}
+	f->overrun = false;
+	vsb_front_update(f);
+	return lsr;
+}
+
+/**
+ * vsb_front_receive - take a byte that the proxy's UART has received
+ * @f: the front; vsb_front_in_room() is not 0
+ * @byte: and the error bits of LSR that belong to it, << 8
+ */
+void vsb_front_receive(struct vsb_front *f, u16 byte)
+{
+	f->in[f->in_head++ % VSB_IN_SIZE] = byte;
+	f->dry = false;
+	vsb_front_refill(f);
+	vsb_front_update(f);
+}
+
+/* The proxy's UART has nothing to receive. */
+void vsb_front_dry(struct vsb_front *f)
+{
+	f->dry = true;
+	vsb_front_update(f);
+}
+
+/* ---- transmitter ---- */
+
+static u32 vsb_front_out_room(const struct vsb_front *f)
+{
+	return VSB_OUT_SIZE - (f->out_head - f->out_tail);
+}
+
+static void vsb_front_put(struct vsb_front *f, u8 reg, u8 value)
+{
+	f->out[f->out_head++ % VSB_OUT_SIZE] = VSB_ENTRY(reg, value);
+}
+
+static void vsb_front_send(struct vsb_front *f, u8 byte)
+{
+	if (vsb_front_out_room(f) > VSB_OUT_SPARE)
+		vsb_front_put(f, VSB_OUT_DATA, byte);
+	else
+		f->dropped++;
+	if (f->out_head - f->out_tail >= VSB_OUT_HIGH)
+		f->full = true;
+}
+
+static struct vsb_params vsb_front_params(const struct vsb_front *f)
+{
+	return (struct vsb_params){
+		.lcr = f->uart->lcr & ~UART_LCR_DLAB,
+		.mcr = f->uart->mcr & OUTPUTS,
+		.dll = f->uart->dll,
+		.dlm = f->uart->dlm,
+	};
+}
+
+/*
+ * Line parameters have changed: whoever is at the other end is told between the
+ * bytes where it happened. The divisor counts when its latch is closed.
+ */
+void vsb_front_tell(struct vsb_front *f)
+{
+	struct vsb_params new = vsb_front_params(f);
+
+	if (f->uart->lcr & UART_LCR_DLAB) {
+		new.dll = f->told.dll;
+		new.dlm = f->told.dlm;
+	}
+	if (vsb_front_loops(f))
+		new.mcr = f->told.mcr;
+	if (vsb_front_out_room(f) < 4) {
+		f->behind = true;
+		return;
+	}
+	if (new.dll != f->told.dll)
+		vsb_front_put(f, VSB_OUT_DLL, new.dll);
+	if (new.dlm != f->told.dlm)
+		vsb_front_put(f, VSB_OUT_DLM, new.dlm);
+	if (new.lcr != f->told.lcr)
+		vsb_front_put(f, VSB_OUT_LCR, new.lcr);
+	if (new.mcr != f->told.mcr)
+		vsb_front_put(f, VSB_OUT_MCR, new.mcr);
+	f->told = new;
+}
+
+/**
+ * vsb_front_acked - output is gone for certain
+ * @f: the front
+ * @tail: up to this position
+ */
+void vsb_front_acked(struct vsb_front *f, u32 tail)
+{
+	f->out_tail = tail;
+	if (!f->full || f->out_head - f->out_tail > VSB_OUT_LOW)
+		return;
+	f->full = false;
+	f->thri = true;
+	vsb_front_update(f);
+}
+
+/* ---- modem ---- */
+
+/* MSR bits 4 to 7. In loopback the outputs are the inputs. */
+static u8 vsb_front_inputs(const struct vsb_front *f)
+{
+	u8 mcr = f->uart->mcr;
+
+	if (!vsb_front_loops(f))
+		return INPUTS;
+	return (mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) |
+	       (mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
+	       (mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
+	       (mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0);
+}
+
+static void vsb_front_write_mcr(struct vsb_front *f, u8 value)
+{
+	u8 old = vsb_front_inputs(f), now;
+
+	vsb_uart_write(f->uart, UART_MCR, value);
+	now = vsb_front_inputs(f);
+	f->deltas |= (old ^ now) >> 4 & ~UART_MSR_TERI;
+	if (old & ~now & UART_MSR_RI)
+		f->deltas |= UART_MSR_TERI;
+	vsb_front_refill(f);
+	vsb_front_tell(f);
+}
+
+/* ---- registers ---- */
+
+/*
+ * IER was @old and has been changed. "Transmitter empty" comes when it is
+ * switched on while that is so; Windows relies on it.
+ */
+void vsb_front_ier(struct vsb_front *f, u8 old)
+{
+	if ((old ^ f->uart->ier) & UART_IER_THRI)
+		f->thri = f->uart->ier & UART_IER_THRI && !f->full;
+	vsb_front_update(f);
+}
+
+/* What is in the transmitter's FIFO has been reported as sent: it stays. */
+static void vsb_front_write_fcr(struct vsb_front *f, u8 value)
+{
+	bool was = f->uart->fcr & UART_FCR_ENABLE_FIFO;
+	bool on = value & UART_FCR_ENABLE_FIFO;
+
+	vsb_uart_write(f->uart, UART_FCR, value);
+	if (on != was || (on && value & UART_FCR_CLEAR_RCVR)) {
+		f->fifo_nr = 0;
+		f->overrun = false;
+		vsb_front_refill(f);
+	}
+}
+
+static bool vsb_front_dlab(const struct vsb_front *f)
+{
+	return f->uart->lcr & UART_LCR_DLAB;
+}
+
+/* A write by the user VM. */
+void vsb_front_write(struct vsb_front *f, u8 reg, u8 value)
+{
+	u8 ier = f->uart->ier;
+
+	switch (reg) {
+	case UART_TX:
+		vsb_uart_write(f->uart, reg, value);
+		if (vsb_front_dlab(f))
+			break;
+		if (vsb_front_loops(f))
+			vsb_front_loop(f, value);
+		else
+			vsb_front_send(f, value);
+		vsb_front_sends(f);
+		break;
+	case UART_IER:
+		vsb_uart_write(f->uart, reg, value);
+		vsb_front_ier(f, ier);
+		break;
+	case UART_FCR:
+		vsb_front_write_fcr(f, value);
+		break;
+	case UART_LCR:
+		vsb_uart_write(f->uart, reg, value);
+		vsb_front_tell(f);
+		break;
+	case UART_MCR:
+		vsb_front_write_mcr(f, value);
+		break;
+	case UART_SCR:
+		vsb_uart_write(f->uart, reg, value);
+		break;
+	}
+	vsb_front_update(f);
+}
+
+static u8 vsb_front_read_iir(struct vsb_front *f)
+{
+	u8 cause = vsb_front_cause(f);
+
+	if (cause == UART_IIR_THRI)
+		f->thri = false;
+	vsb_front_update(f);
+	return cause | (f->uart->fcr & UART_FCR_ENABLE_FIFO ? 0xc0 : 0);
+}
+
+/* A read by the user VM. */
+u8 vsb_front_read(struct vsb_front *f, u8 reg)
+{
+	u8 value;
+
+	switch (reg) {
+	case UART_RX:
+		return vsb_front_dlab(f) ? f->uart->dll : vsb_front_read_data(f);
+	case UART_IER:
+		return vsb_front_dlab(f) ? f->uart->dlm : f->uart->ier;
+	case UART_IIR:
+		return vsb_front_read_iir(f);
+	case UART_LCR:
+		return f->uart->lcr;
+	case UART_MCR:
+		return f->uart->mcr;
+	case UART_LSR:
+		return vsb_front_read_lsr(f);
+	case UART_MSR:
+		value = vsb_front_inputs(f) | f->deltas;
+		f->deltas = 0;
+		vsb_front_update(f);
+		return value;
+	default:
+		return f->uart->scr;
+	}
+}
+
+/* Begin, with what has been written to @uart before. */
+void vsb_front_init(struct vsb_front *f, struct vsb_uart *uart)
+{
+	memset(f, 0, sizeof(*f));
+	f->uart = uart;
+	f->dry = true;
+	f->told = vsb_front_params(f);
+	f->pump.params = f->told;
+	vsb_front_ier(f, 0);
+}
+
+/* The RESET pin. What has been sent, and is still to be received, is not in here. */
+void vsb_front_reset(struct vsb_front *f)
+{
+	vsb_uart_reset(f->uart);
+	f->fifo_nr = 0;
+	f->overrun = false;
+	f->thri = false;
+	f->deltas = 0;
+	vsb_front_tell(f);
+	vsb_front_refill(f);
+	vsb_front_update(f);
+}

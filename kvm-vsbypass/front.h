@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A 16550A that answers where the exit lands (front.c), and what passes between
+ * it and the UART of a proxy (pump.c). Both are state machines without locks,
+ * time or types of KVM's; com.c has those, and a unit test builds them, too.
+ */
+#ifndef VSB_FRONT_H
+#define VSB_FRONT_H
+
+#include "uart.h"
+
+#define VSB_FIFO_SIZE	16
+#define VSB_OUT_SIZE	4096	/* entries, a power of two */
+#define VSB_IN_SIZE	1024	/* bytes, a power of two */
+/*
+ * The transmitter holds off from so many entries on, until there are as few. A
+ * driver that sends without a look at THRE, as Linux's console does after 10 ms,
+ * has the rest; entries kept for registers are no use to it.
+ */
+#define VSB_OUT_HIGH	3072
+#define VSB_OUT_LOW	1024
+#define VSB_OUT_SPARE	16
+
+/* Entries of the output: a register and its value, of those that are visible outside. */
+#define VSB_ENTRY(reg, value)	((u16)((reg) << 8 | (value)))
+#define VSB_ENTRY_REG(entry)	((u8)((entry) >> 8))
+/* LCR and divisor latch share no number with THR and IER. */
+#define VSB_OUT_DATA	UART_TX
+#define VSB_OUT_LCR	UART_LCR
+#define VSB_OUT_MCR	UART_MCR
+#define VSB_OUT_DLL	8
+#define VSB_OUT_DLM	9
+
+/* Line parameters and modem outputs, as the other side of the line sees them. */
+struct vsb_params {
+	u8 lcr;		/* without DLAB */
+	u8 mcr;		/* bits 0 to 3 */
+	u8 dll, dlm;
+};
+
+/* What a UART of a proxy is asked to do. */
+struct vsb_io {
+	u8 reg;
+	bool in;
+	u8 count;			/* accesses to this one register */
+	u8 data[VSB_FIFO_SIZE];
+};
+
+/**
+ * struct vsb_pump - what is known of the UART of the proxy
+ * @on:		there is one
+ * @op:		what it does now
+ * @nr:		of bytes that @op sends
+ * @todo:	register writes to do first, @todo_nr of them, from @todo_pos on
+ * @entry:	@todo is for the first entry of the output that was not sent
+ * @started:	its FIFO and its interrupts are on
+ * @kick:	LSR has to be read before anything is decided
+ * @brk:	LSR said break; the zero byte that stands for it is still to come
+ * @lsr:	last read, less what was used
+ * @ier:	written last
+ * @params:	those that hold at out_sent; they outlive the proxy
+ */
+struct vsb_pump {
+	bool on;
+	u8 op;
+	u8 nr;
+	u8 todo_pos, todo_nr;
+	u16 todo[10];
+	bool entry;
+	bool started;
+	bool kick;
+	bool brk;
+	u8 lsr;
+	u8 ier;
+	struct vsb_params params;
+};
+
+/**
+ * struct vsb_front - a 16550A
+ * @uart:	its registers as written
+ * @fifo:	receiver FIFO: byte, and LSR's error bits of it << 8
+ * @fifo_nr:	in use; @fifo[0] is read next
+ * @overrun:	LSR.OE
+ * @thri:	"transmitter empty" is due
+ * @full:	LSR.THRE is clear: the output has to drain first
+ * @deltas:	MSR bits 0 to 3
+ * @dry:	the proxy's UART has nothing to receive
+ * @level:	interrupt line
+ * @rose:	it went high since whoever uses this looked; cleared by him
+ * @dropped:	bytes that a driver sent into a transmitter without any room
+ * @told:	parameters in the output's last entries
+ * @behind:	some did not fit, and are told when it is empty
+ * @out:	output; positions count up. Before @out_tail: gone for certain,
+ *		before @out_sent: given to the proxy, which may die with it
+ * @in:		input, as in @fifo
+ * @pump:	the other side
+ */
+struct vsb_front {
+	struct vsb_uart *uart;
+	u16 fifo[VSB_FIFO_SIZE];
+	u8 fifo_nr;
+	bool overrun;
+	bool thri;
+	bool full;
+	u8 deltas;
+	bool dry;
+	bool level;
+	bool rose;
+	u64 dropped;
+	struct vsb_params told;
+	bool behind;
+	u32 out_head, out_sent, out_tail;
+	u32 in_head, in_tail;
+	struct vsb_pump pump;
+	u16 out[VSB_OUT_SIZE];
+	u16 in[VSB_IN_SIZE];
+};
+
+void vsb_front_init(struct vsb_front *f, struct vsb_uart *uart);
+void vsb_front_reset(struct vsb_front *f);
+u8 vsb_front_read(struct vsb_front *f, u8 reg);
+void vsb_front_write(struct vsb_front *f, u8 reg, u8 value);
+void vsb_front_ier(struct vsb_front *f, u8 old);
+
+/* For pump.c. */
+void vsb_front_receive(struct vsb_front *f, u16 byte);
+void vsb_front_dry(struct vsb_front *f);
+void vsb_front_acked(struct vsb_front *f, u32 tail);
+void vsb_front_tell(struct vsb_front *f);
+
+static inline u32 vsb_front_in_room(const struct vsb_front *f)
+{
+	return VSB_IN_SIZE - (f->in_head - f->in_tail);
+}
+
+void vsb_pump_attach(struct vsb_front *f);
+void vsb_pump_detach(struct vsb_front *f);
+void vsb_pump_kick(struct vsb_front *f);
+bool vsb_pump_ready(const struct vsb_front *f);
+bool vsb_pump_blocked(const struct vsb_front *f);
+bool vsb_pump_drained(const struct vsb_front *f);
+bool vsb_pump_next(struct vsb_front *f, struct vsb_io *io);
+void vsb_pump_done(struct vsb_front *f, const u8 *data);
+
+#endif

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What passes between a front and the UART of its proxy, one KVM_EXIT_IO after
+ * the other, off the user VM's path. vsb_pump_next() says what to do,
+ * vsb_pump_done() takes the result.
+ *
+ * QEMU's UART writes each byte to its character device at once, and keeps it in
+ * a FIFO of 16 if that is blocked; into a full one it takes the newest byte for
+ * the oldest. So LSR is read before each batch: THRE says that the FIFO is
+ * empty. When it is not, the interrupt of THRE is switched on; for TEMT, the last
+ * byte, there is none (see vsb_pump_blocked()). What has been handed over counts
+ * as gone only when LSR says that it left the FIFO: if the proxy dies before,
+ * the next one is given it again.
+ */
+#include <linux/string.h>
+
+#include "front.h"
+
+#define EMPTY		(UART_LSR_THRE | UART_LSR_TEMT)
+#define IER_INPUT	(UART_IER_RDI | UART_IER_RLSI)	/* RLSI: a break has no other */
+#define FCR_ON		(UART_FCR_ENABLE_FIFO | UART_FCR_R_TRIG_11)
+#define LSR_ABSENT	0xff	/* nobody answers there */
+
+enum vsb_pump_op {
+	PUMP_NONE,
+	PUMP_TODO,	/* write a register */
+	PUMP_LSR,
+	PUMP_RECEIVE,
+	PUMP_START,
+	PUMP_SEND,	/* write a batch */
+	PUMP_ENTRY,	/* the output has a register */
+	PUMP_WATCH,	/* have THRE reported, */
+	PUMP_UNWATCH,	/* or no more */
+};
+
+static u16 vsb_pump_entry(const struct vsb_front *f)
+{
+	return f->out[f->out_sent % VSB_OUT_SIZE];
+}
+
+static enum vsb_pump_op vsb_pump_plan_output(const struct vsb_front *f)
+{
+	const struct vsb_pump *p = &f->pump;
+	bool watches = p->ier & UART_IER_THRI;
+
+	if (watches && (p->lsr & UART_LSR_THRE || f->out_sent == f->out_head))
+		return PUMP_UNWATCH;
+	if (f->out_sent == f->out_head)
+		return f->behind ? PUMP_ENTRY : PUMP_NONE;
+	if (VSB_ENTRY_REG(vsb_pump_entry(f)) != VSB_OUT_DATA) {
+		if ((p->lsr & EMPTY) == EMPTY)
+			return PUMP_ENTRY;
+	} else if (p->lsr & UART_LSR_THRE) {
+		return PUMP_SEND;
+	}
+	return watches || p->lsr & UART_LSR_THRE ? PUMP_NONE : PUMP_WATCH;
+}
+
+static enum vsb_pump_op vsb_pump_plan(const struct vsb_front *f)
+{
+	const struct vsb_pump *p = &f->pump;
+
+	if (!p->on || p->op != PUMP_NONE)
+		return PUMP_NONE;
+	if (p->todo_pos < p->todo_nr)
+		return PUMP_TODO;
+	if (p->kick)
+		return PUMP_LSR;
+	if (p->lsr & UART_LSR_DR && vsb_front_in_room(f))
+		return PUMP_RECEIVE;
+	if (!p->started)
+		return PUMP_START;
+	return vsb_pump_plan_output(f);
+}
+
+static void vsb_pump_add(struct vsb_pump *p, u8 reg, u8 value)
+{
+	if (p->todo_pos == p->todo_nr) {
+		p->todo_pos = 0;
+		p->todo_nr = 0;
+	}
+	p->todo[p->todo_nr++] = VSB_ENTRY(reg, value);
+}
+
+static void vsb_pump_add_divisor(struct vsb_pump *p, u8 reg, u8 value)
+{
+	vsb_pump_add(p, UART_LCR, p->params.lcr | UART_LCR_DLAB);
+	vsb_pump_add(p, reg, value);
+	vsb_pump_add(p, UART_LCR, p->params.lcr);
+}
+
+/* The next entry of the output, a register, as writes. */
+static void vsb_pump_begin_entry(struct vsb_front *f)
+{
+	struct vsb_pump *p = &f->pump;
+	u8 value;
+
+	if (f->out_sent == f->out_head) {	/* room at last */
+		f->behind = false;
+		vsb_front_tell(f);
+	}
+	if (f->out_sent == f->out_head)
+		return;
+	value = vsb_pump_entry(f);
+	switch (VSB_ENTRY_REG(vsb_pump_entry(f))) {
+	case VSB_OUT_LCR:
+		p->params.lcr = value;
+		vsb_pump_add(p, UART_LCR, value);
+		break;
+	case VSB_OUT_MCR:
+		p->params.mcr = value;
+		vsb_pump_add(p, UART_MCR, value);
+		break;
+	case VSB_OUT_DLL:
+		p->params.dll = value;
+		vsb_pump_add_divisor(p, UART_DLL, value);
+		break;
+	case VSB_OUT_DLM:
+		p->params.dlm = value;
+		vsb_pump_add_divisor(p, UART_DLM, value);
+		break;
+	}
+	p->entry = true;
+}
+
+static void vsb_pump_set_ier(struct vsb_pump *p, u8 ier)
+{
+	p->ier = ier;
+	vsb_pump_add(p, UART_IER, ier);
+}
+
+/* To switch the FIFO on empties it: what had come before that has been read. */
+static void vsb_pump_start(struct vsb_pump *p)
+{
+	p->started = true;
+	p->kick = true;
+	vsb_pump_add(p, UART_FCR, FCR_ON);
+	vsb_pump_set_ier(p, IER_INPUT);
+}
+
+/* Is there something to do? */
+bool vsb_pump_ready(const struct vsb_front *f)
+{
+	return vsb_pump_plan(f) != PUMP_NONE;
+}
+
+/* Waits for what no interrupt may tell: to be kicked after a moment. */
+bool vsb_pump_blocked(const struct vsb_front *f)
+{
+	const struct vsb_pump *p = &f->pump;
+
+	return p->on && p->op == PUMP_NONE && f->out_sent != f->out_head && !vsb_pump_ready(f);
+}
+
+/* All output is gone. */
+bool vsb_pump_drained(const struct vsb_front *f)
+{
+	return f->out_tail == f->out_head && !f->behind;
+}
+
+static void vsb_pump_ask(struct vsb_io *io, u8 reg, bool in)
+{
+	io->reg = reg;
+	io->in = in;
+	io->count = 1;
+}
+
+/**
+ * vsb_pump_next - what is the proxy's UART to do next?
+ * @f: the front
+ * @io: put here
+ *
+ * Return: true, and vsb_pump_done() has to follow, or false: nothing now.
+ */
+bool vsb_pump_next(struct vsb_front *f, struct vsb_io *io)
+{
+	struct vsb_pump *p = &f->pump;
+	enum vsb_pump_op op = vsb_pump_plan(f);
+	u16 entry;
+
+	/* What is done in registers first. */
+	if (op == PUMP_START)
+		vsb_pump_start(p);
+	else if (op == PUMP_ENTRY)
+		vsb_pump_begin_entry(f);
+	else if (op == PUMP_WATCH)
+		vsb_pump_set_ier(p, IER_INPUT | UART_IER_THRI);
+	else if (op == PUMP_UNWATCH)
+		vsb_pump_set_ier(p, IER_INPUT);
+	op = vsb_pump_plan(f);
+
+	switch (op) {
+	case PUMP_TODO:
+		entry = p->todo[p->todo_pos];
+		vsb_pump_ask(io, VSB_ENTRY_REG(entry), false);
+		io->data[0] = entry;
+		break;
+	case PUMP_LSR:
+		p->kick = false;
+		vsb_pump_ask(io, UART_LSR, true);
+		break;
+	case PUMP_RECEIVE:
+		vsb_pump_ask(io, UART_RX, true);
+		break;
+	case PUMP_SEND:
+		vsb_pump_ask(io, UART_TX, false);
+		for (p->nr = 0; p->nr < VSB_FIFO_SIZE; p->nr++) {
+			if (f->out_sent == f->out_head ||
+			    VSB_ENTRY_REG(vsb_pump_entry(f)) != VSB_OUT_DATA)
+				break;
+			io->data[p->nr] = vsb_pump_entry(f);
+			f->out_sent++;
+		}
+		io->count = p->nr;
+		break;
+	default:
+		return false;
+	}
+	p->op = op;
+	return true;
+}
+
+static void vsb_pump_done_lsr(struct vsb_front *f, u8 lsr)
+{
+	struct vsb_pump *p = &f->pump;
+
+	if (lsr == LSR_ABSENT) {
+		lsr = 0;
+		f->out_sent = f->out_head;
+		vsb_front_acked(f, f->out_head);
+	}
+	p->lsr = lsr;
+	p->brk |= lsr & UART_LSR_BI;
+	if (!(lsr & UART_LSR_DR)) {
+		/* A break that found the FIFO full. */
+		if (p->brk && vsb_front_in_room(f))
+			vsb_front_receive(f, UART_LSR_BI << 8);
+		p->brk = false;
+		vsb_front_dry(f);
+	}
+	if (!(lsr & UART_LSR_THRE))
+		return;
+	/* THRE without TEMT: all but the last one. */
+	if (lsr & UART_LSR_TEMT)
+		vsb_front_acked(f, f->out_sent);
+	else if (f->out_sent != f->out_tail)
+		vsb_front_acked(f, f->out_sent - 1);
+}
+
+/*
+ * LSR has a break as soon as it comes, and QEMU's says nothing about which byte:
+ * it is the next that is zero.
+ */
+static void vsb_pump_done_receive(struct vsb_front *f, u8 byte)
+{
+	struct vsb_pump *p = &f->pump;
+	u8 errors = p->lsr & (UART_LSR_OE | UART_LSR_PE | UART_LSR_FE);
+
+	if (p->brk && !byte) {
+		errors |= UART_LSR_BI;
+		p->brk = false;
+	}
+	vsb_front_receive(f, byte | errors << 8);
+	p->lsr &= ~UART_LSR_DR;
+	p->kick = true;
+}
+
+/**
+ * vsb_pump_done - the proxy's UART has done it
+ * @f: the front; vsb_pump_next() was true
+ * @data: what it answered; not looked at if that was a write
+ */
+void vsb_pump_done(struct vsb_front *f, const u8 *data)
+{
+	struct vsb_pump *p = &f->pump;
+	enum vsb_pump_op op = p->op;
+
+	p->op = PUMP_NONE;
+	switch (op) {
+	case PUMP_TODO:
+		p->todo_pos++;
+		if (p->todo_pos < p->todo_nr || !p->entry)
+			break;
+		p->entry = false;
+		vsb_front_acked(f, ++f->out_sent);
+		break;
+	case PUMP_LSR:
+		vsb_pump_done_lsr(f, data[0]);
+		break;
+	case PUMP_RECEIVE:
+		vsb_pump_done_receive(f, data[0]);
+		break;
+	case PUMP_SEND:
+		p->lsr &= ~EMPTY;
+		p->kick = true;
+		break;
+	default:
+		break;
+	}
+}
+
+/* The proxy's UART may have something to say. */
+void vsb_pump_kick(struct vsb_front *f)
+{
+	f->pump.kick = true;
+}
+
+/* Another proxy, whose UART is in an unknown state, serves from now on. */
+void vsb_pump_attach(struct vsb_front *f)
+{
+	struct vsb_pump *p = &f->pump;
+
+	vsb_pump_detach(f);
+	p->on = true;
+	p->kick = true;
+	if (p->params.dll || p->params.dlm) {
+		vsb_pump_add(p, UART_LCR, p->params.lcr | UART_LCR_DLAB);
+		vsb_pump_add(p, UART_DLL, p->params.dll);
+		vsb_pump_add(p, UART_DLM, p->params.dlm);
+	}
+	vsb_pump_add(p, UART_LCR, p->params.lcr);
+	vsb_pump_add(p, UART_MCR, p->params.mcr);
+}
+
+/* The proxy is gone. What it may not have sent is for the next one. */
+void vsb_pump_detach(struct vsb_front *f)
+{
+	struct vsb_params params = f->pump.params;
+
+	f->pump = (struct vsb_pump){ .params = params };
+	f->out_sent = f->out_tail;
+	vsb_front_dry(f);
+}
