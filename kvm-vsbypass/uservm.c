@@ -288,9 +288,9 @@ static bool vsb_uservm_booted(const struct vsb_anchor *a, const struct vsb_ident
 
 /*
  * Does @id show another user VM than @u, which had the same frames? KVM gives each
- * VM a TSC offset of its own, which survives a reset. But where it does not trust
- * the TSC it changes the offset when a vCPU moves; then memory decides, and a
- * reset tells, as memory is freed and used again, too.
+ * VM a TSC offset of its own: with the same one it is the same. But QEMU sets the
+ * TSC at a reset, and KVM that does not trust the TSC when a vCPU moves. So with
+ * another one memory decides.
  */
 static bool vsb_uservm_is_other(struct vsb_cloud *cloud, struct vsb_l2 *u,
 				const struct vsb_ident *id, bool same_memory)
@@ -300,7 +300,7 @@ static bool vsb_uservm_is_other(struct vsb_cloud *cloud, struct vsb_l2 *u,
 
 	if (clock == id->clock)
 		return false;
-	return vsb_uservm_booted(a, id) || !same_memory;
+	return !same_memory;
 }
 
 /*

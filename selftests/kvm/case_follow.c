@@ -133,13 +133,15 @@ void follow_replaced(void)
 	check_replaced();
 }
 
-/* It got the memory of the old one, too, but boots. */
-void follow_replaced_same_memory(void)
+/* QEMU sets the TSC at a reset. */
+void follow_reset_sets_clock(void)
 {
 	begin();
 	c->mbox->clock[0] = -3000000000ull;
-	L2_BOOT(c, 0, OUT(COM1, 1, 0x42));
-	check_replaced();
+	L2_BOOT(c, 0, OUT(PLAIN, 1, 1));
+	EXPECT(p1, RESET_WRITES, BOOT_WRITE, WR(PLAIN, 1, 1));
+	CHECK_EQ(proxy_uservm(p1).counters.resets, 1);
+	EXPECT_NOTHING(p2);
 }
 
 /* Nobody had proxies left: there is no name to inherit. */
@@ -154,6 +156,7 @@ void follow_replaced_unbound(void)
 	L2_RUN(c, 0, OUT(COM1, 1, 0x41));
 	L2_RUN(c, 1, OUT(COM1, 1, 0x42));
 	c->mbox->clock[1] = -3000000000ull;
+	c->mbox->root[1] = c->root[1][OTHER_MEMORY];
 	L2_BOOT(c, 1, OUT(COM1, 1, 0x43));
 	EXPECT(p1, WR(COM1, 1, 0x41));
 	CHECK_EQ(L1_EXITS(c), 0);
