@@ -46,7 +46,7 @@ static enum vsb_pump_op vsb_pump_plan_output(const struct vsb_front *f)
 	if (watches && (p->lsr & UART_LSR_THRE || f->out_sent == f->out_head))
 		return PUMP_UNWATCH;
 	if (f->out_sent == f->out_head)
-		return f->behind ? PUMP_ENTRY : PUMP_NONE;
+		return f->behind && f->out_tail == f->out_head ? PUMP_ENTRY : PUMP_NONE;
 	if (VSB_ENTRY_REG(vsb_pump_entry(f)) != VSB_OUT_DATA) {
 		if ((p->lsr & EMPTY) == EMPTY)
 			return PUMP_ENTRY;
@@ -144,18 +144,18 @@ bool vsb_pump_ready(const struct vsb_front *f)
 	return vsb_pump_plan(f) != PUMP_NONE;
 }
 
+/* All output is gone. */
+bool vsb_pump_drained(const struct vsb_front *f)
+{
+	return f->out_tail == f->out_head && !f->behind;
+}
+
 /* Waits for what no interrupt may tell: to be kicked after a moment. */
 bool vsb_pump_blocked(const struct vsb_front *f)
 {
 	const struct vsb_pump *p = &f->pump;
 
-	return p->on && p->op == PUMP_NONE && f->out_sent != f->out_head && !vsb_pump_ready(f);
-}
-
-/* All output is gone. */
-bool vsb_pump_drained(const struct vsb_front *f)
-{
-	return f->out_tail == f->out_head && !f->behind;
+	return p->on && p->op == PUMP_NONE && !vsb_pump_drained(f) && !vsb_pump_ready(f);
 }
 
 static void vsb_pump_ask(struct vsb_io *io, u8 reg, bool in)

@@ -204,6 +204,49 @@ static void test_order(void)
 	g_assert_true(vsb_pump_drained(&front));
 }
 
+/* The last byte is in no FIFO any more, and not gone: THRE without TEMT. */
+static void test_last_byte(void)
+{
+	begin();
+	proxy->blocked = TRUE;
+	WR(UART_TX, 'x');
+	settle();
+	g_assert_cmphex(model_read(proxy, UART_LSR), ==, UART_LSR_THRE);
+	g_assert_false(vsb_pump_drained(&front));
+	g_assert_true(vsb_pump_blocked(&front));
+	proxy->blocked = FALSE;
+	settle();
+	g_assert_true(vsb_pump_drained(&front));
+	g_assert_false(vsb_pump_blocked(&front));
+	g_assert_cmpuint(proxy->nr_sent, ==, 1);
+}
+
+/* The RESET pin: registers are gone, bytes are not. */
+static void test_reset(void)
+{
+	begin();
+	WR(UART_FCR, 0xc1);
+	WR(UART_LCR, 0x1b);
+	WR(UART_MCR, 0x0b);
+	WR(UART_SCR, 0x5a);
+	WR(UART_IER, 0x0f);
+	WR(UART_TX, 'x');
+	g_assert_true(front.level);
+	vsb_front_reset(&front);
+	g_assert_false(front.level);
+	g_assert_cmphex(RD(UART_IER), ==, 0);
+	g_assert_cmphex(RD(UART_IIR), ==, 0x01);
+	g_assert_cmphex(RD(UART_LCR), ==, 0);
+	g_assert_cmphex(RD(UART_MCR), ==, 0);
+	g_assert_cmphex(RD(UART_SCR), ==, 0x5a);
+	g_assert_cmphex(RD(UART_LSR), ==, 0x60);
+	g_assert_cmphex(RD(UART_MSR), ==, 0xb0);
+	settle();
+	g_assert_cmphex(proxy->lcr, ==, 0);
+	g_assert_cmpuint(proxy->nr_sent, >=, 1);
+	g_assert_true(vsb_pump_drained(&front));
+}
+
 /* Nothing of what is lost by a driver that does not look is a register. */
 static void test_hold_off(void)
 {
@@ -535,6 +578,8 @@ int main(int argc, char **argv)
 	FRONT_TABLES(ADD_TABLE)
 	g_test_add_func("/edges", test_edges);
 	g_test_add_func("/out/order", test_order);
+	g_test_add_func("/out/last-byte", test_last_byte);
+	g_test_add_func("/out/reset", test_reset);
 	g_test_add_func("/out/hold-off", test_hold_off);
 	g_test_add_func("/in/break", test_break);
 	g_test_add_func("/in/read-ahead", test_read_ahead);
