@@ -124,6 +124,7 @@ stage() { echo "@stage $(cut -d' ' -f1 /proc/uptime) $*"; }
 
 # klog_of NAME: kernel log of another machine (stdin), to be judged like L0's
 klog_of() {
+	echo
 	echo "@@lab $TOKEN klog $1"
 	cat
 	echo
