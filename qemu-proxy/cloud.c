@@ -181,13 +181,16 @@ static gboolean on_released(gpointer data)
 /*
  * A user VM's QEMU has ended, the agent says. A lie costs the user VM its
  * console until its next access, as a new user VM; to stop it would do the same.
+ * But what a new one writes while no proxy is free is reflected if the policy says
+ * so: then nobody is unbound at the cloud VM's word.
  */
 static void on_gone(guint32 id, gpointer data)
 {
 	struct cloud *cloud = data;
 	struct proxy *proxy = id < cloud->proxies->len ? cloud->proxies->pdata[id] : NULL;
 
-	if (proxy && !cloud->releasing && proxy_fd(proxy) >= 0 &&
+	if (proxy && !cloud->releasing && cloud->unclaimed == VSB_UNCLAIMED_ABSORB &&
+	    proxy_fd(proxy) >= 0 &&
 	    module_unbind(proxy_fd(proxy), NULL))
 		proxy_renew(proxy, "its user VM has ended");
 }

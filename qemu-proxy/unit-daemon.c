@@ -255,27 +255,23 @@ static void wait_heard(int fd, GString *got, const char *line)
 	}
 }
 
-/* The ports go back once the agent has taken the lines, and not before. */
-static void test_reflect(void)
+/* Attached, vm1 is bound, and the agent knows it. Return: the agent's end. */
+static int attach_with_agent(struct rig *rig, const char *unclaimed, GString *got)
 {
-	g_autofree char *path = NULL;
+	g_autofree char *path = g_build_filename(rig->dir, "agent.sock", NULL);
 	g_autoptr(GError) error = NULL;
-	g_autofree char *arguments = NULL;
-	JsonObject *status = NULL;
-	g_autoptr(GString) got = g_string_new(NULL);
-	struct rig rig, other;
-	int listen_fd, fd;
-	char c;
+	int listen_fd = listen_unix(path, 0600, getgid(), 4, &error);
+	g_autofree char *arguments = g_strdup_printf(
+		"\"cloud\":\"c\",\"pid\":%d,\"agent\":\"%s\",\"unclaimed\":\"%s\","
+		"\"uservms\":[{\"name\":\"vm1\"}]", rig->victim, path, unclaimed);
+	int fd;
 
-	setup(&rig);
-	path = g_build_filename(rig.dir, "agent.sock", NULL);
-	listen_fd = listen_unix(path, 0600, getgid(), 4, &error);
 	g_assert_no_error(error);
-	arguments = g_strdup_printf("\"cloud\":\"c\",\"pid\":%d,\"agent\":\"%s\","
-				    "\"uservms\":[{\"name\":\"vm1\"}]", rig.victim, path);
-	run(&rig, "attach", arguments);
-	g_assert_no_error(rig.error);
+	run(rig, "attach", arguments);
+	g_assert_no_error(rig->error);
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	close(listen_fd);
+	g_unlink(path);
 	g_assert_cmpint(send(fd, "hello 1 1\n", 10, MSG_NOSIGNAL), ==, 10);
 	fake.bound = TRUE;
 	fake.uservm = (struct vsb_uservm){
@@ -284,7 +280,43 @@ static void test_reflect(void)
 	};
 	fake_module_event(VSB_EVENT_USERVM, 0, 0);
 	wait_heard(fd, got, "vm 0 1 2\n");
+	return fd;
+}
 
+/* A user VM that has ended leaves its proxy, but not where that would reflect. */
+static void test_gone(void)
+{
+	static const char * const unclaimed[] = { "absorb", "reflect" };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(unclaimed); i++) {
+		g_autoptr(GString) got = g_string_new(NULL);
+		struct rig rig;
+		int fd;
+
+		setup(&rig);
+		fd = attach_with_agent(&rig, unclaimed[i], got);
+		/* The hello behind it is answered: both have been read. */
+		g_assert_cmpint(send(fd, "vm 0 gone\nhello 1 2\n", 20, MSG_NOSIGNAL), ==, 20);
+		wait_heard(fd, got, "hello 1 2\n");
+		g_assert_cmpuint(fake.unbound, ==, !i);
+		g_assert_cmpint(json_object_get_int_member(uservm_status(&rig, 0), "generation"),
+				==, !i);
+		close(fd);
+		teardown(&rig);
+	}
+}
+
+/* The ports go back once the agent has taken the lines, and not before. */
+static void test_reflect(void)
+{
+	g_autoptr(GString) got = g_string_new(NULL);
+	JsonObject *status = NULL;
+	struct rig rig, other;
+	int fd;
+	char c;
+
+	setup(&rig);
+	fd = attach_with_agent(&rig, "absorb", got);
 	begin(&rig, "detach", "\"cloud\":\"c\",\"reflect\":true");
 	wait_heard(fd, got, "give 0 7\n");
 	g_assert_true(fake.frozen);
@@ -310,8 +342,6 @@ static void test_reflect(void)
 	g_assert_no_error(rig.error);
 	g_assert_null(uservm_status(&rig, 0));
 	close(fd);
-	close(listen_fd);
-	g_unlink(path);
 	teardown(&rig);
 }
 
@@ -660,6 +690,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/control", test_control);
 	g_test_add_func("/daemon/second-instance", test_second_instance);
 	g_test_add_func("/daemon/life", test_life);
+	g_test_add_func("/daemon/gone", test_gone);
 	g_test_add_func("/daemon/reflect", test_reflect);
 	g_test_add_func("/daemon/identity", test_identity);
 	g_test_add_func("/daemon/undo", test_undo);
