@@ -145,19 +145,25 @@ static void vm_leave(struct vm *vm)
 	vm->epoch++;
 }
 
+/* Forgets it, and says why. */
+static void vm_end(struct vm *vm, enum vm_state why)
+{
+	struct vms *vms = vm->owner;
+	uint32_t id = vm->id;
+
+	vms_forget(vms, id);
+	vms->report(id, why, vms->user);
+}
+
 /* QEMU has done it, or is gone. */
 static void give_done(struct monitor *m, const char *text, void *data)
 {
 	struct ticket *t = data;
-	struct vms *vms = t->vm->owner;
-	uint32_t id = t->vm->id;
 
 	if (text && *text)
 		g_warning("monitor %s: %s", monitor_path(m), text);
-	if (ticket_valid(t)) {
-		vms_forget(vms, id);
-		vms->report(id, VM_GIVEN, vms->user);
-	}
+	if (ticket_valid(t))
+		vm_end(t->vm, VM_GIVEN);
 	ticket_free(t);
 }
 
@@ -212,15 +218,12 @@ static void unwatch(struct vm *vm)
 static gboolean qemu_ended(gint fd, GIOCondition cond, gpointer data)
 {
 	struct vm *vm = data;
-	struct vms *vms = vm->owner;
-	uint32_t id = vm->id;
 
 	(void)fd;
 	(void)cond;
 	vm->pidfd_id = 0;
-	g_message("VM %x: its QEMU has ended", id);
-	vms_forget(vms, id);
-	vms->report(id, VM_GONE, vms->user);
+	g_message("VM %x: its QEMU has ended", vm->id);
+	vm_end(vm, VM_GONE);
 	return G_SOURCE_REMOVE;
 }
 

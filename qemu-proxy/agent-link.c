@@ -325,24 +325,18 @@ static void handle_vm(struct agent_link *link, const struct agent_msg *msg)
 
 	if (!vm || !vm->told)
 		return;
-	if (msg->type == AGENT_GIVEN) {
-		if (!vm->giving)
-			return;
+	if (msg->type == AGENT_GONE || (msg->type == AGENT_GIVEN && vm->giving)) {
+		/* The agent has forgotten the ID itself. */
 		vm->has_frames = FALSE;
 		vm->told = FALSE;
 		vm->said = AGENT_LINK_VM_UNKNOWN;
 		end_give(link, vm);
+		if (msg->type == AGENT_GONE)
+			link->ops->gone(vm->id, link->data);
 		return;
 	}
-	if (msg->type == AGENT_GONE) {
-		/* It has forgotten the ID itself. */
-		vm->has_frames = FALSE;
-		vm->told = FALSE;
-		vm->said = AGENT_LINK_VM_UNKNOWN;
-		end_give(link, vm);
-		link->ops->gone(vm->id, link->data);
-		return;
-	}
+	if (msg->type == AGENT_GIVEN)
+		return;		/* was not asked */
 	if (vm->said == answers[msg->type].said)
 		return;
 	vm->said = answers[msg->type].said;
