@@ -251,8 +251,8 @@ static bool vsb_cloud_waits(struct vsb_cloud *cloud, struct kvm_vcpu *vcpu, stru
  * @vcpu: of the cloud VM
  *
  * Return: true if the vCPU has to execute the instruction again: who it is had
- * to be learned first, a signal is pending, or accesses are frozen; false if KVM shall emulate it,
- * which ends in vsb_cloud_access().
+ * to be learned first, a signal is pending, or accesses are frozen; false if KVM
+ * shall emulate it, which ends in vsb_cloud_access().
  */
 bool vsb_cloud_prepare(struct kvm_vcpu *vcpu)
 {

@@ -304,7 +304,7 @@ static bool vsb_uservm_is_other(struct vsb_cloud *cloud, struct vsb_l2 *u,
 }
 
 /*
- * Another user VM has the anchor @a of @old, which therefore is gone. It gets its
+ * Another user VM has an anchor of @old, which therefore is gone. It gets its
  * name, but nothing of it: the proxy is dead, and a fresh one will take over.
  * Under cloud->lock. Return: the new one, or NULL.
  */
