@@ -169,6 +169,7 @@ con_wait() {
 	fi
 	echo "the console did not say '$2' within $1 s; it said:"
 	con_unseen | tail -n 15 | tr -c ' -~\n' .
+	echo
 	return 1
 }
 
@@ -291,7 +292,8 @@ con_shell() {
 	wait_for 100 con_quiet
 	wc -c <$CON/log >$CON/seen
 	con_send "\r"
-	con_wait 300 'login: $\|# $' || return
+	# behind its prompt the shell may ask the terminal where the cursor is
+	con_wait 300 'login: $\|# ' || return
 	if tail -c 20 $CON/log | grep -q 'login: $'; then
 		con_login "$1" || return
 	fi
