@@ -35,7 +35,10 @@
 /*
  * After the cloud fd is closed the ports of every user VM that has been
  * bound stay claimed, as an unplugged device, until the cloud VM ends or is
- * attached again. Without the flag they go back to the guest hypervisor.
+ * attached again; proxies that have a descriptor, in whatever process, serve on
+ * until that is closed, too. So the owner can be replaced while they work: the
+ * next VSB_CREATE_CLOUD of this VM finds all as it was. Without the flag the
+ * proxies are dead and the ports go back to the guest hypervisor.
  */
 #define VSB_CLOUD_ABSORB_ON_CLOSE	0x1
 
@@ -208,7 +211,7 @@ struct vsb_event {
 /*
  * Returns a proxy fd. Errors as for VSB_CREATE_CLOUD, and EINVAL: name or
  * range malformed, ranges overlap; EEXIST: the name is taken; ENOSPC: the
- * pool is full.
+ * pool is full. The name of a proxy whose process has ended is free.
  */
 #define VSB_CREATE_PROXY	_IOW(VSB_IOC, 0x10, struct vsb_create_proxy)
 /*
@@ -262,5 +265,11 @@ struct vsb_key {
  * kernel has no hmac(sha256). ENOMEM.
  */
 #define VSB_SET_KEY		_IOW(VSB_IOC, 0x22, struct vsb_key)
+/*
+ * The descriptor has another reader, who knows nothing: the next events are
+ * VSB_EVENT_USERVM and the rise of each line that is high. EINVAL: the argument is
+ * not 0.
+ */
+#define VSB_REPORT_ALL		_IO(VSB_IOC, 0x23)
 
 #endif
