@@ -45,6 +45,13 @@ struct attach_args {
 
 void attach_args_free(struct attach_args *args);
 
+/* From the arguments of "attach" and to them. Return: (transfer full), NULL: @error. */
+struct attach_args *attach_args_parse(JsonObject *object, GError **error);
+JsonObject *attach_args_format(const struct attach_args *args);
+
+/* "absorb" or "reflect". */
+const char *unclaimed_text(guint unclaimed);
+
 /*
  * Where the result goes: exactly one call per command, now or later; @result is
  * (transfer full) and NULL stands for {}. @error is not taken.

@@ -7,8 +7,13 @@
 
 #include "cloud.h"
 #include "error.h"
+#include "json-line.h"
+#include "listen.h"
 #include "log.h"
 #include "module.h"
+
+/* Brackets in a line of the state: two objects a proxy, and the cloud VM's own. */
+#define STATE_MAX_OPEN	(2 * VSB_MAX_PROXIES + 16)
 
 /* An attached cloud VM, and who waits for its attach or detach to end. */
 struct entry {
@@ -20,6 +25,8 @@ struct entry {
 
 struct daemon {
 	char *device;
+	char *state;
+	gboolean restoring;	/* what @state has is not all in @entries yet */
 	struct proxy_env env;
 	GPtrArray *entries;	/* in order of attach */
 };
@@ -33,11 +40,42 @@ static void reply(struct entry *entry, const GError *error)
 		done(entry->done_data, NULL, error);
 }
 
-/* Detaches; @error goes to the one who waits for the attach, if any. */
-static void drop(struct entry *entry, const GError *error, gboolean wait)
+/* A line for each cloud VM. A proxy that is not in there when we are killed is lost. */
+static void save(struct daemon *daemon)
 {
-	g_ptr_array_remove(entry->daemon->entries, entry);
-	cloud_free(entry->cloud, wait);
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+
+	if (daemon->restoring)
+		return;
+	for (guint i = 0; i < daemon->entries->len; i++) {
+		struct entry *entry = daemon->entries->pdata[i];
+		g_autoptr(JsonObject) saved = cloud_save(entry->cloud);
+		gsize len;
+		g_autofree char *line = json_line_format(saved, &len);
+
+		g_string_append_len(text, line, (gssize)len);
+	}
+	if (!g_file_set_contents_full(daemon->state, text->str, (gssize)text->len,
+				      G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+		g_warning("%s; proxies will not outlive vsbypassd", error->message);
+}
+
+static void on_changed(struct cloud *cloud, gpointer data)
+{
+	struct entry *entry = data;
+
+	save(entry->daemon);
+}
+
+/* Detaches; @error goes to the one who waits for the attach, if any. */
+static void drop(struct entry *entry, const GError *error)
+{
+	struct daemon *daemon = entry->daemon;
+
+	g_ptr_array_remove(daemon->entries, entry);
+	cloud_free(entry->cloud);
+	save(daemon);
 	reply(entry, error);
 	g_free(entry);
 }
@@ -48,10 +86,11 @@ static void on_attached(struct cloud *cloud, const GError *error, gpointer data)
 
 	if (error) {
 		g_warning("cloud VM '%s' is not attached: %s", cloud_name(cloud), error->message);
-		drop(entry, error, FALSE);
+		drop(entry, error);
 		return;
 	}
 	g_message("cloud VM '%s' (process %d) is attached", cloud_name(cloud), cloud_pid(cloud));
+	save(entry->daemon);
 	reply(entry, NULL);
 }
 
@@ -59,15 +98,22 @@ static void on_ended(struct cloud *cloud, gpointer data)
 {
 	g_message("cloud VM '%s' (process %d) has ended; detached", cloud_name(cloud),
 		  cloud_pid(cloud));
-	drop(data, NULL, FALSE);
+	drop(data, NULL);
 }
 
 static void on_released(struct cloud *cloud, gpointer data)
 {
 	g_message("cloud VM '%s' is detached; claimed ports of its user VMs are reflected",
 		  cloud_name(cloud));
-	drop(data, NULL, FALSE);
+	drop(data, NULL);
 }
+
+static const struct cloud_ops cloud_ops = {
+	.attached = on_attached,
+	.ended = on_ended,
+	.released = on_released,
+	.changed = on_changed,
+};
 
 static struct entry *find_cloud(struct daemon *daemon, const char *name)
 {
@@ -127,7 +173,6 @@ static gboolean check_free(struct daemon *daemon, const struct attach_args *args
 static void op_attach(struct attach_args *args, command_done done, gpointer done_data,
 		      gpointer data)
 {
-	static const struct cloud_ops ops = { on_attached, on_ended, on_released };
 	struct daemon *daemon = data;
 	struct entry *entry = g_new0(struct entry, 1);
 	g_autoptr(GError) error = NULL;
@@ -139,11 +184,13 @@ static void op_attach(struct attach_args *args, command_done done, gpointer done
 	if (check_free(daemon, args, &error))
 		device_fd = module_open(daemon->device, &error);
 	if (device_fd >= 0) {
-		entry->cloud = cloud_new(args, device_fd, &daemon->env, &ops, entry, &error);
+		entry->cloud = cloud_new(args, device_fd, &daemon->env, &cloud_ops, entry,
+					 &error);
 		close(device_fd);
 	}
 	if (entry->cloud) {
 		g_ptr_array_add(daemon->entries, entry);
+		save(daemon);
 	} else {
 		reply(entry, error);
 		g_free(entry);
@@ -184,7 +231,7 @@ static void op_detach(const char *name, gboolean reflect, command_done done,
 			    name);
 	g_message("cloud VM '%s' is detached%s", name, cloud_is_attached(entry->cloud) ?
 		  "; claimed ports of its user VMs are absorbed" : "");
-	drop(entry, error, FALSE);
+	drop(entry, error);
 	done(done_data, NULL, NULL);
 }
 
@@ -272,14 +319,74 @@ const struct command_ops daemon_ops = {
 	.log = op_log,
 };
 
-struct daemon *daemon_new(const char *device, const struct proxy_env *env)
+struct daemon *daemon_new(const char *device, const char *state, const struct proxy_env *env)
 {
 	struct daemon *daemon = g_new0(struct daemon, 1);
 
 	daemon->device = g_strdup(device);
+	daemon->state = g_strdup(state);
 	daemon->env = *env;
 	daemon->entries = g_ptr_array_new();
 	return daemon;
+}
+
+static gboolean restore_line(struct daemon *daemon, const char *line, int device_fd,
+			     GError **error)
+{
+	g_autoptr(JsonObject) saved = json_line_parse(line, strlen(line), STATE_MAX_OPEN, error);
+	struct entry *entry;
+
+	if (!saved)
+		return FALSE;
+	entry = g_new0(struct entry, 1);
+	entry->daemon = daemon;
+	entry->cloud = cloud_restore(saved, device_fd, &daemon->env, &cloud_ops, entry, error);
+	if (!entry->cloud) {
+		g_free(entry);
+		return FALSE;
+	}
+	g_ptr_array_add(daemon->entries, entry);
+	g_message("cloud VM '%s' (process %d) goes on", cloud_name(entry->cloud),
+		  cloud_pid(entry->cloud));
+	return TRUE;
+}
+
+static gboolean is_there(const char *uservm, gpointer data)
+{
+	struct cloud *cloud;
+
+	return find_proxy(data, uservm, &cloud, NULL) != NULL;
+}
+
+void daemon_restore(struct daemon *daemon)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	int device_fd = -1;
+
+	if (!g_file_get_contents(daemon->state, &text, NULL, NULL))
+		text = g_strdup("");
+	lines = g_strsplit(text, "\n", -1);
+	daemon->restoring = TRUE;
+	for (char **line = lines; *line; line++) {
+		g_autoptr(GError) error = NULL;
+
+		if (!**line)
+			continue;
+		/* Without the module there is nothing of it, and cloud_restore() says so. */
+		if (device_fd < 0)
+			device_fd = module_open(daemon->device, &error);
+		g_clear_error(&error);
+		if (!restore_line(daemon, *line, device_fd, &error))
+			g_warning("%s: a cloud VM cannot go on: %s", daemon->state,
+				  error->message);
+	}
+	if (device_fd >= 0)
+		close(device_fd);
+	daemon->restoring = FALSE;
+	save(daemon);
+	listen_sweep(daemon->env.console_dir, is_there, daemon);
+	listen_sweep(daemon->env.qmp_dir, is_there, daemon);
 }
 
 void daemon_free(struct daemon *daemon)
@@ -287,9 +394,21 @@ void daemon_free(struct daemon *daemon)
 	g_autoptr(GError) error = g_error_new_literal(VSB_ERROR, VSB_ERROR_FAILED,
 						      "vsbypassd is ending");
 
-	while (daemon->entries->len)
-		drop(daemon->entries->pdata[0], error, TRUE);
+	for (guint i = daemon->entries->len; i-- > 0; ) {
+		struct entry *entry = daemon->entries->pdata[i];
+
+		if (!cloud_is_attached(entry->cloud) || cloud_is_releasing(entry->cloud))
+			drop(entry, error);
+	}
+	while (daemon->entries->len) {
+		struct entry *entry = daemon->entries->pdata[0];
+
+		g_ptr_array_remove_index(daemon->entries, 0);
+		cloud_leave(entry->cloud);
+		g_free(entry);
+	}
 	g_ptr_array_unref(daemon->entries);
 	g_free(daemon->device);
+	g_free(daemon->state);
 	g_free(daemon);
 }

@@ -74,18 +74,34 @@ check "a cloud VM that ends is detached" wait_for 30 sh -c "
 	command vsbctl --socket $run/control.sock status | grep -q 'No cloud VM'"
 check "no QEMU is left" wait_for 30 nothing_left
 dummy_cloud
-check "attach for the next" attach vm1 vm2
-kill -9 "$daemon"
+check "attach for the next" attach --cloud c vm1 vm2
+starts() {
+	vsbypassd --run-dir $run >>/run/d.daemon 2>&1 &
+	daemon=$!
+	wait_for 60 state_is vm2 waiting
+}
+p=$(proxy_pid vm1)
+q=$(proxy_pid vm2)
+for signal in KILL TERM; do
+	kill -$signal "$daemon"
+	wait "$daemon" 2>/dev/null
+	status=$?
+	check "SIG$signal: proxies go on without vsbypassd" kill -0 "$p" "$q"
+	check "SIG$signal: rmmod is refused" fails_with "" rmmod kvm-vsbypass
+	check "SIG$signal: the next vsbypassd goes on" starts
+	check "SIG$signal: with the same proxies" test "$(proxy_pid vm1) $(proxy_pid vm2)" = "$p $q"
+	check "SIG$signal: and looks after them" vsbctl send-break vm1
+done
+check "SIGTERM ends it with status 0" test $status = 0
+kill -9 "$daemon" "$p"
 wait "$daemon" 2>/dev/null
-check "proxies end with a killed vsbypassd" wait_for 30 sh -c '[ "$(pidof qemu-system-x86_64)" = '"$cloud"' ]'
-vsbypassd --run-dir $run >>/run/d.daemon 2>&1 &
-daemon=$!
-check "the next one replaces its socket" wait_for 30 vsbctl status
-check "and attaches again" attach vm1 vm2
+check "a proxy that ended meanwhile is replaced" starts
+check "while the other one goes on" test "$(proxy_pid vm2)" = "$q"
+check "in place of the first there is another" test "$(proxy_pid vm1)" != "$p"
+check "detach ends them" vsbctl detach c
+check "no proxy is left" sh -c '[ "$(pidof qemu-system-x86_64)" = '"$cloud"' ]'
 kill -TERM "$daemon"
 wait "$daemon"
-check "SIGTERM ends it with status 0" test $? = 0
-check "and its proxies" sh -c '[ "$(pidof qemu-system-x86_64)" = '"$cloud"' ]'
 kill "$cloud"
 wait "$cloud"
 check "rmmod works when all is closed" rmmod kvm-vsbypass
