@@ -26,12 +26,15 @@ G_STATIC_ASSERT(FREEZE_MS > RELEASE_S * 1000 && FREEZE_MS <= VSB_MAX_FREEZE_MS);
 /**
  * struct cloud - see cloud.h
  * @start_time:	of process @pid, procfd_start_time()
- * @proxies:	struct proxy, in pool order; its index is its ID for the agent
+ * @proxies:	struct proxy, in pool order
  * @started:	proxies [0, started) have been started,
  * @registered:	of these [0, registered) were given to the module,
  * @ready:	and this many serve
  * @attached:	all of them did once
  * @failure:	why the attach failed, until @finish_id has told it
+ * @adding:	the last ones of @proxies, of cloud_add(); they start one by one
+ * @added:	of these, how many serve
+ * @add_failure: why not all of them will; @add_id tells
  * @releasing:	the ports are being given back
  * @release_id:	ends that
  */
@@ -54,6 +57,10 @@ struct cloud {
 	gboolean attached;
 	guint finish_id;
 	GError *failure;
+	guint adding;
+	guint added;
+	guint add_id;
+	GError *add_failure;
 	gboolean releasing;
 	guint release_id;
 };
@@ -115,11 +122,74 @@ static void tell_agent(struct cloud *cloud, struct proxy *proxy)
 		agent_link_set_vm(cloud->agent, proxy_id(proxy), uservm.l2_gfn, uservm.l1_gfn);
 }
 
+static guint index_of(const struct cloud *cloud, const struct proxy *proxy)
+{
+	guint i;
+
+	for (i = 0; i < cloud->proxies->len && cloud->proxies->pdata[i] != proxy; i++)
+		;
+	return i;
+}
+
+/* Is it of a cloud_add() that is under way? */
+static gboolean is_being_added(const struct cloud *cloud, const struct proxy *proxy)
+{
+	return index_of(cloud, proxy) >= cloud->proxies->len - cloud->adding;
+}
+
+static void drop_proxy(struct cloud *cloud, guint index)
+{
+	struct proxy *proxy = g_ptr_array_remove_index(cloud->proxies, index);
+
+	agent_link_forget(cloud->agent, proxy_id(proxy));
+	proxy_free(proxy);
+}
+
+static gboolean on_added(gpointer data)
+{
+	struct cloud *cloud = data;
+	g_autoptr(GError) failure = g_steal_pointer(&cloud->add_failure);
+
+	cloud->add_id = 0;
+	for (; failure && cloud->adding; cloud->adding--)
+		drop_proxy(cloud, cloud->proxies->len - 1);
+	cloud->adding = 0;
+	cloud->ops->changed(cloud, cloud->data);
+	cloud->ops->added(cloud, failure, cloud->data);
+	return G_SOURCE_REMOVE;
+}
+
+/* Tells the result from the main loop; the first one counts. */
+static void finish_add(struct cloud *cloud, GError *failure)
+{
+	if (cloud->add_id) {
+		g_clear_error(&failure);
+		return;
+	}
+	cloud->add_failure = failure;
+	cloud->add_id = g_idle_add(on_added, cloud);
+}
+
+/* The next one starts when the one before it serves: that is the order of the pool. */
+static void advance_add(struct cloud *cloud)
+{
+	if (cloud->added == cloud->adding)
+		finish_add(cloud, NULL);
+	else
+		proxy_start(cloud->proxies->pdata[cloud->proxies->len - cloud->adding +
+						  cloud->added]);
+}
+
 static void on_ready(struct proxy *proxy, gpointer data)
 {
 	struct cloud *cloud = data;
 	GError *error = NULL;
 
+	if (cloud->attached && is_being_added(cloud, proxy)) {
+		cloud->added++;
+		advance_add(cloud);
+		return;
+	}
 	if (cloud->attached) {
 		g_message("proxy '%s': serves again", proxy_name(proxy));
 		tell_agent(cloud, proxy);
@@ -135,7 +205,10 @@ static void on_died(struct proxy *proxy, const char *why, gpointer data)
 {
 	struct cloud *cloud = data;
 
-	if (cloud->attached)
+	if (cloud->attached && is_being_added(cloud, proxy))
+		finish_add(cloud, g_error_new(VSB_ERROR, VSB_ERROR_FAILED, "proxy '%s': %s",
+					      proxy_name(proxy), why));
+	else if (cloud->attached)
 		agent_link_lines_low(cloud->agent, proxy_id(proxy));
 	else
 		finish(cloud, g_error_new(VSB_ERROR, VSB_ERROR_FAILED, "proxy '%s': %s",
@@ -169,6 +242,14 @@ static void on_uservm(struct proxy *proxy, gpointer data)
 			  "has proved who it is" : "counts as not proved from now on");
 }
 
+static struct proxy *find_id(const struct cloud *cloud, guint32 id)
+{
+	for (guint i = 0; i < cloud->proxies->len; i++)
+		if (proxy_id(cloud->proxies->pdata[i]) == id)
+			return cloud->proxies->pdata[i];
+	return NULL;
+}
+
 static gboolean on_released(gpointer data)
 {
 	struct cloud *cloud = data;
@@ -191,7 +272,7 @@ static gboolean on_released(gpointer data)
 static void on_gone(guint32 id, gpointer data)
 {
 	struct cloud *cloud = data;
-	struct proxy *proxy = id < cloud->proxies->len ? cloud->proxies->pdata[id] : NULL;
+	struct proxy *proxy = find_id(cloud, id);
 
 	if (proxy && !cloud->releasing && cloud->unclaimed == VSB_UNCLAIMED_ABSORB &&
 	    proxy_fd(proxy) >= 0 &&
@@ -258,9 +339,13 @@ static struct proxy *add_proxy(struct cloud *cloud, const struct proxy_env *env,
 		.waiting = on_waiting, .ready = on_ready, .died = on_died,
 		.irq = on_irq, .uservm = on_uservm, .changed = on_changed,
 	};
-	struct proxy *proxy = proxy_new(env, cloud->proxies->len, uservm->name, &uservm->ports,
-					uservm->identity_required, &ops, cloud, error);
+	struct proxy *proxy;
+	guint32 id = 0;
 
+	while (find_id(cloud, id))
+		id++;
+	proxy = proxy_new(env, id, uservm->name, &uservm->ports, uservm->identity_required,
+			  &ops, cloud, error);
 	if (proxy)
 		g_ptr_array_add(cloud->proxies, proxy);
 	return proxy;
@@ -495,6 +580,8 @@ static void let_go(struct cloud *cloud)
 	if (cloud->release_id)
 		g_source_remove(cloud->release_id);
 	cloud->release_id = 0;
+	if (cloud->add_id)
+		g_source_remove(cloud->add_id);
 	if (cloud->pidfd_id)
 		g_source_remove(cloud->pidfd_id);
 	if (cloud->pidfd >= 0)
@@ -506,6 +593,7 @@ static void free_rest(struct cloud *cloud)
 	g_ptr_array_unref(cloud->proxies);
 	agent_link_free(cloud->agent);
 	g_clear_error(&cloud->failure);
+	g_clear_error(&cloud->add_failure);
 	g_free(cloud->agent_path);
 	g_free(cloud->name);
 	g_free(cloud);
@@ -530,11 +618,21 @@ void cloud_leave(struct cloud *cloud)
 	free_rest(cloud);
 }
 
+static void set_busy(const struct cloud *cloud, GError **error)
+{
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+		    "cloud VM '%s' is being changed by another command; try again", cloud->name);
+}
+
 gboolean cloud_release(struct cloud *cloud, GError **error)
 {
 	struct vsb_uservm uservm;
 
 	g_return_val_if_fail(!cloud->releasing, FALSE);
+	if (cloud->adding) {
+		set_busy(cloud, error);
+		return FALSE;
+	}
 	if (!module_freeze(cloud->fd, FREEZE_MS, error))
 		return FALSE;
 	if (!module_set_on_close(cloud->fd, 0, error)) {
@@ -596,6 +694,53 @@ gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error)
 	}
 	agent_link_forget(cloud->agent, proxy_id(proxy));
 	proxy_renew(proxy, "its user VM was unbound");
+	return TRUE;
+}
+
+gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *uservms,
+		   GError **error)
+{
+	guint before = cloud->proxies->len;
+
+	if (!cloud->attached || cloud->releasing || cloud->adding) {
+		set_busy(cloud, error);
+		return FALSE;
+	}
+	if (before + uservms->len > VSB_MAX_PROXIES) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "cloud VM '%s' has %u user VMs; %d are possible", cloud->name, before,
+			    VSB_MAX_PROXIES);
+		return FALSE;
+	}
+	for (guint i = 0; i < uservms->len; i++) {
+		struct proxy *proxy = add_proxy(cloud, env, uservms->pdata[i], error);
+
+		if (proxy && proxy_listen(proxy, error))
+			continue;
+		while (cloud->proxies->len > before)
+			drop_proxy(cloud, cloud->proxies->len - 1);
+		return FALSE;
+	}
+	cloud->adding = uservms->len;
+	cloud->added = 0;
+	advance_add(cloud);
+	return TRUE;
+}
+
+gboolean cloud_remove(struct cloud *cloud, struct proxy *proxy, GError **error)
+{
+	if (!cloud->attached || cloud->releasing || is_being_added(cloud, proxy)) {
+		set_busy(cloud, error);
+		return FALSE;
+	}
+	if (cloud->proxies->len == 1) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "'%s' is the only user VM of cloud VM '%s'; detach that",
+			    proxy_name(proxy), cloud->name);
+		return FALSE;
+	}
+	drop_proxy(cloud, index_of(cloud, proxy));
+	cloud->ops->changed(cloud, cloud->data);
 	return TRUE;
 }
 

@@ -15,6 +15,7 @@ struct cloud;
  * @attached:	the attach is complete, or failed (@error): free it then
  * @ended:	after that: the cloud VM's QEMU ended: free it
  * @released:	what cloud_release() began is complete: free it
+ * @added:	what cloud_add() began is complete, or failed (@error) and undone
  * @changed:	cloud_save() did
  *
  * Called from the main loop, and but for changed() never from within a call of this
@@ -24,6 +25,7 @@ struct cloud_ops {
 	void (*attached)(struct cloud *cloud, const GError *error, gpointer data);
 	void (*ended)(struct cloud *cloud, gpointer data);
 	void (*released)(struct cloud *cloud, gpointer data);
+	void (*added)(struct cloud *cloud, const GError *error, gpointer data);
 	void (*changed)(struct cloud *cloud, gpointer data);
 };
 
@@ -71,6 +73,16 @@ gboolean cloud_may_pass(struct proxy *proxy);
 
 /* The proxy forgets its user VM and is free for the next one. */
 gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error);
+
+/*
+ * Begins to add proxies for @uservms (struct attach_uservm, names that are free) to the
+ * end of the pool. One call at a time.
+ */
+gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *uservms,
+		   GError **error);
+
+/* The ports of its user VM, if it has one, stay absorbed. */
+gboolean cloud_remove(struct cloud *cloud, struct proxy *proxy, GError **error);
 
 /* Return: (transfer full): its part of "status". */
 JsonObject *cloud_status(struct cloud *cloud);

@@ -241,6 +241,33 @@ static gboolean call_unbind(struct call *call, GError **error)
 	return TRUE;
 }
 
+static gboolean call_remove(struct call *call, GError **error)
+{
+	const char *name = NULL;
+
+	if (!get_uservm(call, &name, error))
+		return FALSE;
+	call->ops->remove(name, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean call_add(struct call *call, GError **error)
+{
+	static const char * const members[] = { "cloud", "uservms", NULL };
+	GPtrArray *uservms = g_ptr_array_new_with_free_func((GDestroyNotify)attach_uservm_free);
+	const char *cloud = NULL;
+
+	if (!json_line_only(call->args, members, error) ||
+	    !json_line_string(call->args, "cloud", TRUE, &cloud, error) ||
+	    !vsb_name_check("cloud VM", cloud, error) ||
+	    !parse_uservms(call->args, uservms, error)) {
+		g_ptr_array_unref(uservms);
+		return FALSE;
+	}
+	call->ops->add(cloud, uservms, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
 static gboolean call_log(struct call *call, GError **error)
 {
 	static const char * const members[] = { "lines", NULL };
@@ -264,6 +291,8 @@ static const struct {
 	{ "status", COMMAND_PEER_CONSOLE, call_status },
 	{ "send-break", COMMAND_PEER_CONSOLE, call_send_break },
 	{ "unbind", COMMAND_PEER_ROOT, call_unbind },
+	{ "add", COMMAND_PEER_ROOT, call_add },
+	{ "remove", COMMAND_PEER_ROOT, call_remove },
 	{ "log", COMMAND_PEER_ROOT, call_log },
 };
 
@@ -301,7 +330,7 @@ static gboolean dispatch(JsonObject *request, enum command_peer peer, struct cal
 		strcpy(shown + 37, "...");
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 		    "unknown command '%s'; there are attach, detach, status, send-break, "
-		    "unbind, log", shown);
+		    "unbind, add, remove, log", shown);
 	return FALSE;
 }
 

@@ -70,6 +70,11 @@ struct command_ops {
 			   gpointer data);
 	void (*unbind)(const char *uservm, command_done done, gpointer done_data,
 		       gpointer data);
+	/* takes uservms over: struct attach_uservm, names different, at least one */
+	void (*add)(const char *cloud, GPtrArray *uservms, command_done done,
+		    gpointer done_data, gpointer data);
+	void (*remove)(const char *uservm, command_done done, gpointer done_data,
+		       gpointer data);
 	void (*log)(guint lines, command_done done, gpointer done_data, gpointer data);
 };
 

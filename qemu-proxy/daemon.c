@@ -108,14 +108,22 @@ static void on_released(struct cloud *cloud, gpointer data)
 	drop(data, NULL);
 }
 
+static void on_added(struct cloud *cloud, const GError *error, gpointer data)
+{
+	if (!error)
+		g_message("cloud VM '%s' has more proxies", cloud_name(cloud));
+	reply(data, error);
+}
+
 static const struct cloud_ops cloud_ops = {
 	.attached = on_attached,
 	.ended = on_ended,
 	.released = on_released,
+	.added = on_added,
 	.changed = on_changed,
 };
 
-static struct entry *find_cloud(struct daemon *daemon, const char *name)
+static struct entry *find_cloud(struct daemon *daemon, const char *name, GError **error)
 {
 	for (guint i = 0; i < daemon->entries->len; i++) {
 		struct entry *entry = daemon->entries->pdata[i];
@@ -123,6 +131,8 @@ static struct entry *find_cloud(struct daemon *daemon, const char *name)
 		if (!strcmp(cloud_name(entry->cloud), name))
 			return entry;
 	}
+	g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
+		    "cloud VM '%s' is not attached; 'vsbctl status' lists those that are", name);
 	return NULL;
 }
 
@@ -142,7 +152,24 @@ static struct proxy *find_proxy(struct daemon *daemon, const char *name, struct 
 	return NULL;
 }
 
-/* Names must be free on the whole host, the process not attached. */
+/* Names of user VMs are unique on the whole host. */
+static gboolean check_names(struct daemon *daemon, const GPtrArray *uservms, GError **error)
+{
+	for (guint i = 0; i < uservms->len; i++) {
+		const struct attach_uservm *uservm = uservms->pdata[i];
+		struct cloud *cloud;
+
+		if (!find_proxy(daemon, uservm->name, &cloud, NULL))
+			continue;
+		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS,
+			    "user VM '%s' exists already, in cloud VM '%s'; "
+			    "names are unique on a host", uservm->name, cloud_name(cloud));
+		return FALSE;
+	}
+	return TRUE;
+}
+
+/* The same, and neither process nor name of the cloud VM may be attached. */
 static gboolean check_free(struct daemon *daemon, const struct attach_args *args,
 			   GError **error)
 {
@@ -156,18 +183,7 @@ static gboolean check_free(struct daemon *daemon, const struct attach_args *args
 			    cloud_pid(cloud), cloud_name(cloud));
 		return FALSE;
 	}
-	for (guint i = 0; i < args->uservms->len; i++) {
-		const struct attach_uservm *uservm = args->uservms->pdata[i];
-		struct cloud *cloud;
-
-		if (!find_proxy(daemon, uservm->name, &cloud, NULL))
-			continue;
-		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS,
-			    "user VM '%s' exists already, in cloud VM '%s'; "
-			    "names are unique on a host", uservm->name, cloud_name(cloud));
-		return FALSE;
-	}
-	return TRUE;
+	return check_names(daemon, args->uservms, error);
 }
 
 static void op_attach(struct attach_args *args, command_done done, gpointer done_data,
@@ -201,13 +217,10 @@ static void op_attach(struct attach_args *args, command_done done, gpointer done
 static void op_detach(const char *name, gboolean reflect, command_done done,
 		      gpointer done_data, gpointer data)
 {
-	struct entry *entry = find_cloud(data, name);
 	g_autoptr(GError) error = NULL;
+	struct entry *entry = find_cloud(data, name, &error);
 
 	if (!entry) {
-		error = g_error_new(VSB_ERROR, VSB_ERROR_NOT_FOUND,
-				    "cloud VM '%s' is not attached; 'vsbctl status' lists those "
-				    "that are", name);
 		done(done_data, NULL, error);
 		return;
 	}
@@ -298,6 +311,34 @@ static void op_unbind(const char *name, command_done done, gpointer done_data, g
 	done(done_data, NULL, error);
 }
 
+static void op_add(const char *name, GPtrArray *uservms, command_done done, gpointer done_data,
+		   gpointer data)
+{
+	struct daemon *daemon = data;
+	g_autoptr(GError) error = NULL;
+	struct entry *entry = find_cloud(daemon, name, &error);
+
+	if (entry && check_names(daemon, uservms, &error) &&
+	    cloud_add(entry->cloud, &daemon->env, uservms, &error)) {
+		entry->done = done;
+		entry->done_data = done_data;
+	} else {
+		done(done_data, NULL, error);
+	}
+	g_ptr_array_unref(uservms);
+}
+
+static void op_remove(const char *name, command_done done, gpointer done_data, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct cloud *cloud;
+	struct proxy *proxy = find_proxy(data, name, &cloud, &error);
+
+	if (proxy && cloud_remove(cloud, proxy, &error))
+		g_message("user VM '%s' has no proxy any more", name);
+	done(done_data, NULL, error);
+}
+
 static void op_log(guint max, command_done done, gpointer done_data, gpointer data)
 {
 	g_auto(GStrv) lines = log_last(max);
@@ -316,6 +357,8 @@ const struct command_ops daemon_ops = {
 	.status = op_status,
 	.send_break = op_send_break,
 	.unbind = op_unbind,
+	.add = op_add,
+	.remove = op_remove,
 	.log = op_log,
 };
 

@@ -560,6 +560,92 @@ static void test_restart(void)
 	teardown(&rig);
 }
 
+static void add(struct rig *rig, const char *vms)
+{
+	g_autofree char *arguments = g_strdup_printf("\"cloud\":\"c\",\"uservms\":[%s]", vms);
+
+	run(rig, "add", arguments);
+}
+
+/* Proxies come to the pool and leave it. */
+static void test_pool(void)
+{
+	g_autofree char *console = NULL;
+	struct rig rig;
+	pid_t pid;
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	run(&rig, "remove", "\"uservm\":\"vm1\"");
+	g_assert_nonnull(strstr(rig.error->message, "the only user VM"));
+	run(&rig, "remove", "\"uservm\":\"vm2\"");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	run(&rig, "add", "\"cloud\":\"d\",\"uservms\":[{\"name\":\"vm2\"}]");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	add(&rig, "{\"name\":\"vm2\"},{\"name\":\"vm1\"}");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_EXISTS);
+	add(&rig, "{\"name\":\"vm2\",\"identity\":\"required\"}");
+	g_assert_nonnull(strstr(rig.error->message, "vsbctl key"));
+	g_assert_null(g_strrstr(rig.error->message, "vm1"));
+
+	add(&rig, "{\"name\":\"vm3\"},{\"name\":\"vm2\"}");
+	g_assert_no_error(rig.error);
+	g_assert_cmpuint(fake.names->len, ==, 3);
+	g_assert_cmpstr(fake.names->pdata[1], ==, "vm3");
+	g_assert_cmpstr(fake.names->pdata[2], ==, "vm2");
+	wait_state(&rig, 2, "waiting");
+	pid = proxy_pid_of(&rig, 0);
+	console = g_build_filename(rig.rundir->console_dir, "vm1.sock", NULL);
+	run(&rig, "remove", "\"uservm\":\"vm1\"");
+	g_assert_no_error(rig.error);
+	g_assert_cmpint(kill(pid, 0), ==, -1);
+	g_assert_cmpint(connect_to(console), ==, -1);
+	g_assert_cmpstr(json_object_get_string_member(uservm_status(&rig, 0), "name"), ==, "vm3");
+	/* All of them are what the next vsbypassd goes on with, and a name is free again. */
+	restart_daemon(&rig);
+	wait_state(&rig, 1, "waiting");
+	add(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	wait_state(&rig, 2, "waiting");
+
+	/* What fails is undone, all of it, and one that dies meanwhile is no reason. */
+	fake.fail = "create_proxy";
+	add(&rig, "{\"name\":\"a\"},{\"name\":\"b\"}");
+	g_assert_nonnull(strstr(rig.error->message, "as told"));
+	fake.fail = NULL;
+	run(&rig, "remove", "\"uservm\":\"a\"");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	begin(&rig, "add", "\"cloud\":\"c\",\"uservms\":[{\"name\":\"a\"},{\"name\":\"b\"}]");
+	{
+		struct rig other = { .daemon = rig.daemon };
+
+		add(&other, "{\"name\":\"z\"}");
+		g_assert_nonnull(strstr(other.error->message, "another command"));
+		run(&other, "detach", "\"cloud\":\"c\",\"reflect\":true");
+		g_assert_nonnull(strstr(other.error->message, "another command"));
+		run(&other, "remove", "\"uservm\":\"b\"");
+		g_assert_nonnull(strstr(other.error->message, "another command"));
+		forget_result(&other);
+	}
+	while (!rig.done)
+		g_main_context_iteration(NULL, TRUE);
+	g_assert_no_error(rig.error);
+	wait_state(&rig, 4, "waiting");
+	/* The one who waits is told when the cloud VM is detached. */
+	begin(&rig, "add", "\"cloud\":\"c\",\"uservms\":[{\"name\":\"y\"}]");
+	{
+		struct rig other = { .daemon = rig.daemon };
+
+		run(&other, "detach", "\"cloud\":\"c\"");
+		g_assert_no_error(other.error);
+		forget_result(&other);
+	}
+	g_assert_true(rig.done);
+	g_assert_nonnull(rig.error);
+	teardown(&rig);
+}
+
 /* Another vsbypassd goes on with the same proxies, and starts what is not there. */
 static void test_resume(void)
 {
@@ -794,6 +880,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/cloud-ends", test_cloud_ends);
 	g_test_add_func("/daemon/end-in-attach", test_end_in_attach);
 	g_test_add_func("/daemon/restart", test_restart);
+	g_test_add_func("/daemon/pool", test_pool);
 	g_test_add_func("/daemon/resume", test_resume);
 	g_test_add_func("/daemon/bad-state", test_bad_state);
 	g_test_add_func("/daemon/events", test_events);
