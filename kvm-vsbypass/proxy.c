@@ -605,7 +605,7 @@ static long vsb_proxy_unbind(struct vsb_proxy *proxy)
 	mutex_lock(&cloud->lock);
 	u = vsb_locked(cloud, proxy->uservm);
 	if (u) {
-		vsb_uservm_forget(cloud, u);
+		vsb_uservm_disown(cloud, u);
 		vsb_proxy_retire(cloud, proxy);
 	}
 	mutex_unlock(&cloud->lock);

@@ -224,6 +224,81 @@ void who_unbind(void)
 	CHECK_EQ(L1_EXITS(c), 0);
 }
 
+/*
+ * Once bound, its ports are not the guest hypervisor's again, though it has lost its
+ * name, and though that has those of user VMs that never had one.
+ */
+void who_unbind_absorbed(void)
+{
+	struct proxy *p, *fresh;
+	struct cloud *c = one_proxy(VSB_UNCLAIMED_REFLECT, &p);
+	struct vsb_uservm u;
+
+	L2_RUN(c, 1, IN(COM1, 1));
+	CHECK_EQ(L1_EXITS(c), 1);
+	OK(ioctl(p->fd, VSB_UNBIND, 0));
+	for (unsigned int i = 0; i < 4; i++) {
+		c->mbox->root[0] = c->root[0][i & 1];
+		L2_RUN(c, 0, OUT(COM1, 1, 0x41), IN(COM1, 1), IN(PLAIN, 2), IN(PLAIN - 1, 4),
+		       OUTS(PLAIN, 1, 0, REP(3)));
+		CHECK_EQ(L1_EXITS(c), 0);
+		CHECK_EQ(GOT(c, 1), rax_after(1, 0xff));
+		CHECK_EQ(GOT(c, 3), rax_after(4, 0xffffffff));
+		L2_RUN(c, 1, IN(COM1, 1));
+		CHECK_EQ(L1_EXITS(c), 1);
+	}
+	CHECK_EQ(c->l1_io, 0);
+	EXPECT_NOTHING(p);
+	OK(vsb_uservm(c->fd, 0, &u));
+	CHECK_EQ(u.flags & (VSB_USERVM_BOUND | VSB_USERVM_PROXY), 0);
+	CHECK_EQ(u.name[0], 0);
+	CHECK_EQ(u.bound_ns, 0);
+	/* Ports that nobody claims are as ever. */
+	L2_RUN(c, 0, IN(0x2f8, 1));
+	CHECK_EQ(L1_EXITS(c), 1);
+	/* It counts as new: the next free proxy is for it, or for who comes before. */
+	fresh = proxy_add(c, "vm2");
+	L2_RUN(c, 0, OUT(COM1, 1, 0x42));
+	EXPECT(fresh, WR(COM1, 1, 0x42));
+	/* What it had under another name stays absorbed, too. */
+	OK(ioctl(fresh->fd, VSB_UNBIND, 0));
+	fresh = proxy_new("vm3");
+	fresh->args.nr_ranges = 1;
+	memset(&fresh->args.ranges[1], 0, sizeof(fresh->args.ranges[1]));
+	proxy_attach(fresh, c);
+	proxy_run(fresh);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x43), IN(PLAIN, 1));
+	EXPECT(fresh, WR(COM1, 1, 0x43));
+	CHECK_EQ(L1_EXITS(c), 0);
+	CHECK_EQ(GOT(c, 1), rax_after(1, 0xff));
+	/* Only to let go of the cloud VM gives them back. */
+	cloud_close(c);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x44), IN(PLAIN, 1));
+	CHECK_EQ(L1_EXITS(c), 2);
+}
+
+/* Unless another user VM is seen on its vCPU, which never had that name. */
+void who_unbind_replaced(void)
+{
+	struct proxy *p;
+	struct cloud *c = cloud_new();
+
+	c->mbox->clock[0] = -1000000000ull;
+	cloud_attach(c, 0, VSB_UNCLAIMED_REFLECT);
+	p = proxy_add(c, "vm1");
+	cloud_start(c);
+	L2_RUN(c, 0, OUT(COM1, 1, 1));
+	EXPECT(p, WR(COM1, 1, 1));
+	OK(ioctl(p->fd, VSB_UNBIND, 0));
+	L2_RUN(c, 0, OUT(COM1, 1, 0x41));
+	CHECK_EQ(L1_EXITS(c), 0);
+	c->mbox->clock[0] = -3000000000ull;
+	c->mbox->root[0] = c->root[0][OTHER_MEMORY];
+	L2_RUN(c, 0, OUT(COM1, 1, 0x42));
+	CHECK_EQ(L1_EXITS(c), 1);
+	EXPECT_NOTHING(p);
+}
+
 void who_other_cloud(void)
 {
 	struct cloud *a = cloud_new(), *b = cloud_new(), *stranger = cloud_new();
