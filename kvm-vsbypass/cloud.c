@@ -94,8 +94,7 @@ static bool vsb_cloud_owns(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port, 
 /* Is it one that @unclaimed is about? Under rcu_read_lock(). */
 static bool vsb_cloud_unclaimed(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port, u32 size)
 {
-	return !(u && rcu_access_pointer(u->claims)) && !READ_ONCE(cloud->closed) &&
-	       vsb_cloud_any_port(cloud, port, size);
+	return !(u && rcu_access_pointer(u->claims)) && vsb_cloud_any_port(cloud, port, size);
 }
 
 static bool vsb_cloud_absorbs(struct vsb_cloud *cloud)
@@ -556,10 +555,14 @@ static const struct vsb_vm_ops vsb_cloud_vm_ops = {
 	.gone = vsb_cloud_gone,
 };
 
-static bool vsb_cloud_has_bound(struct vsb_cloud *cloud)
+/* Is there a port that is not to go back to the guest hypervisor? Under @cloud->lock. */
+static bool vsb_cloud_keeps(struct vsb_cloud *cloud)
 {
 	struct vsb_l2 *u;
 
+	if (cloud->started && vsb_cloud_absorbs(cloud) &&
+	    !bitmap_empty(cloud->ports, VSB_NR_PORTS))
+		return true;
 	list_for_each_entry(u, &cloud->uservms, node)
 		if (rcu_access_pointer(u->claims) || u->absorb)
 			return true;
@@ -569,15 +572,15 @@ static bool vsb_cloud_has_bound(struct vsb_cloud *cloud)
 static int vsb_cloud_release(struct inode *inode, struct file *file)
 {
 	struct vsb_cloud *cloud = file->private_data;
-	struct vsb_proxy *proxy;
+	struct vsb_proxy *proxy, *next;
 
 	mutex_lock(&cloud->lock);
 	WRITE_ONCE(cloud->closed, true);
 	WRITE_ONCE(cloud->frozen, false);
-	list_for_each_entry(proxy, &cloud->pool, node)
-		vsb_proxy_kill(proxy);
+	list_for_each_entry_safe(proxy, next, &cloud->pool, node)
+		vsb_proxy_retire(cloud, proxy);
 	cloud->lingers = (cloud->flags & VSB_CLOUD_ABSORB_ON_CLOSE) && !cloud->gone &&
-			 vsb_cloud_has_bound(cloud);
+			 vsb_cloud_keeps(cloud);
 	if (cloud->lingers) {
 		__module_get(THIS_MODULE);
 		mutex_unlock(&cloud->lock);
@@ -763,7 +766,7 @@ static int vsb_cloud_take_over(const struct vsb_create_cloud *args, int fd)
 			cloud->lingers = false;
 			cloud->flags = args->flags;
 			WRITE_ONCE(cloud->unclaimed, args->unclaimed);
-			/* VSB_START says when unbound user VMs are taken again. */
+			/* VSB_START says when user VMs are bound again. */
 			module_put(THIS_MODULE);
 		}
 	}

@@ -60,7 +60,8 @@ bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
 
 	if (!u)
 		return false;
-	if (!rcu_access_pointer(u->claims) && READ_ONCE(cloud->nr_free))
+	if (!rcu_access_pointer(u->claims) && READ_ONCE(cloud->nr_free) &&
+	    !READ_ONCE(cloud->closed))
 		return false;
 	if (id->root && xa_load(&cloud->roots, id->root) != u)
 		return false;
@@ -460,7 +461,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		if (proxy)
 			vsb_proxy_notify(proxy);
 	}
-	if (!rcu_access_pointer(u->claims)) {
+	if (!rcu_access_pointer(u->claims) && !cloud->closed) {
 		list_for_each_entry(proxy, &cloud->pool, node) {
 			if (rcu_access_pointer(proxy->uservm))
 				continue;

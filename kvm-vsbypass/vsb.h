@@ -466,7 +466,8 @@ struct vsb_vcpu {
  * @thaw:	until then (jiffies); both written under @lock
  * @serving:	SRCU; around each access, so that VSB_FREEZE can wait for them
  * @lock:	guards what follows, for writing
- * @closed:	no descriptor; only bound user VMs matter. Read without @lock
+ * @closed:	no descriptor, or VSB_START has not followed; nobody is served or
+ *		bound. Read without @lock
  * @lingers:	@closed, and the module is held
  * @gone:	the process has ended
  * @dead:	let go of; nobody new may come

@@ -37,9 +37,11 @@
 #define VSB_UNCLAIMED_REFLECT	1	/* the device of the guest hypervisor */
 
 /*
- * After the cloud fd is closed the ports of every user VM that has been
- * bound stay claimed, as an unplugged device, until the cloud VM ends or is
- * attached again. Without the flag they go back to the guest hypervisor.
+ * After the cloud fd is closed what was claimed stays so, as an unplugged device,
+ * until the cloud VM ends or is attached again: the ports of every user VM that has
+ * been bound, and with VSB_UNCLAIMED_ABSORB those of the pool for all others, also
+ * for those that come later. Without the flag they go back to the guest hypervisor;
+ * so they do if VSB_START was never called.
  */
 #define VSB_CLOUD_ABSORB_ON_CLOSE	0x1
 
