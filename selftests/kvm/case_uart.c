@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "cases.h"
-#include "identity.h"
+#include "proof.h"
 #include "proxy.h"
 #include "tables.h"
 #include "tap.h"

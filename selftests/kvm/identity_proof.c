@@ -9,8 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cases.h"
-#include "identity.h"
+#include "identity_cases.h"
+#include "proof.h"
 #include "tap.h"
 
 #define KEY1	0x11

@@ -4,11 +4,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cases.h"
+#include "identity_cases.h"
 #include "proxy.h"
 #include "tap.h"
 
-void who_before_start(void)
+void identity_before_start(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p;
@@ -39,7 +39,7 @@ static struct cloud *one_proxy(uint32_t unclaimed, struct proxy **p)
 	return c;
 }
 
-void who_unbound_absorbed(void)
+void identity_unbound_absorbed(void)
 {
 	struct proxy *p;
 	struct cloud *c = one_proxy(VSB_UNCLAIMED_ABSORB, &p);
@@ -70,7 +70,7 @@ void who_unbound_absorbed(void)
 	EXPECT(p, WR(COM1, 1, 0x42));
 }
 
-void who_unbound_reflected(void)
+void identity_unbound_reflected(void)
 {
 	struct proxy *p;
 	struct cloud *c = one_proxy(VSB_UNCLAIMED_REFLECT, &p);
@@ -85,7 +85,7 @@ void who_unbound_reflected(void)
 	EXPECT(p, WR(COM1, 1, 2));
 }
 
-void who_second_vm_next_proxy(void)
+void identity_second_vm_next_proxy(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p1, *p2;
@@ -117,7 +117,7 @@ void who_second_vm_next_proxy(void)
 }
 
 /* KVM in L1 makes a new root at every change of the VM's memory slots. */
-void who_root_change(void)
+void identity_root_change(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p1, *p2;
@@ -145,7 +145,7 @@ void who_root_change(void)
 }
 
 /* The second vCPU of a user VM has a VMCS or VMCB of its own, but the same root. */
-void who_second_vcpu(void)
+void identity_second_vcpu(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p1, *p2;
@@ -170,7 +170,7 @@ void who_second_vcpu(void)
 }
 
 /* Our user VMs are mapped onto themselves. */
-void who_frames(void)
+void identity_frames(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p;
@@ -196,7 +196,7 @@ void who_frames(void)
 	CHECK_EQ(e.type, VSB_EVENT_USERVM);
 }
 
-void who_unbind(void)
+void identity_unbind(void)
 {
 	struct proxy *p, *fresh;
 	struct cloud *c;
@@ -228,7 +228,7 @@ void who_unbind(void)
  * Once bound, its ports are not the guest hypervisor's again, though it has lost its
  * name, and though that has those of user VMs that never had one.
  */
-void who_unbind_absorbed(void)
+void identity_unbind_absorbed(void)
 {
 	struct proxy *p, *fresh;
 	struct cloud *c = one_proxy(VSB_UNCLAIMED_REFLECT, &p);
@@ -278,7 +278,7 @@ void who_unbind_absorbed(void)
 }
 
 /* Unless another user VM is seen on its vCPU, which never had that name. */
-void who_unbind_replaced(void)
+void identity_unbind_replaced(void)
 {
 	struct proxy *p;
 	struct cloud *c = cloud_new();
@@ -299,7 +299,7 @@ void who_unbind_replaced(void)
 	EXPECT_NOTHING(p);
 }
 
-void who_other_cloud(void)
+void identity_two_clouds(void)
 {
 	struct cloud *a = cloud_new(), *b = cloud_new(), *stranger = cloud_new();
 	struct proxy *pa, *pb;
