@@ -75,18 +75,31 @@ static bool vsb_cloud_identifies(struct vsb_cloud *cloud, u32 port, u32 size)
 }
 
 /*
- * What is claimed for the user VM @u (NULL: not seen before). Under
- * rcu_read_lock().
+ * May an access of the user VM @u (NULL: not seen before) in no case be the guest
+ * hypervisor's? Under rcu_read_lock().
  */
-static bool vsb_cloud_claims(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port, u32 size)
+static bool vsb_cloud_owns(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port, u32 size)
 {
 	struct vsb_claims *claims = u ? rcu_dereference(u->claims) : NULL;
 
 	if (vsb_cloud_identifies(cloud, port, size))
 		return true;
-	if (claims)
-		return vsb_claims_any(claims, port, size);
-	return !READ_ONCE(cloud->closed) && vsb_cloud_any_port(cloud, port, size);
+	if (claims && vsb_claims_any(claims, port, size))
+		return true;
+	/* claims are taken away after that is set; pairs with vsb_uservm_absorb() */
+	smp_rmb();
+	return u && READ_ONCE(u->absorb) && vsb_cloud_any_port(cloud, port, size);
+}
+
+/* Is it one that @unclaimed is about? Under rcu_read_lock(). */
+static bool vsb_cloud_unclaimed(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port, u32 size)
+{
+	return !(u && rcu_access_pointer(u->claims)) && vsb_cloud_any_port(cloud, port, size);
+}
+
+static bool vsb_cloud_absorbs(struct vsb_cloud *cloud)
+{
+	return READ_ONCE(cloud->unclaimed) == VSB_UNCLAIMED_ABSORB || READ_ONCE(cloud->absorb);
 }
 
 /* Is a port access that left L2 ours? */
@@ -106,12 +119,10 @@ bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio)
 	v->taken = false;
 	vsb_ident_get(vcpu, v, &id);
 	u = vsb_uservm_find(cloud, &id);
-	ours = vsb_cloud_claims(cloud, u, pio->port, pio->size);
-	/* Left to the guest hypervisor only once it is sure that none is free. */
-	if (ours && cloud->unclaimed == VSB_UNCLAIMED_REFLECT &&
-	    !(u && rcu_access_pointer(u->claims)) &&
-	    !vsb_cloud_identifies(cloud, pio->port, pio->size))
-		ours = !vsb_uservm_settled(cloud, u, &id);
+	ours = vsb_cloud_owns(cloud, u, pio->port, pio->size);
+	/* Left to the guest hypervisor only once it is sure that no proxy is free. */
+	if (!ours && vsb_cloud_unclaimed(cloud, u, pio->port, pio->size))
+		ours = vsb_cloud_absorbs(cloud) || !vsb_uservm_settled(cloud, u, &id);
 	v->port = pio->port;
 	v->size = pio->size;
 out:
@@ -153,10 +164,8 @@ bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size)
 		goto out;
 	vsb_ident_get(vcpu, v, &id);
 	u = vsb_uservm_find(cloud, &id);
-	ours = vsb_cloud_claims(cloud, u, port, size);
-	if (ours && cloud->unclaimed == VSB_UNCLAIMED_REFLECT)
-		ours = (u && rcu_access_pointer(u->claims)) ||
-		       vsb_cloud_identifies(cloud, port, size);
+	ours = vsb_cloud_owns(cloud, u, port, size) ||
+	       (vsb_cloud_unclaimed(cloud, u, port, size) && vsb_cloud_absorbs(cloud));
 out:
 	rcu_read_unlock();
 	return ours;
@@ -549,15 +558,19 @@ static const struct vsb_vm_ops vsb_cloud_vm_ops = {
 	.gone = vsb_cloud_gone,
 };
 
-/* Is there a reason to linger? Under cloud->lock. */
-static bool vsb_cloud_has_to_do(struct vsb_cloud *cloud)
+/* Is there a port that is not to go back to the guest hypervisor? Under @cloud->lock. */
+static bool vsb_cloud_keeps(struct vsb_cloud *cloud)
 {
 	struct vsb_l2 *u;
 
+	/* Proxies whose descriptors somebody has serve on. */
 	if (!list_empty(&cloud->pool))
 		return true;
+	if (cloud->started && vsb_cloud_absorbs(cloud) &&
+	    !bitmap_empty(cloud->ports, VSB_NR_PORTS))
+		return true;
 	list_for_each_entry(u, &cloud->uservms, node)
-		if (rcu_access_pointer(u->claims))
+		if (rcu_access_pointer(u->claims) || u->absorb)
 			return true;
 	return false;
 }
@@ -570,9 +583,8 @@ static int vsb_cloud_release(struct inode *inode, struct file *file)
 	mutex_lock(&cloud->lock);
 	WRITE_ONCE(cloud->closed, true);
 	WRITE_ONCE(cloud->frozen, false);
-	/* Proxies whose descriptors somebody has serve on. */
 	cloud->lingers = (cloud->flags & VSB_CLOUD_ABSORB_ON_CLOSE) && !cloud->gone &&
-			 vsb_cloud_has_to_do(cloud);
+			 vsb_cloud_keeps(cloud);
 	if (cloud->lingers) {
 		__module_get(THIS_MODULE);
 		mutex_unlock(&cloud->lock);
@@ -591,7 +603,7 @@ void vsb_cloud_left(struct vsb_cloud *cloud)
 	bool drop;
 
 	mutex_lock(&cloud->lock);
-	drop = cloud->lingers && !vsb_cloud_has_to_do(cloud);
+	drop = cloud->lingers && !vsb_cloud_keeps(cloud);
 	if (drop)
 		cloud->lingers = false;
 	mutex_unlock(&cloud->lock);
@@ -775,8 +787,8 @@ static int vsb_cloud_take_over(const struct vsb_create_cloud *args, int fd)
 		if (ret >= 0) {
 			cloud->lingers = false;
 			cloud->flags = args->flags;
-			cloud->unclaimed = args->unclaimed;
-			/* VSB_START says when unbound user VMs are taken again. */
+			WRITE_ONCE(cloud->unclaimed, args->unclaimed);
+			/* Until VSB_START only proxies serve, no front alone. */
 			module_put(THIS_MODULE);
 		}
 	}

@@ -358,6 +358,21 @@ static void vsb_proxy_limit_hold(struct vsb_proxy *proxy, u32 gsi)
 		proxy->hold_until = jiffies + msecs_to_jiffies(VSB_HOLD_MOST_MS);
 }
 
+/* There is an edge of this line to tell of, now or when it is no longer held. */
+static void vsb_proxy_edge(struct vsb_proxy *proxy, u32 gsi, bool level)
+{
+	bool wake;
+
+	spin_lock(&proxy->lock);
+	vsb_proxy_limit_hold(proxy, gsi);
+	wake = vsb_irq_pending(&proxy->irqs);
+	spin_unlock(&proxy->lock);
+	vsb_proxy_count(proxy, VSB_C_IRQ_EDGES);
+	trace_vsbypass_irq(proxy->name, gsi, level);
+	if (wake)
+		wake_up_interruptible(&proxy->events);
+}
+
 /**
  * vsb_proxy_irq_line - KVM_IRQ_LINE of a proxy
  * @kvm: the VM
@@ -370,8 +385,8 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 {
 	u32 gsi = irq->irq;	/* shares its place with status */
 	struct vsb_proxy *proxy;
-	bool edge, wake;
 	int ret = 0;
+	bool edge;
 
 	atomic_inc(&vsb_users);
 	proxy = vsb_proxy_get(kvm);
@@ -388,16 +403,9 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 	}
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_set(&proxy->irqs, gsi, irq->level);
-	if (edge)
-		vsb_proxy_limit_hold(proxy, gsi);
-	wake = edge && vsb_irq_pending(&proxy->irqs);
 	spin_unlock(&proxy->lock);
-	if (edge) {
-		vsb_proxy_count(proxy, VSB_C_IRQ_EDGES);
-		trace_vsbypass_irq(proxy->name, gsi, irq->level);
-	}
-	if (wake)
-		wake_up_interruptible(&proxy->events);
+	if (edge)
+		vsb_proxy_edge(proxy, gsi, irq->level);
 	if (line_status)
 		irq->status = edge;	/* 0: merged with the level before */
 put:
@@ -428,20 +436,13 @@ static void vsb_proxy_unhold(struct work_struct *work)
 /* The line of a front is @level, and @rose in between. Any context that sleeps. */
 void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose)
 {
-	bool edge, wake;
+	bool edge;
 
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_follow(&proxy->irqs, gsi, level, rose);
-	if (edge)
-		vsb_proxy_limit_hold(proxy, gsi);
-	wake = edge && vsb_irq_pending(&proxy->irqs);
 	spin_unlock(&proxy->lock);
-	if (edge) {
-		vsb_proxy_count(proxy, VSB_C_IRQ_EDGES);
-		trace_vsbypass_irq(proxy->name, gsi, level);
-	}
-	if (wake)
-		wake_up_interruptible(&proxy->events);
+	if (edge)
+		vsb_proxy_edge(proxy, gsi, level);
 }
 
 static void vsb_proxy_poll_work(struct work_struct *work)
@@ -604,7 +605,7 @@ static long vsb_proxy_unbind(struct vsb_proxy *proxy)
 	mutex_lock(&cloud->lock);
 	u = vsb_locked(cloud, proxy->uservm);
 	if (u) {
-		vsb_uservm_forget(cloud, u);
+		vsb_uservm_disown(cloud, u);
 		vsb_proxy_retire(cloud, proxy);
 	}
 	mutex_unlock(&cloud->lock);

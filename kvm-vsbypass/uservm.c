@@ -83,10 +83,23 @@ void vsb_uservm_put(struct vsb_l2 *u)
 	kfree_rcu(u, rcu);
 }
 
+/* @u has no proxy any more. Under cloud->lock. */
+static void vsb_uservm_part(struct vsb_cloud *cloud, struct vsb_l2 *u)
+{
+	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
+
+	if (!proxy)
+		return;
+	vsb_coms_detach(vsb_locked(cloud, u->coms));
+	RCU_INIT_POINTER(u->proxy, NULL);
+	RCU_INIT_POINTER(proxy->uservm, NULL);
+	WRITE_ONCE(cloud->nr_free, cloud->nr_free + 1);
+	vsb_uservm_put(u);
+}
+
 /* Take @u out of everything that finds it. Under cloud->lock. */
 void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
-	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
 	u32 i;
 
 	/* What it waits for now is for whoever comes next. */
@@ -99,18 +112,44 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	list_del_init(&u->node);
 	if (!rcu_access_pointer(u->claims))
 		cloud->nr_unbound--;
-	if (proxy) {
-		vsb_coms_detach(vsb_locked(cloud, u->coms));
-		RCU_INIT_POINTER(u->proxy, NULL);
-		RCU_INIT_POINTER(proxy->uservm, NULL);
-		WRITE_ONCE(cloud->nr_free, cloud->nr_free + 1);
-		vsb_uservm_put(u);
-	}
+	vsb_uservm_part(cloud, u);
 	vsb_uservm_put(u);
 }
 
+/* Ports that were claimed for @u will not be. Under cloud->lock. */
+static void vsb_uservm_absorb(struct vsb_l2 *u)
+{
+	WRITE_ONCE(u->absorb, true);
+	/* before the claims; pairs with vsb_cloud_owns() */
+	smp_wmb();
+}
+
 /*
- * @u has this name, and these ports are claimed for it for as long as it exists.
+ * @u is not, or no longer, the one of its name: it loses that and all that goes with
+ * it, and counts as new. It may be running all the same, and its ports are not the
+ * guest hypervisor's again. Cannot fail. Under cloud->lock.
+ */
+void vsb_uservm_disown(struct vsb_cloud *cloud, struct vsb_l2 *u)
+{
+	struct vsb_claims *claims = vsb_locked(cloud, u->claims);
+	struct vsb_coms *coms = vsb_locked(cloud, u->coms);
+
+	vsb_uservm_unprove(u);
+	vsb_uservm_part(cloud, u);
+	/* An access that is in there now finds no data of the console that @u had. */
+	vsb_coms_empty(coms);
+	RCU_INIT_POINTER(u->coms, NULL);
+	vsb_coms_put(coms);
+	vsb_uservm_absorb(u);
+	RCU_INIT_POINTER(u->claims, NULL);
+	kfree_rcu(claims, rcu);
+	memset(u->name, 0, sizeof(u->name));
+	u->bound_ns = 0;
+	cloud->nr_unbound++;
+}
+
+/*
+ * @u has this name, and these ports are claimed for it for as long as it has.
  * Under cloud->lock. Return: false: no memory.
  */
 static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name,
@@ -135,6 +174,8 @@ static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const ch
 		u->bound_ns = ktime_get_boottime_ns();
 	}
 	if (coms) {
+		if (old)
+			vsb_uservm_absorb(u);
 		rcu_assign_pointer(u->coms, coms);
 		vsb_coms_put(old_coms);
 	} else if (memcmp(u->name, name, sizeof(u->name))) {
@@ -185,7 +226,7 @@ void vsb_uservm_move(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_proxy
 		return;
 	}
 	/* A fresh one of this name will take @u over. */
-	vsb_uservm_forget(cloud, other);
+	vsb_uservm_disown(cloud, other);
 	vsb_uservm_claim(cloud, u, proxy->name, proxy->claims);
 	vsb_proxy_retire(cloud, proxy);
 }
@@ -208,26 +249,39 @@ void vsb_uservm_lose_proxy(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 {
 	struct vsb_l2 *u = vsb_locked(cloud, proxy->uservm);
 
-	if (!u) {
-		WRITE_ONCE(cloud->nr_free, cloud->nr_free - 1);
-		return;
+	if (u)
+		vsb_uservm_part(cloud, u);
+	WRITE_ONCE(cloud->nr_free, cloud->nr_free - 1);
+}
+
+/*
+ * Forget the oldest without a name; one that has had a name only if there is no
+ * other, and then nobody's ports are the guest hypervisor's any more, as it can not
+ * be told from who is new. Under cloud->lock.
+ */
+static void vsb_uservm_evict(struct vsb_cloud *cloud)
+{
+	struct vsb_l2 *u, *oldest = NULL;
+
+	list_for_each_entry(u, &cloud->uservms, node) {
+		if (rcu_access_pointer(u->claims))
+			continue;
+		if (!oldest || !u->absorb)
+			oldest = u;
+		if (!u->absorb)
+			break;
 	}
-	vsb_coms_detach(vsb_locked(cloud, u->coms));
-	RCU_INIT_POINTER(u->proxy, NULL);
-	RCU_INIT_POINTER(proxy->uservm, NULL);
-	vsb_uservm_put(u);
+	if (oldest->absorb)
+		WRITE_ONCE(cloud->absorb, true);
+	vsb_uservm_forget(cloud, oldest);
 }
 
 static struct vsb_l2 *vsb_uservm_create(struct vsb_cloud *cloud)
 {
-	struct vsb_l2 *u, *old;
+	struct vsb_l2 *u;
 
-	if (cloud->nr_unbound >= VSB_MAX_UNBOUND) {
-		list_for_each_entry(old, &cloud->uservms, node)
-			if (!rcu_access_pointer(old->claims))
-				break;
-		vsb_uservm_forget(cloud, old);
-	}
+	while (cloud->nr_unbound >= VSB_MAX_UNBOUND)
+		vsb_uservm_evict(cloud);
 	u = kzalloc(sizeof(*u), GFP_KERNEL_ACCOUNT);
 	if (!u)
 		return NULL;

@@ -330,7 +330,7 @@ void vsb_gate_clear(struct vsb_coms *coms, const struct vsb_pio *pio, u32 *data)
 
 /* ---- uservm.c: who is who ---- */
 
-#define VSB_MAX_UNBOUND	256	/* user VMs remembered that were never bound */
+#define VSB_MAX_UNBOUND	256	/* user VMs remembered that have no name */
 #define VSB_MAX_ROOTS	16	/* EPT pointers remembered of a user VM */
 #define VSB_MAX_ANCHORS	64	/* vCPUs of a user VM that are */
 
@@ -370,16 +370,18 @@ struct vsb_anchor {
  * @ref:	its place in cloud->uservms, users
  * @rcu:	readers of cloud->roots and cloud->anchors
  * @node:	in cloud->uservms, empty: forgotten; cloud->lock
- * @name:	of its proxy, from the first binding on; cloud->lock
- * @claims:	NULL until the first binding; then what is claimed for as long as
- *		this exists, proxy or not. RCU, written under cloud->lock
+ * @name:	of its proxy, from the binding on; empty: none; cloud->lock
+ * @claims:	NULL: it has no name; else what is claimed for as long as it has,
+ *		proxy or not. RCU, written under cloud->lock
+ * @absorb:	has had claims that it has no longer: no port of the pool is the
+ *		guest hypervisor's again. Written under cloud->lock
  * @proxy:	that serves it, or NULL. RCU, written under cloud->lock; @proxy
  *		outlives an RCU grace period after it is replaced
  * @id:		last seen; cloud->lock
  * @l2_gfn:	frame pair, valid if @frames; cloud->lock
  * @l1_gfn:	see @l2_gfn
  * @frames:	see @l2_gfn
- * @bound_ns:	CLOCK_BOOTTIME of the binding; cloud->lock
+ * @bound_ns:	CLOCK_BOOTTIME of the binding, 0: none; cloud->lock
  * @roots:	frames of EPT pointers, a ring of @nr_roots; cloud->lock
  * @anchors:	its vCPUs, the first is the one that boots; cloud->lock
  * @coms:	the 16550s among @claims. RCU, written under cloud->lock
@@ -392,6 +394,7 @@ struct vsb_l2 {
 	struct list_head node;
 	char name[VSB_NAME_LEN];
 	struct vsb_claims __rcu *claims;
+	bool absorb;
 	struct vsb_proxy __rcu *proxy;
 	u64 ept_pointer;
 	u64 l2_gfn;
@@ -432,6 +435,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 void vsb_uservm_adopt(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 void vsb_uservm_lose_proxy(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 void vsb_uservm_move(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_proxy *proxy);
+void vsb_uservm_disown(struct vsb_cloud *cloud, struct vsb_l2 *u);
 void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u);
 void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info);
 void vsb_uservm_put(struct vsb_l2 *u);
@@ -456,23 +460,23 @@ struct vsb_vcpu {
  * @started:	nested exits are redirected; written under @lock
  * @flags:	VSB_CLOUD_*; @lock
  * @unclaimed:	VSB_UNCLAIMED_*; written under @lock
+ * @absorb:	it counts as VSB_UNCLAIMED_ABSORB for good; written under @lock
  * @identity:	a proxy of it has had a key: the ports for a proof are claimed for
  *		all its user VMs, for good. Written under @lock
  * @frozen:	no access is begun now,
  * @thaw:	until then (jiffies); both written under @lock
  * @serving:	SRCU; around each access, so that VSB_FREEZE can wait for them
  * @lock:	guards what follows, for writing
- * @closed:	no descriptor; only bound user VMs matter, and only proxies serve them.
- *		Read without @lock
- * @lingers:	@closed, and the module is held; there are proxies, or user VMs that
- *		were bound
+ * @closed:	no descriptor, or VSB_START has not followed; only proxies serve, no
+ *		front alone. Read without @lock
+ * @lingers:	@closed, and the module is held; there are proxies, or ports to absorb
  * @gone:	the process has ended
  * @dead:	let go of; nobody new may come
  * @pool:	proxies in order
  * @nr_proxies:	in @pool
  * @nr_free:	of these, how many serve no user VM; read without the lock
  * @uservms:	in order of first access
- * @nr_unbound:	of these, how many were never bound
+ * @nr_unbound:	of these, how many have no name
  * @roots:	frame of EPT pointer -> user VM; readers RCU
  * @anchors:	frame -> struct vsb_anchor; readers RCU
  * @ports:	every port that a proxy of this cloud VM has claimed
@@ -486,6 +490,7 @@ struct vsb_cloud {
 	bool started;
 	u32 flags;
 	u32 unclaimed;
+	bool absorb;
 	bool identity;
 	bool frozen;
 	unsigned long thaw;

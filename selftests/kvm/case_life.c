@@ -257,19 +257,17 @@ void life_close_proxy_reads_ones(void)
 	CHECK_EQ(vsb_open() >= 0, 1);
 }
 
-/* The process that holds all descriptors of the module is killed. */
-void life_owner_killed(void)
+/* A process that holds all descriptors of the module. */
+static pid_t owner(uint32_t flags, uint32_t unclaimed)
 {
 	int ready[2];
 	pid_t pid;
 	char b;
 
-	c = cloud_new();
-	p = proxy_new("vm1");
 	OK(pipe(ready));
 	pid = OK(fork());
 	if (!pid) {
-		cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+		cloud_attach(c, flags, unclaimed);
 		proxy_attach(p, c);
 		proxy_run(p);
 		cloud_start(c);
@@ -279,16 +277,94 @@ void life_owner_killed(void)
 	}
 	close(ready[1]);
 	CHECK_EQ(OK(read(ready[0], &b, 1)), 1);
+	return pid;
+}
+
+static void kill_owner(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	CHECK_EQ(OK(waitpid(pid, NULL, 0)), pid);
+}
+
+void life_owner_killed(void)
+{
+	pid_t pid;
+
+	c = cloud_new();
+	p = proxy_new("vm1");
+	pid = owner(0, VSB_UNCLAIMED_ABSORB);
 	L2_RUN(c, 0, OUT(COM1, 1, 0x41));
 	EXPECT(p, WR(COM1, 1, 0x41));
 	CHECK_EQ(L1_EXITS(c), 0);
-	kill(pid, SIGKILL);
-	CHECK_EQ(OK(waitpid(pid, NULL, 0)), pid);
+	kill_owner(pid);
 	check_reflected();
 	EXPECT_NOTHING(p);
 	proxy_wait_over(p);
 	/* Nothing is left of it. */
 	OK(module_unload());
+}
+
+/* It was to leave nothing to the guest hypervisor: neither who never had a proxy, */
+void life_owner_killed_unbound(void)
+{
+	pid_t pid;
+
+	c = cloud_new();
+	p = proxy_new("vm1");
+	pid = owner(VSB_CLOUD_ABSORB_ON_CLOSE, VSB_UNCLAIMED_ABSORB);
+	L2_RUN(c, 1, OUT(COM1, 1, 0x41));
+	EXPECT(p, WR(COM1, 1, 0x41));
+	check_absorbed();	/* user VM 0 */
+	kill_owner(pid);
+	check_absorbed();
+	L2_RUN(c, 1, OUT(COM1, 1, 0x42));
+	CHECK_EQ(L1_EXITS(c), 0);
+	EXPECT_NOTHING(p);
+	refuses_to_go("ports stay absorbed");
+	/* Attached again it is served like any other. */
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	check_absorbed();
+	p = proxy_add(c, "vm2");
+	cloud_start(c);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x43));
+	EXPECT(p, WR(COM1, 1, 0x43));
+	CHECK_EQ(L1_EXITS(c), 0);
+	cloud_close(c);
+	check_reflected();
+}
+
+/* nor who comes when nobody had one. */
+void life_owner_killed_early(void)
+{
+	pid_t pid;
+
+	c = cloud_new();
+	p = proxy_new("vm1");
+	pid = owner(VSB_CLOUD_ABSORB_ON_CLOSE, VSB_UNCLAIMED_ABSORB);
+	kill_owner(pid);
+	for (unsigned int i = 0; i < 4; i++) {
+		c->mbox->root[0] = c->root[0][i & 1];
+		check_absorbed();
+	}
+	refuses_to_go("ports stay absorbed");
+	/* With the other policy it is left to the guest hypervisor, as before. */
+	p = proxy_new("vm1");
+	pid = owner(VSB_CLOUD_ABSORB_ON_CLOSE, VSB_UNCLAIMED_REFLECT);
+	L2_RUN(c, 1, OUT(COM1, 1, 0x41));
+	EXPECT(p, WR(COM1, 1, 0x41));
+	check_reflected();
+	kill_owner(pid);
+	check_reflected();
+	L2_RUN(c, 1, OUT(COM1, 1, 0x42));
+	CHECK_EQ(L1_EXITS(c), 0);
+	EXPECT_NOTHING(p);
+	/* One that is never started claims nothing. */
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	cloud_close(c);
+	cloud_attach(c, VSB_CLOUD_ABSORB_ON_CLOSE, VSB_UNCLAIMED_ABSORB);
+	proxy_attach(proxy_new("vm1"), c);
+	cloud_close(c);
+	check_reflected();
 }
 
 /* The cloud VM is killed while a proxy holds an access of its user VM. */

@@ -28,17 +28,23 @@
 #define VSB_MAX_PROXIES		1024	/* proxies of one cloud VM */
 #define VSB_MAX_FREEZE_MS	60000	/* of VSB_FREEZE */
 
-/* What an unbound user VM sees on ports that a proxy of its pool claims. */
+/*
+ * What an unbound user VM sees on ports that a proxy of its pool claims. One that
+ * was bound, and lost its name to another's proof or to VSB_UNBIND, sees an
+ * unplugged device in any case.
+ */
 #define VSB_UNCLAIMED_ABSORB	0	/* an unplugged device */
 #define VSB_UNCLAIMED_REFLECT	1	/* the device of the guest hypervisor */
 
 /*
- * After the cloud fd is closed the ports of every user VM that has been
- * bound stay claimed, as an unplugged device, until the cloud VM ends or is
- * attached again; proxies that have a descriptor, in whatever process, serve on
- * until that is closed, too. So the owner can be replaced while they work: the
- * next VSB_CREATE_CLOUD of this VM finds all as it was. Without the flag the
- * proxies are dead and the ports go back to the guest hypervisor.
+ * After the cloud fd is closed what was claimed stays so, as an unplugged device,
+ * until the cloud VM ends or is attached again: the ports of every user VM that has
+ * been bound, and with VSB_UNCLAIMED_ABSORB those of the pool for all others, also
+ * for those that come later. Proxies that have a descriptor, in whatever process, serve
+ * on until that is closed, too: so the owner can be replaced while they work, and the
+ * next VSB_CREATE_CLOUD of this VM finds all as it was. Without the flag the proxies are
+ * dead and the ports go back to the guest hypervisor; so do those of a pool for which
+ * VSB_START was never called.
  */
 #define VSB_CLOUD_ABSORB_ON_CLOSE	0x1
 
@@ -125,7 +131,7 @@ struct vsb_counters {
 	__u64 resets;		/* of the user VM */
 };
 
-#define VSB_USERVM_BOUND	0x1	/* has had a proxy */
+#define VSB_USERVM_BOUND	0x1	/* has a name: has had a proxy */
 #define VSB_USERVM_PROXY	0x2	/* has one now */
 #define VSB_USERVM_READY	0x4	/* and it waits in KVM_RUN */
 #define VSB_USERVM_FRAMES	0x8	/* l2_gfn and l1_gfn are valid */
@@ -240,7 +246,8 @@ struct vsb_event {
 /* On a proxy fd */
 
 /*
- * Forget the bound user VM, which counts as new if it makes another access. The
+ * The bound user VM loses its name: it counts as new if it makes another access, but
+ * its ports do not go back to the guest hypervisor, whatever the policy. The
  * proxy is dead, as if closed: no proxy serves two user VMs. ENOENT: none is
  * bound. EINVAL: the argument is not 0.
  */

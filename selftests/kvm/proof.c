@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 
-#include "identity.h"
+#include "proof.h"
 #include "tap.h"
 
 void id_set_key(struct proxy *p, uint8_t byte)

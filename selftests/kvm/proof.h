@@ -3,8 +3,8 @@
  * The user VM's side of a proof of identity, step by step: what vsb-identify does,
  * and what an attacker would. L2 makes the accesses, the test chooses the bytes.
  */
-#ifndef VSB_IDENTITY_H
-#define VSB_IDENTITY_H
+#ifndef VSB_PROOF_H
+#define VSB_PROOF_H
 
 #include <linux/vsbypass_identity.h>
 

@@ -9,8 +9,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cases.h"
-#include "identity.h"
+#include "identity_cases.h"
+#include "proof.h"
 #include "tap.h"
 
 #define KEY1	0x11
@@ -527,6 +527,28 @@ void identity_impostor(void)
 	CHECK_EQ(id_hello(c, 1, "vm1", &x), VSB_ID_REPLY);
 	CHECK_EQ(id_answer(c, 1, proof), VSB_ID_REFUSED);
 	CHECK(proved(p1));
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
+/* The same where user VMs without a proxy are the guest hypervisor's: this one is not. */
+void identity_displaced(void)
+{
+	c = cloud_new();
+	cloud_attach(c, 0, VSB_UNCLAIMED_REFLECT);
+	p1 = add("vm1", 0, KEY1);
+	cloud_start(c);
+	L2_RUN(c, 1, OUT(COM1, 1, 'L'));
+	EXPECT(p1, WR(COM1, 1, 'L'));
+	/* That is how it is for one who has never been bound. */
+	L2_RUN(c, 0, OUT(COM1, 1, 'L'));
+	CHECK_EQ(L1_EXITS(c), 1);
+	CHECK_EQ(id_prove(c, 0, "vm1", KEY1), VSB_ID_PROVED);
+	fresh(&p1, "vm1", KEY1);
+	L2_RUN(c, 1, OUT(COM1, 1, 'p'), IN(COM1, 1), IN(PLAIN, 1));
+	CHECK_EQ(L1_EXITS(c), 0);
+	CHECK_EQ(GOT(c, 1), rax_after(1, 0xff));
+	L2_RUN(c, 0, OUT(COM1, 1, 'p'));
+	CHECK_EQ(p1->shm->log[p1->shm->nr - 1].value, 'p');
 	CHECK_EQ(L1_EXITS(c), 0);
 }
 

@@ -4,11 +4,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "cases.h"
+#include "identity_cases.h"
 #include "proxy.h"
 #include "tap.h"
 
-void who_before_start(void)
+void identity_before_start(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p;
@@ -39,7 +39,7 @@ static struct cloud *one_proxy(uint32_t unclaimed, struct proxy **p)
 	return c;
 }
 
-void who_unbound_absorbed(void)
+void identity_unbound_absorbed(void)
 {
 	struct proxy *p;
 	struct cloud *c = one_proxy(VSB_UNCLAIMED_ABSORB, &p);
@@ -70,7 +70,7 @@ void who_unbound_absorbed(void)
 	EXPECT(p, WR(COM1, 1, 0x42));
 }
 
-void who_unbound_reflected(void)
+void identity_unbound_reflected(void)
 {
 	struct proxy *p;
 	struct cloud *c = one_proxy(VSB_UNCLAIMED_REFLECT, &p);
@@ -85,7 +85,7 @@ void who_unbound_reflected(void)
 	EXPECT(p, WR(COM1, 1, 2));
 }
 
-void who_second_vm_next_proxy(void)
+void identity_second_vm_next_proxy(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p1, *p2;
@@ -117,7 +117,7 @@ void who_second_vm_next_proxy(void)
 }
 
 /* KVM in L1 makes a new root at every change of the VM's memory slots. */
-void who_root_change(void)
+void identity_root_change(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p1, *p2;
@@ -145,7 +145,7 @@ void who_root_change(void)
 }
 
 /* The second vCPU of a user VM has a VMCS or VMCB of its own, but the same root. */
-void who_second_vcpu(void)
+void identity_second_vcpu(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p1, *p2;
@@ -170,7 +170,7 @@ void who_second_vcpu(void)
 }
 
 /* Our user VMs are mapped onto themselves. */
-void who_frames(void)
+void identity_frames(void)
 {
 	struct cloud *c = cloud_new();
 	struct proxy *p;
@@ -196,7 +196,7 @@ void who_frames(void)
 	CHECK_EQ(e.type, VSB_EVENT_USERVM);
 }
 
-void who_unbind(void)
+void identity_unbind(void)
 {
 	struct proxy *p, *fresh;
 	struct cloud *c;
@@ -224,7 +224,82 @@ void who_unbind(void)
 	CHECK_EQ(L1_EXITS(c), 0);
 }
 
-void who_other_cloud(void)
+/*
+ * Once bound, its ports are not the guest hypervisor's again, though it has lost its
+ * name, and though that has those of user VMs that never had one.
+ */
+void identity_unbind_absorbed(void)
+{
+	struct proxy *p, *fresh;
+	struct cloud *c = one_proxy(VSB_UNCLAIMED_REFLECT, &p);
+	struct vsb_uservm u;
+
+	L2_RUN(c, 1, IN(COM1, 1));
+	CHECK_EQ(L1_EXITS(c), 1);
+	OK(ioctl(p->fd, VSB_UNBIND, 0));
+	for (unsigned int i = 0; i < 4; i++) {
+		c->mbox->root[0] = c->root[0][i & 1];
+		L2_RUN(c, 0, OUT(COM1, 1, 0x41), IN(COM1, 1), IN(PLAIN, 2), IN(PLAIN - 1, 4),
+		       OUTS(PLAIN, 1, 0, REP(3)));
+		CHECK_EQ(L1_EXITS(c), 0);
+		CHECK_EQ(GOT(c, 1), rax_after(1, 0xff));
+		CHECK_EQ(GOT(c, 3), rax_after(4, 0xffffffff));
+		L2_RUN(c, 1, IN(COM1, 1));
+		CHECK_EQ(L1_EXITS(c), 1);
+	}
+	CHECK_EQ(c->l1_io, 0);
+	EXPECT_NOTHING(p);
+	OK(vsb_uservm(c->fd, 0, &u));
+	CHECK_EQ(u.flags & (VSB_USERVM_BOUND | VSB_USERVM_PROXY), 0);
+	CHECK_EQ(u.name[0], 0);
+	CHECK_EQ(u.bound_ns, 0);
+	/* Ports that nobody claims are as ever. */
+	L2_RUN(c, 0, IN(0x2f8, 1));
+	CHECK_EQ(L1_EXITS(c), 1);
+	/* It counts as new: the next free proxy is for it, or for who comes before. */
+	fresh = proxy_add(c, "vm2");
+	L2_RUN(c, 0, OUT(COM1, 1, 0x42));
+	EXPECT(fresh, WR(COM1, 1, 0x42));
+	/* What it had under another name stays absorbed, too. */
+	OK(ioctl(fresh->fd, VSB_UNBIND, 0));
+	fresh = proxy_new("vm3");
+	fresh->args.nr_ranges = 1;
+	memset(&fresh->args.ranges[1], 0, sizeof(fresh->args.ranges[1]));
+	proxy_attach(fresh, c);
+	proxy_run(fresh);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x43), IN(PLAIN, 1));
+	EXPECT(fresh, WR(COM1, 1, 0x43));
+	CHECK_EQ(L1_EXITS(c), 0);
+	CHECK_EQ(GOT(c, 1), rax_after(1, 0xff));
+	/* Only to let go of the cloud VM gives them back. */
+	cloud_close(c);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x44), IN(PLAIN, 1));
+	CHECK_EQ(L1_EXITS(c), 2);
+}
+
+/* Unless another user VM is seen on its vCPU, which never had that name. */
+void identity_unbind_replaced(void)
+{
+	struct proxy *p;
+	struct cloud *c = cloud_new();
+
+	c->mbox->clock[0] = -1000000000ull;
+	cloud_attach(c, 0, VSB_UNCLAIMED_REFLECT);
+	p = proxy_add(c, "vm1");
+	cloud_start(c);
+	L2_RUN(c, 0, OUT(COM1, 1, 1));
+	EXPECT(p, WR(COM1, 1, 1));
+	OK(ioctl(p->fd, VSB_UNBIND, 0));
+	L2_RUN(c, 0, OUT(COM1, 1, 0x41));
+	CHECK_EQ(L1_EXITS(c), 0);
+	c->mbox->clock[0] = -3000000000ull;
+	c->mbox->root[0] = c->root[0][OTHER_MEMORY];
+	L2_RUN(c, 0, OUT(COM1, 1, 0x42));
+	CHECK_EQ(L1_EXITS(c), 1);
+	EXPECT_NOTHING(p);
+}
+
+void identity_two_clouds(void)
 {
 	struct cloud *a = cloud_new(), *b = cloud_new(), *stranger = cloud_new();
 	struct proxy *pa, *pb;

@@ -11,7 +11,7 @@
 #include "test_util.h"
 #include "kvm_util.h"
 
-#include "cases.h"
+#include "identity_cases.h"
 #include "proxy.h"
 #include "tap.h"
 
@@ -66,7 +66,7 @@ static void check_replaced(void)
 }
 
 /* A reboot: the same user VM, and its UART as after power on. */
-void follow_reset(void)
+void identity_reset(void)
 {
 	begin();
 	for (unsigned int i = 1; i <= 3; i++) {
@@ -80,7 +80,7 @@ void follow_reset(void)
 }
 
 /* Also one that is seen only between two accesses with paging on. */
-void follow_reset_between(void)
+void identity_reset_between(void)
 {
 	begin();
 	c->mbox->boot[1] = 0xf8;	/* boots without a claimed port */
@@ -93,7 +93,7 @@ void follow_reset_between(void)
 }
 
 /* That is how an operating system starts it. */
-void follow_second_vcpu_boots(void)
+void identity_second_vcpu_boots(void)
 {
 	begin();
 	c->mbox->root[1] = c->root[0][0];
@@ -107,7 +107,7 @@ void follow_second_vcpu_boots(void)
 }
 
 /* KVM on a host whose TSC it does not trust. */
-void follow_clock_moves(void)
+void identity_clock_moves(void)
 {
 	begin();
 	for (unsigned int i = 1; i <= 5; i++) {
@@ -123,7 +123,7 @@ void follow_clock_moves(void)
 	EXPECT_NOTHING(p2);
 }
 
-void follow_replaced(void)
+void identity_recycled_vcpu(void)
 {
 	begin();
 	c->mbox->clock[0] = -3000000000ull;
@@ -134,7 +134,7 @@ void follow_replaced(void)
 }
 
 /* QEMU sets the TSC at a reset. */
-void follow_reset_sets_clock(void)
+void identity_reset_sets_clock(void)
 {
 	begin();
 	c->mbox->clock[0] = -3000000000ull;
@@ -145,7 +145,7 @@ void follow_reset_sets_clock(void)
 }
 
 /* Nobody had proxies left: there is no name to inherit. */
-void follow_replaced_unbound(void)
+void identity_replaced_unbound(void)
 {
 	struct vsb_uservm u;
 
@@ -166,7 +166,7 @@ void follow_replaced_unbound(void)
 }
 
 /* vm1 has a new root; the old one's page is the root of a new user VM. */
-void follow_recycled_root(void)
+void identity_recycled_root(void)
 {
 	begin();
 	c->mbox->root[0] = c->root[0][1];
@@ -184,7 +184,7 @@ void follow_recycled_root(void)
 }
 
 /* An L1 that changes the clock at every entry: no new user VMs, no harm. */
-void follow_clock_flips(void)
+void identity_clock_flips(void)
 {
 	struct vsb_uservm u;
 
@@ -198,7 +198,7 @@ void follow_clock_flips(void)
 }
 
 /* The same with the root, of two user VMs in turn. */
-void follow_root_flips(void)
+void identity_root_flips(void)
 {
 	begin();
 	L2_RUN(c, 1, OUT(PLAIN, 1, 1));
