@@ -221,8 +221,9 @@ struct vsb_event {
  */
 #define VSB_CREATE_PROXY	_IOW(VSB_IOC, 0x10, struct vsb_create_proxy)
 /*
- * Redirect nested exits from now on; before, all is reflected. EINVAL: the
- * argument is not 0. EALREADY: started before.
+ * Redirect nested exits from now on; before, all is reflected. Of a cloud VM that was
+ * taken over they are redirected all the time; 16550s without a proxy answer again.
+ * EINVAL: the argument is not 0. EALREADY: started before.
  */
 #define VSB_START		_IO(VSB_IOC, 0x11)
 /* Replace the flags of VSB_CREATE_CLOUD. EINVAL: a flag is unknown. */
