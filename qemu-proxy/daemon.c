@@ -416,9 +416,11 @@ void daemon_restore(struct daemon *daemon)
 
 		if (!**line)
 			continue;
-		/* Without the module there is nothing of it, and cloud_restore() says so. */
+		/* Without the module no cloud VM can go on; cloud_restore() ends its proxies. */
 		if (device_fd < 0)
 			device_fd = module_open(daemon->device, &error);
+		if (error)
+			g_warning("%s", error->message);
 		g_clear_error(&error);
 		if (!restore_line(daemon, *line, device_fd, &error))
 			g_warning("%s: a cloud VM cannot go on: %s", daemon->state,
