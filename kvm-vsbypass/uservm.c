@@ -20,7 +20,7 @@ void vsb_ident_get(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_i
 	id->ept_pointer = mmu == &vcpu->arch.guest_mmu ? mmu->get_guest_pgd(vcpu) : 0;
 	id->root = (id->ept_pointer & GENMASK_ULL(51, 12)) >> PAGE_SHIFT;
 	id->clock = vcpu->arch.tsc_offset - vcpu->arch.l1_tsc_offset;
-	id->paging = vcpu->arch.cr0 & X86_CR0_PG;
+	id->boots = vsb_kvm_boots(vcpu);
 }
 
 /* Under rcu_read_lock() or cloud->lock, as the next one. */
@@ -45,7 +45,7 @@ void vsb_uservm_unpaged(struct vsb_cloud *cloud, const struct vsb_ident *id)
 {
 	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
 
-	if (a && READ_ONCE(a->paging))
+	if (a && id->boots && !READ_ONCE(a->boots))
 		WRITE_ONCE(a->reset, true);
 }
 
@@ -70,7 +70,7 @@ bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
 	a = vsb_uservm_anchor(cloud, id);
 	if (!a)
 		return READ_ONCE(u->nr_anchors) == VSB_MAX_ANCHORS;
-	return READ_ONCE(a->clock) == id->clock && READ_ONCE(a->paging) == id->paging &&
+	return READ_ONCE(a->clock) == id->clock && READ_ONCE(a->boots) == id->boots &&
 	       !READ_ONCE(a->reset);
 }
 
@@ -331,14 +331,14 @@ static void vsb_uservm_learn_anchor(struct vsb_cloud *cloud, struct vsb_l2 *u,
 		WRITE_ONCE(u->nr_anchors, u->nr_anchors + 1);
 	}
 	WRITE_ONCE(a->clock, id->clock);
-	WRITE_ONCE(a->paging, id->paging);
+	WRITE_ONCE(a->boots, id->boots);
 	WRITE_ONCE(a->reset, false);
 }
 
 /* Has the vCPU at @a started anew since its last access? */
 static bool vsb_uservm_booted(const struct vsb_anchor *a, const struct vsb_ident *id)
 {
-	return a && (READ_ONCE(a->reset) || (a->paging && !id->paging));
+	return a && (READ_ONCE(a->reset) || (!a->boots && id->boots));
 }
 
 /*
