@@ -58,6 +58,11 @@ uint64_t l2_fails(struct cloud *c, unsigned int l2);
 /* The same in a thread of its own. */
 void l2_go(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 void l2_wait(struct cloud *c);
+/*
+ * Memory that does not go to processes that are forked, as QEMU has it: else the next
+ * write to a page takes it to another frame, and on VMX a frame is an anchor.
+ */
+void cloud_dont_fork(struct cloud *c, uint32_t slot);
 /* A page of the cloud VM's memory, zeroed, as we see it; and its physical address. */
 uint64_t *cloud_page(struct cloud *c, uint64_t *gpa);
 /* L1 executes the list itself. */
