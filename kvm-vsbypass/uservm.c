@@ -109,7 +109,8 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 		if (xa_load(&cloud->roots, u->roots[i]) == u)
 			xa_erase(&cloud->roots, u->roots[i]);
 	for (i = 0; i < u->nr_anchors; i++)
-		xa_erase(&cloud->anchors, u->anchors[i].frame);
+		if (xa_load(&cloud->anchors, u->anchors[i].frame) == &u->anchors[i])
+			xa_erase(&cloud->anchors, u->anchors[i].frame);
 	list_del_init(&u->node);
 	if (!rcu_access_pointer(u->claims))
 		cloud->nr_unbound--;
@@ -320,7 +321,9 @@ static void vsb_uservm_learn_anchor(struct vsb_cloud *cloud, struct vsb_l2 *u,
 {
 	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
 
-	if (!a) {
+	if (!a || a->u != u) {
+		if (a)
+			xa_erase(&cloud->anchors, id->anchor);
 		if (!id->anchor || u->nr_anchors == VSB_MAX_ANCHORS)
 			return;
 		a = &u->anchors[u->nr_anchors];
@@ -356,6 +359,25 @@ static bool vsb_uservm_is_other(struct vsb_cloud *cloud, struct vsb_l2 *u,
 	if (clock == id->clock)
 		return false;
 	return !same_memory;
+}
+
+/*
+ * On VMX an anchor is a frame of the host, which may move pages: what was that of a
+ * vCPU of one user VM may be that of another's now. Root and clock tell. Under
+ * cloud->lock. Return: the other user VM, or NULL.
+ */
+static struct vsb_l2 *vsb_uservm_moved_in(struct vsb_cloud *cloud, const struct vsb_ident *id)
+{
+	struct vsb_l2 *u = id->root ? xa_load(&cloud->roots, id->root) : NULL;
+	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
+	u32 i;
+
+	if (!u || !a || a->u == u || a->clock == id->clock)
+		return NULL;
+	for (i = 0; i < u->nr_anchors; i++)
+		if (u->anchors[i].clock == id->clock)
+			return u;
+	return NULL;
 }
 
 /*
@@ -430,9 +452,9 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 {
 	u64 l2_gfn = 0, l1_gfn = 0;
 	bool frames, same_memory;
+	struct vsb_l2 *u, *moved;
 	struct vsb_proxy *proxy;
 	struct vsb_anchor *a;
-	struct vsb_l2 *u;
 
 	/* Read the cloud VM's memory: not under the lock. */
 	frames = vsb_ept_first_frame(vcpu, &l2_gfn, &l1_gfn);
@@ -443,7 +465,10 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		goto unlock;
 	u = vsb_uservm_find(cloud, id);
 	a = vsb_uservm_anchor(cloud, id);
-	if (u && vsb_uservm_is_other(cloud, u, id, same_memory))
+	moved = vsb_uservm_moved_in(cloud, id);
+	if (moved)
+		u = moved;
+	else if (u && vsb_uservm_is_other(cloud, u, id, same_memory))
 		/* Without its anchor @u may live, and have left this root. */
 		u = a ? vsb_uservm_succeed(cloud, u) : NULL;
 	else if (u && a == &u->anchors[0] && vsb_uservm_booted(a, id))
