@@ -241,10 +241,13 @@ static bool vsb_cloud_frozen(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud)
 	return true;
 }
 
-/* Fronts do an access alone; once the cloud fd is closed nobody does. */
-static bool vsb_cloud_fronts(struct vsb_cloud *cloud)
+/*
+ * Fronts do an access alone. Without a proxy that is until there is one again, so not
+ * once the cloud fd is closed.
+ */
+static bool vsb_cloud_fronts(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
-	return !READ_ONCE(cloud->closed);
+	return !READ_ONCE(cloud->closed) || rcu_access_pointer(u->proxy);
 }
 
 /* Does the access that this vCPU makes need the proxy? */
@@ -252,7 +255,7 @@ static bool vsb_cloud_waits(struct vsb_cloud *cloud, struct kvm_vcpu *vcpu, stru
 {
 	const struct vsb_vcpu *v = &cloud->vcpus[vcpu->vcpu_idx];
 
-	return !vsb_cloud_fronts(cloud) || !vsb_com_covers(u, v->port, v->size);
+	return !vsb_cloud_fronts(cloud, u) || !vsb_com_covers(u, v->port, v->size);
 }
 
 /**
@@ -468,7 +471,7 @@ static int vsb_cloud_access_of(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		goto count;
 	}
 	claimed = vsb_cloud_claimed_bytes(u, pio);
-	if (vsb_cloud_fronts(cloud))
+	if (vsb_cloud_fronts(cloud, u))
 		done = vsb_com_access(u, pio, claimed, data);
 	if (!done || claimed & ~done)
 		ret = vsb_cloud_access_proxy(vcpu, u, pio, claimed & ~done, data);
@@ -560,6 +563,9 @@ static bool vsb_cloud_keeps(struct vsb_cloud *cloud)
 {
 	struct vsb_l2 *u;
 
+	/* Proxies whose descriptors somebody has serve on. */
+	if (!list_empty(&cloud->pool))
+		return true;
 	if (cloud->started && vsb_cloud_absorbs(cloud) &&
 	    !bitmap_empty(cloud->ports, VSB_NR_PORTS))
 		return true;
@@ -572,13 +578,11 @@ static bool vsb_cloud_keeps(struct vsb_cloud *cloud)
 static int vsb_cloud_release(struct inode *inode, struct file *file)
 {
 	struct vsb_cloud *cloud = file->private_data;
-	struct vsb_proxy *proxy, *next;
+	struct vsb_proxy *proxy;
 
 	mutex_lock(&cloud->lock);
 	WRITE_ONCE(cloud->closed, true);
 	WRITE_ONCE(cloud->frozen, false);
-	list_for_each_entry_safe(proxy, next, &cloud->pool, node)
-		vsb_proxy_retire(cloud, proxy);
 	cloud->lingers = (cloud->flags & VSB_CLOUD_ABSORB_ON_CLOSE) && !cloud->gone &&
 			 vsb_cloud_keeps(cloud);
 	if (cloud->lingers) {
@@ -586,9 +590,27 @@ static int vsb_cloud_release(struct inode *inode, struct file *file)
 		mutex_unlock(&cloud->lock);
 		return 0;
 	}
+	list_for_each_entry(proxy, &cloud->pool, node)
+		vsb_proxy_kill(proxy);
 	mutex_unlock(&cloud->lock);
 	vsb_cloud_drop(cloud);
 	return 0;
+}
+
+/* A proxy has left the pool. The caller has a reference to @cloud and the module. */
+void vsb_cloud_left(struct vsb_cloud *cloud)
+{
+	bool drop;
+
+	mutex_lock(&cloud->lock);
+	drop = cloud->lingers && !vsb_cloud_keeps(cloud);
+	if (drop)
+		cloud->lingers = false;
+	mutex_unlock(&cloud->lock);
+	if (drop) {
+		vsb_cloud_drop(cloud);
+		module_put(THIS_MODULE);
+	}
 }
 
 /* Under cloud->lock. */
@@ -778,7 +800,7 @@ static int vsb_cloud_take_over(const struct vsb_create_cloud *args, int fd)
 			cloud->lingers = false;
 			cloud->flags = args->flags;
 			WRITE_ONCE(cloud->unclaimed, args->unclaimed);
-			/* VSB_START says when user VMs are bound again. */
+			/* Until VSB_START only proxies serve, no front alone. */
 			module_put(THIS_MODULE);
 		}
 	}

@@ -40,6 +40,12 @@ bool vsb_irq_follow(struct vsb_irqs *irqs, u32 gsi, bool level, bool rose)
 	return edge || (level && rose);
 }
 
+/* Whoever has read events is gone: the next reader believes that all lines are low. */
+void vsb_irq_forget(struct vsb_irqs *irqs)
+{
+	irqs->reported = 0;
+}
+
 static u32 vsb_irq_due(const struct vsb_irqs *irqs)
 {
 	return irqs->rose | (irqs->level ^ irqs->reported);

@@ -612,6 +612,16 @@ static long vsb_proxy_unbind(struct vsb_proxy *proxy)
 	return u ? 0 : -ENOENT;
 }
 
+static long vsb_proxy_report_all(struct vsb_proxy *proxy)
+{
+	spin_lock(&proxy->lock);
+	vsb_irq_forget(&proxy->irqs);
+	proxy->changed = true;
+	spin_unlock(&proxy->lock);
+	wake_up_interruptible(&proxy->events);
+	return 0;
+}
+
 static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vsb_proxy *proxy = file->private_data;
@@ -623,6 +633,8 @@ static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return arg ? -EINVAL : vsb_proxy_unbind(proxy);
 	case VSB_SET_KEY:
 		return vsb_identity_set_key(proxy, (void __user *)arg);
+	case VSB_REPORT_ALL:
+		return arg ? -EINVAL : vsb_proxy_report_all(proxy);
 	}
 	return -ENOTTY;
 }
@@ -657,6 +669,7 @@ static int vsb_proxy_release(struct inode *inode, struct file *file)
 	cancel_delayed_work_sync(&proxy->unhold);
 	cancel_delayed_work_sync(&proxy->poll);
 	vsb_vm_remove(&proxy->vm);
+	vsb_cloud_left(cloud);
 	vsb_proxy_put(proxy);	/* of the pool */
 	vsb_proxy_put(proxy);
 	return 0;
@@ -687,7 +700,7 @@ static bool vsb_name_ok(const char *name)
 /* Put it at the end of the pool. */
 static int vsb_proxy_join(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 {
-	struct vsb_proxy *other;
+	struct vsb_proxy *other, *next;
 	int ret = 0;
 	u32 i, port;
 
@@ -696,9 +709,15 @@ static int vsb_proxy_join(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 		ret = -ESRCH;
 	else if (cloud->nr_proxies >= VSB_MAX_PROXIES)
 		ret = -ENOSPC;
-	list_for_each_entry(other, &cloud->pool, node)
-		if (!strcmp(other->name, proxy->name))
+	list_for_each_entry_safe(other, next, &cloud->pool, node) {
+		if (strcmp(other->name, proxy->name))
+			continue;
+		/* One whose process has ended may still have a descriptor. */
+		if (READ_ONCE(other->dead))
+			vsb_proxy_leave(cloud, other);
+		else
 			ret = -EEXIST;
+	}
 	if (!ret) {
 		kref_get(&proxy->ref);
 		list_add_tail(&proxy->node, &cloud->pool);

@@ -60,8 +60,7 @@ bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
 
 	if (!u)
 		return false;
-	if (!rcu_access_pointer(u->claims) && READ_ONCE(cloud->nr_free) &&
-	    !READ_ONCE(cloud->closed))
+	if (!rcu_access_pointer(u->claims) && READ_ONCE(cloud->nr_free))
 		return false;
 	if (id->root && xa_load(&cloud->roots, id->root) != u)
 		return false;
@@ -486,7 +485,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		if (proxy)
 			vsb_proxy_notify(proxy);
 	}
-	if (!rcu_access_pointer(u->claims) && !cloud->closed) {
+	if (!rcu_access_pointer(u->claims)) {
 		list_for_each_entry(proxy, &cloud->pool, node) {
 			if (rcu_access_pointer(proxy->uservm))
 				continue;

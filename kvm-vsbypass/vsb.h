@@ -279,6 +279,7 @@ bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level);
 bool vsb_irq_follow(struct vsb_irqs *irqs, u32 gsi, bool level, bool rose);
 u32 vsb_irq_held(const struct vsb_irqs *irqs);
 bool vsb_irq_pending(const struct vsb_irqs *irqs);
+void vsb_irq_forget(struct vsb_irqs *irqs);
 bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event);
 
 /* ---- identity.c: a user VM proves who it is ---- */
@@ -466,9 +467,9 @@ struct vsb_vcpu {
  * @thaw:	until then (jiffies); both written under @lock
  * @serving:	SRCU; around each access, so that VSB_FREEZE can wait for them
  * @lock:	guards what follows, for writing
- * @closed:	no descriptor, or VSB_START has not followed; nobody is served or
- *		bound. Read without @lock
- * @lingers:	@closed, and the module is held
+ * @closed:	no descriptor, or VSB_START has not followed; only proxies serve, no
+ *		front alone. Read without @lock
+ * @lingers:	@closed, and the module is held; there are proxies, or ports to absorb
  * @gone:	the process has ended
  * @dead:	let go of; nobody new may come
  * @pool:	proxies in order
@@ -513,6 +514,7 @@ struct vsb_cloud {
 
 int vsb_cloud_open(const struct vsb_create_cloud *args);
 void vsb_cloud_put(struct vsb_cloud *cloud);
+void vsb_cloud_left(struct vsb_cloud *cloud);
 bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio);
 bool vsb_cloud_took(struct kvm_vcpu *vcpu, u64 port);
 bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size);

@@ -11,12 +11,12 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <glib-unix.h>
 
 #include "agent-wire.h"
 #include "edges.h"
+#include "listen.h"
 
 #define RETRY_MS	1000
 #define PING_MS		5000
@@ -387,18 +387,13 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer data)
 
 static void start_connect(struct agent_link *link)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = connect_unix(link->path);
 
-	g_strlcpy(addr.sun_path, link->path, sizeof(addr.sun_path));
-	/* A UNIX socket connects at once or not at all (EAGAIN: backlog full). */
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+	if (fd < 0) {
 		if (!link->complained)
 			g_warning("cloud VM '%s': agent channel %s: %s; trying again",
 				  link->cloud, link->path, g_strerror(errno));
 		link->complained = TRUE;
-		if (fd >= 0)
-			close(fd);
 		link->retry_id = g_timeout_add(RETRY_MS, on_retry, link);
 		return;
 	}

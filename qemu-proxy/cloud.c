@@ -14,6 +14,7 @@
 
 #include "agent-link.h"
 #include "error.h"
+#include "json-line.h"
 #include "module.h"
 #include "procfd.h"
 
@@ -24,18 +25,24 @@ G_STATIC_ASSERT(FREEZE_MS > RELEASE_S * 1000 && FREEZE_MS <= VSB_MAX_FREEZE_MS);
 
 /**
  * struct cloud - see cloud.h
- * @proxies:	struct proxy, in pool order; its index is its ID for the agent
+ * @start_time:	of process @pid, procfd_start_time()
+ * @proxies:	struct proxy, in pool order
  * @started:	proxies [0, started) have been started,
  * @registered:	of these [0, registered) were given to the module,
  * @ready:	and this many serve
  * @attached:	all of them did once
  * @failure:	why the attach failed, until @finish_id has told it
+ * @adding:	the last ones of @proxies, of cloud_add(); they start one by one
+ * @added:	of these, how many serve
+ * @add_failure: why not all of them will; @add_id tells
  * @releasing:	the ports are being given back
  * @release_id:	ends that
  */
 struct cloud {
 	char *name;
 	pid_t pid;
+	guint64 start_time;
+	char *agent_path;
 	guint unclaimed;
 	const struct cloud_ops *ops;
 	gpointer data;
@@ -50,6 +57,10 @@ struct cloud {
 	gboolean attached;
 	guint finish_id;
 	GError *failure;
+	guint adding;
+	guint added;
+	guint add_id;
+	GError *add_failure;
 	gboolean releasing;
 	guint release_id;
 };
@@ -111,11 +122,74 @@ static void tell_agent(struct cloud *cloud, struct proxy *proxy)
 		agent_link_set_vm(cloud->agent, proxy_id(proxy), uservm.l2_gfn, uservm.l1_gfn);
 }
 
+static guint index_of(const struct cloud *cloud, const struct proxy *proxy)
+{
+	guint i;
+
+	for (i = 0; i < cloud->proxies->len && cloud->proxies->pdata[i] != proxy; i++)
+		;
+	return i;
+}
+
+/* Is it of a cloud_add() that is under way? */
+static gboolean is_being_added(const struct cloud *cloud, const struct proxy *proxy)
+{
+	return index_of(cloud, proxy) >= cloud->proxies->len - cloud->adding;
+}
+
+static void drop_proxy(struct cloud *cloud, guint index)
+{
+	struct proxy *proxy = g_ptr_array_remove_index(cloud->proxies, index);
+
+	agent_link_forget(cloud->agent, proxy_id(proxy));
+	proxy_free(proxy);
+}
+
+static gboolean on_added(gpointer data)
+{
+	struct cloud *cloud = data;
+	g_autoptr(GError) failure = g_steal_pointer(&cloud->add_failure);
+
+	cloud->add_id = 0;
+	for (; failure && cloud->adding; cloud->adding--)
+		drop_proxy(cloud, cloud->proxies->len - 1);
+	cloud->adding = 0;
+	cloud->ops->changed(cloud, cloud->data);
+	cloud->ops->added(cloud, failure, cloud->data);
+	return G_SOURCE_REMOVE;
+}
+
+/* Tells the result from the main loop; the first one counts. */
+static void finish_add(struct cloud *cloud, GError *failure)
+{
+	if (cloud->add_id) {
+		g_clear_error(&failure);
+		return;
+	}
+	cloud->add_failure = failure;
+	cloud->add_id = g_idle_add(on_added, cloud);
+}
+
+/* The next one starts when the one before it serves: that is the order of the pool. */
+static void advance_add(struct cloud *cloud)
+{
+	if (cloud->added == cloud->adding)
+		finish_add(cloud, NULL);
+	else
+		proxy_start(cloud->proxies->pdata[cloud->proxies->len - cloud->adding +
+						  cloud->added]);
+}
+
 static void on_ready(struct proxy *proxy, gpointer data)
 {
 	struct cloud *cloud = data;
 	GError *error = NULL;
 
+	if (cloud->attached && is_being_added(cloud, proxy)) {
+		cloud->added++;
+		advance_add(cloud);
+		return;
+	}
 	if (cloud->attached) {
 		g_message("proxy '%s': serves again", proxy_name(proxy));
 		tell_agent(cloud, proxy);
@@ -131,7 +205,10 @@ static void on_died(struct proxy *proxy, const char *why, gpointer data)
 {
 	struct cloud *cloud = data;
 
-	if (cloud->attached)
+	if (cloud->attached && is_being_added(cloud, proxy))
+		finish_add(cloud, g_error_new(VSB_ERROR, VSB_ERROR_FAILED, "proxy '%s': %s",
+					      proxy_name(proxy), why));
+	else if (cloud->attached)
 		agent_link_lines_low(cloud->agent, proxy_id(proxy));
 	else
 		finish(cloud, g_error_new(VSB_ERROR, VSB_ERROR_FAILED, "proxy '%s': %s",
@@ -165,6 +242,14 @@ static void on_uservm(struct proxy *proxy, gpointer data)
 			  "has proved who it is" : "counts as not proved from now on");
 }
 
+static struct proxy *find_id(const struct cloud *cloud, guint32 id)
+{
+	for (guint i = 0; i < cloud->proxies->len; i++)
+		if (proxy_id(cloud->proxies->pdata[i]) == id)
+			return cloud->proxies->pdata[i];
+	return NULL;
+}
+
 static gboolean on_released(gpointer data)
 {
 	struct cloud *cloud = data;
@@ -187,7 +272,7 @@ static gboolean on_released(gpointer data)
 static void on_gone(guint32 id, gpointer data)
 {
 	struct cloud *cloud = data;
-	struct proxy *proxy = id < cloud->proxies->len ? cloud->proxies->pdata[id] : NULL;
+	struct proxy *proxy = find_id(cloud, id);
 
 	if (proxy && !cloud->releasing && cloud->unclaimed == VSB_UNCLAIMED_ABSORB &&
 	    proxy_fd(proxy) >= 0 &&
@@ -206,6 +291,13 @@ static void on_given(gpointer data)
 	cloud->release_id = g_idle_add(on_released, cloud);
 }
 
+static void on_changed(struct proxy *proxy, gpointer data)
+{
+	struct cloud *cloud = data;
+
+	cloud->ops->changed(cloud, cloud->data);
+}
+
 /* The cloud VM's QEMU ended. */
 static gboolean on_pidfd(int fd, GIOCondition condition, gpointer data)
 {
@@ -221,13 +313,16 @@ static gboolean on_pidfd(int fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static gboolean create(struct cloud *cloud, int device_fd, GError **error)
+/* @start_time: of its process, 0: whatever it is. */
+static gboolean create(struct cloud *cloud, guint64 start_time, int device_fd, GError **error)
 {
 	int vm_fd;
 
-	cloud->pidfd = procfd_open(cloud->pid, error);
+	cloud->pidfd = start_time ? procfd_open_same(cloud->pid, start_time, error) :
+				    procfd_open(cloud->pid, error);
 	if (cloud->pidfd < 0)
 		return FALSE;
+	cloud->start_time = procfd_start_time(cloud->pid);
 	vm_fd = procfd_take_vm(cloud->pidfd, cloud->pid, error);
 	if (vm_fd < 0)
 		return FALSE;
@@ -237,52 +332,247 @@ static gboolean create(struct cloud *cloud, int device_fd, GError **error)
 	return cloud->fd >= 0;
 }
 
-struct cloud *cloud_new(const struct attach_args *args, int device_fd,
-			const struct proxy_env *env, const struct cloud_ops *ops,
-			gpointer data, GError **error)
+static struct proxy *add_proxy(struct cloud *cloud, const struct proxy_env *env,
+			       const struct attach_uservm *uservm, GError **error)
 {
-	static const struct proxy_ops proxy_ops = {
+	static const struct proxy_ops ops = {
 		.waiting = on_waiting, .ready = on_ready, .died = on_died,
-		.irq = on_irq, .uservm = on_uservm,
+		.irq = on_irq, .uservm = on_uservm, .changed = on_changed,
 	};
+	struct proxy *proxy;
+	guint32 id = 0;
+
+	while (find_id(cloud, id))
+		id++;
+	proxy = proxy_new(env, id, uservm->name, &uservm->ports, uservm->identity_required,
+			  &ops, cloud, error);
+	if (proxy)
+		g_ptr_array_add(cloud->proxies, proxy);
+	return proxy;
+}
+
+/* All but the proxies. @start_time: see create() */
+static struct cloud *begin(const struct attach_args *args, guint64 start_time, int device_fd,
+			   const struct cloud_ops *ops, gpointer data, GError **error)
+{
 	static const struct agent_link_ops agent_ops = { on_given, on_gone };
 	struct cloud *cloud = g_new0(struct cloud, 1);
 
 	cloud->name = g_strdup(args->cloud);
 	cloud->pid = args->pid;
+	cloud->agent_path = g_strdup(args->agent);
 	cloud->unclaimed = args->unclaimed;
 	cloud->ops = ops;
 	cloud->data = data;
 	cloud->fd = -1;
 	cloud->proxies = g_ptr_array_new();
-	if (!create(cloud, device_fd, error))
-		goto fail;
-	for (guint i = 0; i < args->uservms->len; i++) {
-		const struct attach_uservm *uservm = args->uservms->pdata[i];
-		struct proxy *proxy = proxy_new(env, i, uservm->name, &uservm->ports,
-						uservm->identity_required, &proxy_ops, cloud,
-						error);
-
-		if (!proxy)
-			goto fail;
-		g_ptr_array_add(cloud->proxies, proxy);
+	if (!create(cloud, start_time, device_fd, error)) {
+		cloud_free(cloud);
+		return NULL;
 	}
 	cloud->agent = agent_link_new(args->agent, cloud->name, &agent_ops, cloud);
 	cloud->pidfd_id = g_unix_fd_add(cloud->pidfd, G_IO_IN, on_pidfd, cloud);
-	advance(cloud);
 	return cloud;
-fail:
-	cloud_free(cloud, FALSE);
+}
+
+struct cloud *cloud_new(const struct attach_args *args, int device_fd,
+			const struct proxy_env *env, const struct cloud_ops *ops,
+			gpointer data, GError **error)
+{
+	struct cloud *cloud = begin(args, 0, device_fd, ops, data, error);
+
+	for (guint i = 0; cloud && i < args->uservms->len; i++) {
+		struct proxy *proxy = add_proxy(cloud, env, args->uservms->pdata[i], error);
+
+		if (!proxy || !proxy_listen(proxy, error)) {
+			cloud_free(cloud);
+			return NULL;
+		}
+	}
+	if (cloud)
+		advance(cloud);
+	return cloud;
+}
+
+static JsonObject *save_proxy(const struct proxy *proxy)
+{
+	JsonObject *object = json_object_new();
+	struct proxy_life life;
+
+	proxy_get_life(proxy, &life);
+	json_object_set_int_member(object, "pid", life.pid);
+	json_object_set_int_member(object, "start_time", (gint64)life.start_time);
+	json_object_set_int_member(object, "generation", life.generation);
+	json_object_set_int_member(object, "restarts", life.restarts);
+	return object;
+}
+
+JsonObject *cloud_save(struct cloud *cloud)
+{
+	struct attach_args args = {
+		.cloud = cloud->name, .pid = cloud->pid, .agent = cloud->agent_path,
+		.unclaimed = cloud->unclaimed,
+		.uservms = g_ptr_array_new_with_free_func(g_free),
+	};
+	JsonObject *object = json_object_new();
+	JsonArray *proxies = json_array_new();
+
+	for (guint i = 0; i < cloud->proxies->len; i++) {
+		struct proxy *proxy = cloud->proxies->pdata[i];
+		struct attach_uservm *uservm = g_new0(struct attach_uservm, 1);
+
+		uservm->name = (char *)proxy_name(proxy);
+		uservm->ports = *proxy_ports(proxy);
+		uservm->identity_required = proxy_identity(proxy)->required;
+		g_ptr_array_add(args.uservms, uservm);
+		json_array_add_object_element(proxies, save_proxy(proxy));
+	}
+	json_object_set_object_member(object, "attach", attach_args_format(&args));
+	json_object_set_int_member(object, "start_time", (gint64)cloud->start_time);
+	json_object_set_boolean_member(object, "attached", cloud->attached);
+	json_object_set_array_member(object, "proxies", proxies);
+	g_ptr_array_unref(args.uservms);
+	return object;
+}
+
+/**
+ * struct saved - what cloud_save() made
+ * @attached:	the attach was complete
+ * @lives:	struct proxy_life, one for each of @args->uservms
+ */
+struct saved {
+	struct attach_args *args;
+	guint64 start_time;
+	gboolean attached;
+	GArray *lives;
+};
+
+static gboolean parse_life(JsonObject *object, struct proxy_life *life, GError **error)
+{
+	gint64 pid, start_time, generation, restarts;
+
+	if (!json_line_int(object, "pid", 0, G_MAXINT32, TRUE, &pid, error) ||
+	    !json_line_int(object, "start_time", 0, G_MAXINT64, TRUE, &start_time, error) ||
+	    !json_line_int(object, "generation", 0, G_MAXUINT32, TRUE, &generation, error) ||
+	    !json_line_int(object, "restarts", 0, G_MAXUINT32, TRUE, &restarts, error))
+		return FALSE;
+	life->pid = (pid_t)pid;
+	life->start_time = (guint64)start_time;
+	life->generation = (guint)generation;
+	life->restarts = (guint)restarts;
+	return TRUE;
+}
+
+static gboolean parse_saved(JsonObject *object, struct saved *saved, GError **error)
+{
+	JsonNode *attach = json_object_get_member(object, "attach");
+	JsonNode *proxies = json_object_get_member(object, "proxies");
+	gint64 start_time;
+
+	if (!attach || !JSON_NODE_HOLDS_OBJECT(attach) ||
+	    !proxies || !JSON_NODE_HOLDS_ARRAY(proxies)) {
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "it has no object 'attach' or no array 'proxies'");
+		return FALSE;
+	}
+	if (!json_line_int(object, "start_time", 1, G_MAXINT64, TRUE, &start_time, error) ||
+	    !json_line_boolean(object, "attached", &saved->attached, error))
+		return FALSE;
+	saved->start_time = (guint64)start_time;
+	saved->args = attach_args_parse(json_node_get_object(attach), error);
+	if (!saved->args)
+		return FALSE;
+	for (guint i = 0; i < json_array_get_length(json_node_get_array(proxies)); i++) {
+		JsonNode *node = json_array_get_element(json_node_get_array(proxies), i);
+		struct proxy_life life;
+
+		if (!JSON_NODE_HOLDS_OBJECT(node)) {
+			g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+					    "'proxies' must hold objects");
+			return FALSE;
+		}
+		if (!parse_life(json_node_get_object(node), &life, error))
+			return FALSE;
+		g_array_append_val(saved->lives, life);
+	}
+	if (saved->lives->len != saved->args->uservms->len) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "it has %u proxies for %u user VMs", saved->lives->len,
+			    saved->args->uservms->len);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+/* Those that cannot go on are started anew; they take their user VMs over. */
+static gboolean resume(struct cloud *cloud, const struct saved *saved,
+		       const struct proxy_env *env, GError **error)
+{
+	guint i;
+
+	for (i = 0; i < saved->lives->len; i++) {
+		const struct proxy_life *life = &g_array_index(saved->lives, struct proxy_life, i);
+		struct proxy *proxy = add_proxy(cloud, env, saved->args->uservms->pdata[i], error);
+		g_autoptr(GError) cause = NULL;
+
+		if (!proxy)
+			break;
+		if (proxy_resume(proxy, life, &cause)) {
+			tell_agent(cloud, proxy);
+			proxy_note_proved(proxy, is_proved(proxy));
+			continue;
+		}
+		g_warning("proxy '%s' cannot go on: %s; starting another one",
+			  proxy_name(proxy), cause->message);
+		proxy_start(proxy);
+	}
+	if (i == saved->lives->len)
+		return TRUE;
+	for (; i < saved->lives->len; i++)
+		proxy_end_left(&g_array_index(saved->lives, struct proxy_life, i));
+	return FALSE;
+}
+
+static struct cloud *restore(const struct saved *saved, int device_fd,
+			     const struct proxy_env *env, const struct cloud_ops *ops,
+			     gpointer data, GError **error)
+{
+	struct cloud *cloud = NULL;
+
+	if (saved->attached)
+		cloud = begin(saved->args, saved->start_time, device_fd, ops, data, error);
+	else
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "its attach was not complete");
+	if (!cloud) {
+		for (guint i = 0; i < saved->lives->len; i++)
+			proxy_end_left(&g_array_index(saved->lives, struct proxy_life, i));
+		return NULL;
+	}
+	cloud->attached = TRUE;
+	if (resume(cloud, saved, env, error) && module_start(cloud->fd, error)) {
+		cloud->started = cloud->registered = cloud->ready = cloud->proxies->len;
+		return cloud;
+	}
+	cloud_free(cloud);
 	return NULL;
 }
 
-void cloud_free(struct cloud *cloud, gboolean wait)
+struct cloud *cloud_restore(JsonObject *object, int device_fd, const struct proxy_env *env,
+			    const struct cloud_ops *ops, gpointer data, GError **error)
 {
-	if (!cloud)
-		return;
-	/* An attach that failed has bound nothing that would have to stay absorbed. */
-	if (!cloud->attached && cloud->fd >= 0)
-		module_set_on_close(cloud->fd, 0, NULL);
+	struct saved saved = { .lives = g_array_new(FALSE, FALSE, sizeof(struct proxy_life)) };
+	struct cloud *cloud = NULL;
+
+	if (parse_saved(object, &saved, error))
+		cloud = restore(&saved, device_fd, env, ops, data, error);
+	attach_args_free(saved.args);
+	g_array_unref(saved.lives);
+	return cloud;
+}
+
+/* Its own part. */
+static void let_go(struct cloud *cloud)
+{
 	if (cloud->fd >= 0)
 		close(cloud->fd);
 	if (cloud->finish_id)
@@ -290,20 +580,48 @@ void cloud_free(struct cloud *cloud, gboolean wait)
 	if (cloud->release_id)
 		g_source_remove(cloud->release_id);
 	cloud->release_id = 0;
+	if (cloud->add_id)
+		g_source_remove(cloud->add_id);
 	if (cloud->pidfd_id)
 		g_source_remove(cloud->pidfd_id);
 	if (cloud->pidfd >= 0)
 		close(cloud->pidfd);
+}
+
+static void free_rest(struct cloud *cloud)
+{
+	g_ptr_array_unref(cloud->proxies);
+	agent_link_free(cloud->agent);
+	g_clear_error(&cloud->failure);
+	g_clear_error(&cloud->add_failure);
+	g_free(cloud->agent_path);
+	g_free(cloud->name);
+	g_free(cloud);
+}
+
+void cloud_free(struct cloud *cloud)
+{
+	let_go(cloud);
 	/* All are told to end before one is waited for. */
 	for (guint i = 0; i < cloud->proxies->len; i++)
 		proxy_kill(cloud->proxies->pdata[i]);
 	for (guint i = 0; i < cloud->proxies->len; i++)
-		proxy_free(cloud->proxies->pdata[i], wait);
-	g_ptr_array_unref(cloud->proxies);
-	agent_link_free(cloud->agent);
-	g_clear_error(&cloud->failure);
-	g_free(cloud->name);
-	g_free(cloud);
+		proxy_free(cloud->proxies->pdata[i]);
+	free_rest(cloud);
+}
+
+void cloud_leave(struct cloud *cloud)
+{
+	let_go(cloud);
+	for (guint i = 0; i < cloud->proxies->len; i++)
+		proxy_leave(cloud->proxies->pdata[i]);
+	free_rest(cloud);
+}
+
+static void set_busy(const struct cloud *cloud, GError **error)
+{
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+		    "cloud VM '%s' is being changed by another command; try again", cloud->name);
 }
 
 gboolean cloud_release(struct cloud *cloud, GError **error)
@@ -311,6 +629,10 @@ gboolean cloud_release(struct cloud *cloud, GError **error)
 	struct vsb_uservm uservm;
 
 	g_return_val_if_fail(!cloud->releasing, FALSE);
+	if (cloud->adding) {
+		set_busy(cloud, error);
+		return FALSE;
+	}
 	if (!module_freeze(cloud->fd, FREEZE_MS, error))
 		return FALSE;
 	if (!module_set_on_close(cloud->fd, 0, error)) {
@@ -375,6 +697,53 @@ gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error)
 	return TRUE;
 }
 
+gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *uservms,
+		   GError **error)
+{
+	guint before = cloud->proxies->len;
+
+	if (!cloud->attached || cloud->releasing || cloud->adding) {
+		set_busy(cloud, error);
+		return FALSE;
+	}
+	if (before + uservms->len > VSB_MAX_PROXIES) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "cloud VM '%s' has %u user VMs; %d are possible", cloud->name, before,
+			    VSB_MAX_PROXIES);
+		return FALSE;
+	}
+	for (guint i = 0; i < uservms->len; i++) {
+		struct proxy *proxy = add_proxy(cloud, env, uservms->pdata[i], error);
+
+		if (proxy && proxy_listen(proxy, error))
+			continue;
+		while (cloud->proxies->len > before)
+			drop_proxy(cloud, cloud->proxies->len - 1);
+		return FALSE;
+	}
+	cloud->adding = uservms->len;
+	cloud->added = 0;
+	advance_add(cloud);
+	return TRUE;
+}
+
+gboolean cloud_remove(struct cloud *cloud, struct proxy *proxy, GError **error)
+{
+	if (!cloud->attached || cloud->releasing || is_being_added(cloud, proxy)) {
+		set_busy(cloud, error);
+		return FALSE;
+	}
+	if (cloud->proxies->len == 1) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "'%s' is the only user VM of cloud VM '%s'; detach that",
+			    proxy_name(proxy), cloud->name);
+		return FALSE;
+	}
+	drop_proxy(cloud, index_of(cloud, proxy));
+	cloud->ops->changed(cloud, cloud->data);
+	return TRUE;
+}
+
 static void add_counters(JsonObject *object, const struct vsb_counters *counters)
 {
 	JsonObject *c = json_object_new();
@@ -406,13 +775,15 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 	struct vsb_uservm uservm;
 	gboolean bound = module_get_uservm(proxy_fd(proxy), &uservm);
 	g_autofree char *ept = NULL;
+	struct proxy_life life;
 
+	proxy_get_life(proxy, &life);
 	json_object_set_string_member(object, "name", proxy_name(proxy));
 	json_object_set_string_member(object, "state", !proxy_is_ready(proxy) ? "starting" :
 				      bound ? "bound" : "waiting");
 	json_object_set_int_member(object, "proxy_pid", proxy_pid(proxy));
-	json_object_set_int_member(object, "restarts", proxy_restarts(proxy));
-	json_object_set_int_member(object, "generation", proxy_generation(proxy));
+	json_object_set_int_member(object, "restarts", life.restarts);
+	json_object_set_int_member(object, "generation", life.generation);
 	json_object_set_string_member(object, "ports", ports);
 	json_object_set_string_member(object, "identity",
 				      identity_mode_text(proxy_identity(proxy)->required));
@@ -445,9 +816,7 @@ JsonObject *cloud_status(struct cloud *cloud)
 
 	json_object_set_string_member(object, "name", cloud->name);
 	json_object_set_int_member(object, "pid", cloud->pid);
-	json_object_set_string_member(object, "unclaimed",
-				      cloud->unclaimed == VSB_UNCLAIMED_REFLECT ? "reflect" :
-				      "absorb");
+	json_object_set_string_member(object, "unclaimed", unclaimed_text(cloud->unclaimed));
 	json_object_set_int_member(object, "unbound", module_count_unbound(cloud->fd));
 	json_object_set_string_member(object, "agent",
 				      agents[agent_link_get_state(cloud->agent)]);

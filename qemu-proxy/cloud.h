@@ -15,13 +15,18 @@ struct cloud;
  * @attached:	the attach is complete, or failed (@error): free it then
  * @ended:	after that: the cloud VM's QEMU ended: free it
  * @released:	what cloud_release() began is complete: free it
+ * @added:	what cloud_add() began is complete, or failed (@error) and undone
+ * @changed:	cloud_save() did
  *
- * Called from the main loop, never from within a call of this interface.
+ * Called from the main loop, and but for changed() never from within a call of this
+ * interface.
  */
 struct cloud_ops {
 	void (*attached)(struct cloud *cloud, const GError *error, gpointer data);
 	void (*ended)(struct cloud *cloud, gpointer data);
 	void (*released)(struct cloud *cloud, gpointer data);
+	void (*added)(struct cloud *cloud, const GError *error, gpointer data);
+	void (*changed)(struct cloud *cloud, gpointer data);
 };
 
 /*
@@ -32,11 +37,24 @@ struct cloud *cloud_new(const struct attach_args *args, int device_fd,
 			const struct proxy_env *env, const struct cloud_ops *ops,
 			gpointer data, GError **error);
 
+/* Return: (transfer full): what another vsbypassd needs to go on with it. */
+JsonObject *cloud_save(struct cloud *cloud);
+
+/*
+ * Goes on with a cloud VM that an earlier vsbypassd has left. If that is not possible
+ * (NULL), nothing of it runs any more; its user VMs stay absorbed.
+ */
+struct cloud *cloud_restore(JsonObject *saved, int device_fd, const struct proxy_env *env,
+			    const struct cloud_ops *ops, gpointer data, GError **error);
+
 /*
  * Detaches. The ports of its user VMs stay absorbed, unless cloud_release() was
- * called before. @wait: until the proxies' processes are gone.
+ * called before. The proxies' processes are gone when it returns.
  */
-void cloud_free(struct cloud *cloud, gboolean wait);
+void cloud_free(struct cloud *cloud);
+
+/* Frees it, but all goes on; cloud_restore() takes it up. For one that is attached. */
+void cloud_leave(struct cloud *cloud);
 
 /*
  * Begins to give the ports of its user VMs back to the guest hypervisor. They
@@ -55,6 +73,16 @@ gboolean cloud_may_pass(struct proxy *proxy);
 
 /* The proxy forgets its user VM and is free for the next one. */
 gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error);
+
+/*
+ * Begins to add proxies for @uservms (struct attach_uservm, names that are free) to the
+ * end of the pool. One call at a time.
+ */
+gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *uservms,
+		   GError **error);
+
+/* The ports of its user VM, if it has one, stay absorbed. */
+gboolean cloud_remove(struct cloud *cloud, struct proxy *proxy, GError **error);
 
 /* Return: (transfer full): its part of "status". */
 JsonObject *cloud_status(struct cloud *cloud);

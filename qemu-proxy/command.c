@@ -98,6 +98,11 @@ static gboolean parse_uservms(JsonObject *object, GPtrArray *uservms, GError **e
 	return TRUE;
 }
 
+const char *unclaimed_text(guint unclaimed)
+{
+	return unclaimed == VSB_UNCLAIMED_REFLECT ? "reflect" : "absorb";
+}
+
 static gboolean parse_unclaimed(const char *text, guint *unclaimed, GError **error)
 {
 	if (!strcmp(text, "absorb")) {
@@ -112,7 +117,7 @@ static gboolean parse_unclaimed(const char *text, guint *unclaimed, GError **err
 	return TRUE;
 }
 
-static struct attach_args *parse_attach(JsonObject *object, GError **error)
+struct attach_args *attach_args_parse(JsonObject *object, GError **error)
 {
 	static const char * const members[] = {
 		"cloud", "pid", "agent", "unclaimed", "uservms", NULL
@@ -147,9 +152,34 @@ fail:
 	return NULL;
 }
 
+JsonObject *attach_args_format(const struct attach_args *args)
+{
+	JsonObject *object = json_object_new();
+	JsonArray *uservms = json_array_new();
+
+	json_object_set_string_member(object, "cloud", args->cloud);
+	json_object_set_int_member(object, "pid", args->pid);
+	json_object_set_string_member(object, "agent", args->agent);
+	json_object_set_string_member(object, "unclaimed",
+				      unclaimed_text(args->unclaimed));
+	for (guint i = 0; i < args->uservms->len; i++) {
+		const struct attach_uservm *uservm = args->uservms->pdata[i];
+		g_autofree char *ports = vsb_ports_format(&uservm->ports);
+		JsonObject *entry = json_object_new();
+
+		json_object_set_string_member(entry, "name", uservm->name);
+		json_object_set_string_member(entry, "ports", ports);
+		json_object_set_string_member(entry, "identity",
+					      identity_mode_text(uservm->identity_required));
+		json_array_add_object_element(uservms, entry);
+	}
+	json_object_set_array_member(object, "uservms", uservms);
+	return object;
+}
+
 static gboolean call_attach(struct call *call, GError **error)
 {
-	struct attach_args *args = parse_attach(call->args, error);
+	struct attach_args *args = attach_args_parse(call->args, error);
 
 	if (!args)
 		return FALSE;
@@ -211,6 +241,33 @@ static gboolean call_unbind(struct call *call, GError **error)
 	return TRUE;
 }
 
+static gboolean call_remove(struct call *call, GError **error)
+{
+	const char *name = NULL;
+
+	if (!get_uservm(call, &name, error))
+		return FALSE;
+	call->ops->remove(name, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean call_add(struct call *call, GError **error)
+{
+	static const char * const members[] = { "cloud", "uservms", NULL };
+	GPtrArray *uservms = g_ptr_array_new_with_free_func((GDestroyNotify)attach_uservm_free);
+	const char *cloud = NULL;
+
+	if (!json_line_only(call->args, members, error) ||
+	    !json_line_string(call->args, "cloud", TRUE, &cloud, error) ||
+	    !vsb_name_check("cloud VM", cloud, error) ||
+	    !parse_uservms(call->args, uservms, error)) {
+		g_ptr_array_unref(uservms);
+		return FALSE;
+	}
+	call->ops->add(cloud, uservms, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
 static gboolean call_log(struct call *call, GError **error)
 {
 	static const char * const members[] = { "lines", NULL };
@@ -234,6 +291,8 @@ static const struct {
 	{ "status", COMMAND_PEER_CONSOLE, call_status },
 	{ "send-break", COMMAND_PEER_CONSOLE, call_send_break },
 	{ "unbind", COMMAND_PEER_ROOT, call_unbind },
+	{ "add", COMMAND_PEER_ROOT, call_add },
+	{ "remove", COMMAND_PEER_ROOT, call_remove },
 	{ "log", COMMAND_PEER_ROOT, call_log },
 };
 
@@ -271,7 +330,7 @@ static gboolean dispatch(JsonObject *request, enum command_peer peer, struct cal
 		strcpy(shown + 37, "...");
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 		    "unknown command '%s'; there are attach, detach, status, send-break, "
-		    "unbind, log", shown);
+		    "unbind, add, remove, log", shown);
 	return FALSE;
 }
 

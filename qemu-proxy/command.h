@@ -45,6 +45,13 @@ struct attach_args {
 
 void attach_args_free(struct attach_args *args);
 
+/* From the arguments of "attach" and to them. Return: (transfer full), NULL: @error. */
+struct attach_args *attach_args_parse(JsonObject *object, GError **error);
+JsonObject *attach_args_format(const struct attach_args *args);
+
+/* "absorb" or "reflect". */
+const char *unclaimed_text(guint unclaimed);
+
 /*
  * Where the result goes: exactly one call per command, now or later; @result is
  * (transfer full) and NULL stands for {}. @error is not taken.
@@ -62,6 +69,11 @@ struct command_ops {
 	void (*send_break)(const char *uservm, command_done done, gpointer done_data,
 			   gpointer data);
 	void (*unbind)(const char *uservm, command_done done, gpointer done_data,
+		       gpointer data);
+	/* takes uservms over: struct attach_uservm, names different, at least one */
+	void (*add)(const char *cloud, GPtrArray *uservms, command_done done,
+		    gpointer done_data, gpointer data);
+	void (*remove)(const char *uservm, command_done done, gpointer done_data,
 		       gpointer data);
 	void (*log)(guint lines, command_done done, gpointer done_data, gpointer data);
 };

@@ -7,8 +7,13 @@
 
 #include "cloud.h"
 #include "error.h"
+#include "json-line.h"
+#include "listen.h"
 #include "log.h"
 #include "module.h"
+
+/* Brackets in a line of the state: two objects a proxy, and the cloud VM's own. */
+#define STATE_MAX_OPEN	(2 * VSB_MAX_PROXIES + 16)
 
 /* An attached cloud VM, and who waits for its attach or detach to end. */
 struct entry {
@@ -20,6 +25,8 @@ struct entry {
 
 struct daemon {
 	char *device;
+	char *state;
+	gboolean restoring;	/* what @state has is not all in @entries yet */
 	struct proxy_env env;
 	GPtrArray *entries;	/* in order of attach */
 };
@@ -33,11 +40,42 @@ static void reply(struct entry *entry, const GError *error)
 		done(entry->done_data, NULL, error);
 }
 
-/* Detaches; @error goes to the one who waits for the attach, if any. */
-static void drop(struct entry *entry, const GError *error, gboolean wait)
+/* A line for each cloud VM. A proxy that is not in there when we are killed is lost. */
+static void save(struct daemon *daemon)
 {
-	g_ptr_array_remove(entry->daemon->entries, entry);
-	cloud_free(entry->cloud, wait);
+	g_autoptr(GString) text = g_string_new(NULL);
+	g_autoptr(GError) error = NULL;
+
+	if (daemon->restoring)
+		return;
+	for (guint i = 0; i < daemon->entries->len; i++) {
+		struct entry *entry = daemon->entries->pdata[i];
+		g_autoptr(JsonObject) saved = cloud_save(entry->cloud);
+		gsize len;
+		g_autofree char *line = json_line_format(saved, &len);
+
+		g_string_append_len(text, line, (gssize)len);
+	}
+	if (!g_file_set_contents_full(daemon->state, text->str, (gssize)text->len,
+				      G_FILE_SET_CONTENTS_CONSISTENT, 0600, &error))
+		g_warning("%s; proxies will not outlive vsbypassd", error->message);
+}
+
+static void on_changed(struct cloud *cloud, gpointer data)
+{
+	struct entry *entry = data;
+
+	save(entry->daemon);
+}
+
+/* Detaches; @error goes to the one who waits for the attach, if any. */
+static void drop(struct entry *entry, const GError *error)
+{
+	struct daemon *daemon = entry->daemon;
+
+	g_ptr_array_remove(daemon->entries, entry);
+	cloud_free(entry->cloud);
+	save(daemon);
 	reply(entry, error);
 	g_free(entry);
 }
@@ -48,10 +86,11 @@ static void on_attached(struct cloud *cloud, const GError *error, gpointer data)
 
 	if (error) {
 		g_warning("cloud VM '%s' is not attached: %s", cloud_name(cloud), error->message);
-		drop(entry, error, FALSE);
+		drop(entry, error);
 		return;
 	}
 	g_message("cloud VM '%s' (process %d) is attached", cloud_name(cloud), cloud_pid(cloud));
+	save(entry->daemon);
 	reply(entry, NULL);
 }
 
@@ -59,17 +98,32 @@ static void on_ended(struct cloud *cloud, gpointer data)
 {
 	g_message("cloud VM '%s' (process %d) has ended; detached", cloud_name(cloud),
 		  cloud_pid(cloud));
-	drop(data, NULL, FALSE);
+	drop(data, NULL);
 }
 
 static void on_released(struct cloud *cloud, gpointer data)
 {
 	g_message("cloud VM '%s' is detached; claimed ports of its user VMs are reflected",
 		  cloud_name(cloud));
-	drop(data, NULL, FALSE);
+	drop(data, NULL);
 }
 
-static struct entry *find_cloud(struct daemon *daemon, const char *name)
+static void on_added(struct cloud *cloud, const GError *error, gpointer data)
+{
+	if (!error)
+		g_message("cloud VM '%s' has more proxies", cloud_name(cloud));
+	reply(data, error);
+}
+
+static const struct cloud_ops cloud_ops = {
+	.attached = on_attached,
+	.ended = on_ended,
+	.released = on_released,
+	.added = on_added,
+	.changed = on_changed,
+};
+
+static struct entry *find_cloud(struct daemon *daemon, const char *name, GError **error)
 {
 	for (guint i = 0; i < daemon->entries->len; i++) {
 		struct entry *entry = daemon->entries->pdata[i];
@@ -77,6 +131,8 @@ static struct entry *find_cloud(struct daemon *daemon, const char *name)
 		if (!strcmp(cloud_name(entry->cloud), name))
 			return entry;
 	}
+	g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
+		    "cloud VM '%s' is not attached; 'vsbctl status' lists those that are", name);
 	return NULL;
 }
 
@@ -96,7 +152,24 @@ static struct proxy *find_proxy(struct daemon *daemon, const char *name, struct 
 	return NULL;
 }
 
-/* Names must be free on the whole host, the process not attached. */
+/* Names of user VMs are unique on the whole host. */
+static gboolean check_names(struct daemon *daemon, const GPtrArray *uservms, GError **error)
+{
+	for (guint i = 0; i < uservms->len; i++) {
+		const struct attach_uservm *uservm = uservms->pdata[i];
+		struct cloud *cloud;
+
+		if (!find_proxy(daemon, uservm->name, &cloud, NULL))
+			continue;
+		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS,
+			    "user VM '%s' exists already, in cloud VM '%s'; "
+			    "names are unique on a host", uservm->name, cloud_name(cloud));
+		return FALSE;
+	}
+	return TRUE;
+}
+
+/* The same, and neither process nor name of the cloud VM may be attached. */
 static gboolean check_free(struct daemon *daemon, const struct attach_args *args,
 			   GError **error)
 {
@@ -110,24 +183,12 @@ static gboolean check_free(struct daemon *daemon, const struct attach_args *args
 			    cloud_pid(cloud), cloud_name(cloud));
 		return FALSE;
 	}
-	for (guint i = 0; i < args->uservms->len; i++) {
-		const struct attach_uservm *uservm = args->uservms->pdata[i];
-		struct cloud *cloud;
-
-		if (!find_proxy(daemon, uservm->name, &cloud, NULL))
-			continue;
-		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS,
-			    "user VM '%s' exists already, in cloud VM '%s'; "
-			    "names are unique on a host", uservm->name, cloud_name(cloud));
-		return FALSE;
-	}
-	return TRUE;
+	return check_names(daemon, args->uservms, error);
 }
 
 static void op_attach(struct attach_args *args, command_done done, gpointer done_data,
 		      gpointer data)
 {
-	static const struct cloud_ops ops = { on_attached, on_ended, on_released };
 	struct daemon *daemon = data;
 	struct entry *entry = g_new0(struct entry, 1);
 	g_autoptr(GError) error = NULL;
@@ -139,11 +200,13 @@ static void op_attach(struct attach_args *args, command_done done, gpointer done
 	if (check_free(daemon, args, &error))
 		device_fd = module_open(daemon->device, &error);
 	if (device_fd >= 0) {
-		entry->cloud = cloud_new(args, device_fd, &daemon->env, &ops, entry, &error);
+		entry->cloud = cloud_new(args, device_fd, &daemon->env, &cloud_ops, entry,
+					 &error);
 		close(device_fd);
 	}
 	if (entry->cloud) {
 		g_ptr_array_add(daemon->entries, entry);
+		save(daemon);
 	} else {
 		reply(entry, error);
 		g_free(entry);
@@ -154,13 +217,10 @@ static void op_attach(struct attach_args *args, command_done done, gpointer done
 static void op_detach(const char *name, gboolean reflect, command_done done,
 		      gpointer done_data, gpointer data)
 {
-	struct entry *entry = find_cloud(data, name);
 	g_autoptr(GError) error = NULL;
+	struct entry *entry = find_cloud(data, name, &error);
 
 	if (!entry) {
-		error = g_error_new(VSB_ERROR, VSB_ERROR_NOT_FOUND,
-				    "cloud VM '%s' is not attached; 'vsbctl status' lists those "
-				    "that are", name);
 		done(done_data, NULL, error);
 		return;
 	}
@@ -184,7 +244,7 @@ static void op_detach(const char *name, gboolean reflect, command_done done,
 			    name);
 	g_message("cloud VM '%s' is detached%s", name, cloud_is_attached(entry->cloud) ?
 		  "; claimed ports of its user VMs are absorbed" : "");
-	drop(entry, error, FALSE);
+	drop(entry, error);
 	done(done_data, NULL, NULL);
 }
 
@@ -251,6 +311,34 @@ static void op_unbind(const char *name, command_done done, gpointer done_data, g
 	done(done_data, NULL, error);
 }
 
+static void op_add(const char *name, GPtrArray *uservms, command_done done, gpointer done_data,
+		   gpointer data)
+{
+	struct daemon *daemon = data;
+	g_autoptr(GError) error = NULL;
+	struct entry *entry = find_cloud(daemon, name, &error);
+
+	if (entry && check_names(daemon, uservms, &error) &&
+	    cloud_add(entry->cloud, &daemon->env, uservms, &error)) {
+		entry->done = done;
+		entry->done_data = done_data;
+	} else {
+		done(done_data, NULL, error);
+	}
+	g_ptr_array_unref(uservms);
+}
+
+static void op_remove(const char *name, command_done done, gpointer done_data, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct cloud *cloud;
+	struct proxy *proxy = find_proxy(data, name, &cloud, &error);
+
+	if (proxy && cloud_remove(cloud, proxy, &error))
+		g_message("user VM '%s' has no proxy any more", name);
+	done(done_data, NULL, error);
+}
+
 static void op_log(guint max, command_done done, gpointer done_data, gpointer data)
 {
 	g_auto(GStrv) lines = log_last(max);
@@ -269,17 +357,79 @@ const struct command_ops daemon_ops = {
 	.status = op_status,
 	.send_break = op_send_break,
 	.unbind = op_unbind,
+	.add = op_add,
+	.remove = op_remove,
 	.log = op_log,
 };
 
-struct daemon *daemon_new(const char *device, const struct proxy_env *env)
+struct daemon *daemon_new(const char *device, const char *state, const struct proxy_env *env)
 {
 	struct daemon *daemon = g_new0(struct daemon, 1);
 
 	daemon->device = g_strdup(device);
+	daemon->state = g_strdup(state);
 	daemon->env = *env;
 	daemon->entries = g_ptr_array_new();
 	return daemon;
+}
+
+static gboolean restore_line(struct daemon *daemon, const char *line, int device_fd,
+			     GError **error)
+{
+	g_autoptr(JsonObject) saved = json_line_parse(line, strlen(line), STATE_MAX_OPEN, error);
+	struct entry *entry;
+
+	if (!saved)
+		return FALSE;
+	entry = g_new0(struct entry, 1);
+	entry->daemon = daemon;
+	entry->cloud = cloud_restore(saved, device_fd, &daemon->env, &cloud_ops, entry, error);
+	if (!entry->cloud) {
+		g_free(entry);
+		return FALSE;
+	}
+	g_ptr_array_add(daemon->entries, entry);
+	g_message("cloud VM '%s' (process %d) goes on", cloud_name(entry->cloud),
+		  cloud_pid(entry->cloud));
+	return TRUE;
+}
+
+static gboolean is_there(const char *uservm, gpointer data)
+{
+	struct cloud *cloud;
+
+	return find_proxy(data, uservm, &cloud, NULL) != NULL;
+}
+
+void daemon_restore(struct daemon *daemon)
+{
+	g_autofree char *text = NULL;
+	g_auto(GStrv) lines = NULL;
+	int device_fd = -1;
+
+	if (!g_file_get_contents(daemon->state, &text, NULL, NULL))
+		text = g_strdup("");
+	lines = g_strsplit(text, "\n", -1);
+	daemon->restoring = TRUE;
+	for (char **line = lines; *line; line++) {
+		g_autoptr(GError) error = NULL;
+
+		if (!**line)
+			continue;
+		/* Without the module there is nothing of it, and cloud_restore() says so. */
+		if (device_fd < 0)
+			device_fd = module_open(daemon->device, &error);
+		g_clear_error(&error);
+		if (!restore_line(daemon, *line, device_fd, &error))
+			g_warning("%s: a cloud VM cannot go on: %s", daemon->state,
+				  error->message);
+	}
+	if (device_fd >= 0)
+		close(device_fd);
+	daemon->restoring = FALSE;
+	save(daemon);
+	listen_sweep(daemon->env.console_dir, is_there, daemon);
+	listen_sweep(daemon->env.qmp_dir, is_there, daemon);
 }
 
 void daemon_free(struct daemon *daemon)
@@ -287,9 +437,21 @@ void daemon_free(struct daemon *daemon)
 	g_autoptr(GError) error = g_error_new_literal(VSB_ERROR, VSB_ERROR_FAILED,
 						      "vsbypassd is ending");
 
-	while (daemon->entries->len)
-		drop(daemon->entries->pdata[0], error, TRUE);
+	for (guint i = daemon->entries->len; i-- > 0; ) {
+		struct entry *entry = daemon->entries->pdata[i];
+
+		if (!cloud_is_attached(entry->cloud) || cloud_is_releasing(entry->cloud))
+			drop(entry, error);
+	}
+	while (daemon->entries->len) {
+		struct entry *entry = daemon->entries->pdata[0];
+
+		g_ptr_array_remove_index(daemon->entries, 0);
+		cloud_leave(entry->cloud);
+		g_free(entry);
+	}
 	g_ptr_array_unref(daemon->entries);
 	g_free(daemon->device);
+	g_free(daemon->state);
 	g_free(daemon);
 }

@@ -11,10 +11,16 @@ struct daemon;
 /* The operations; their data is the struct daemon. */
 extern const struct command_ops daemon_ops;
 
-/* @device: path of the module's device, opened at each attach. */
-struct daemon *daemon_new(const char *device, const struct proxy_env *env);
+/*
+ * @device: path of the module's device, opened at each attach. @state: path of the file
+ * that tells the next vsbypassd what there is.
+ */
+struct daemon *daemon_new(const char *device, const char *state, const struct proxy_env *env);
 
-/* Detaches everything; the proxies are gone when it returns. */
+/* Goes on with what an earlier vsbypassd has left. */
+void daemon_restore(struct daemon *daemon);
+
+/* What is attached goes on without us; other commands under way are undone. */
 void daemon_free(struct daemon *daemon);
 
 #endif

@@ -220,6 +220,41 @@ void lineio_send(struct lineio *io, const char *data, gsize len)
 		io->out_id = g_unix_fd_add(io->fd, G_IO_OUT, on_writable, io);
 }
 
+void lineio_send_fd(struct lineio *io, const char *data, gsize len, int fd)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(fd))];
+	} control = {
+		.header = {
+			.cmsg_len = CMSG_LEN(sizeof(fd)),
+			.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+		},
+	};
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = -1;
+
+	if (io->broken || io->freed)
+		return;
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	if (!io->out->len)
+		n = sendmsg(io->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n < 0) {
+		set_broken(io, "the other side does not read");
+		deliver_later(io);
+		return;
+	}
+	if ((gsize)n < len)
+		lineio_send(io, data + n, len - (gsize)n);
+}
+
 void lineio_last_words(struct lineio *io, const char *data, gsize len)
 {
 	if (send(io->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)

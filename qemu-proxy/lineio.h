@@ -51,6 +51,9 @@ void lineio_free(struct lineio *io);
 /* Queues output; on overflow the connection is closed (closed() is called later). */
 void lineio_send(struct lineio *io, const char *data, gsize len);
 
+/* The same, and a duplicate of @fd goes along. Nothing may be queued. */
+void lineio_send_fd(struct lineio *io, const char *data, gsize len, int fd);
+
 /* To a peer that is being given up, e.g. in closed(): at once or not at all. */
 void lineio_last_words(struct lineio *io, const char *data, gsize len);
 

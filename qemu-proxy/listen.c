@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Listening UNIX sockets at a path. */
+/* UNIX sockets at a path. */
 #include "listen.h"
 
 #include <errno.h>
@@ -47,4 +47,39 @@ int listen_unix(const char *path, mode_t mode, gid_t gid, int backlog, GError **
 		return fail(fd, path, "listen", error);
 	}
 	return fd;
+}
+
+void listen_sweep(const char *dir_path, gboolean (*used)(const char *name, gpointer data),
+		  gpointer data)
+{
+	g_autoptr(GDir) dir = g_dir_open(dir_path, 0, NULL);
+	const char *file;
+
+	while (dir && (file = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(dir_path, file, NULL);
+		const char *end = strrchr(file, '.');
+		g_autofree char *name = end ? g_strndup(file, (gsize)(end - file)) : NULL;
+
+		if (end && ((!strcmp(end, ".sock") && !used(name, data)) ||
+			    !strcmp(end, ".sock~")))
+			unlink(path);
+	}
+}
+
+int connect_unix(const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd, err = ENAMETOOLONG;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -1;
+	if (g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path)) < sizeof(addr.sun_path)) {
+		if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+			return fd;
+		err = errno;
+	}
+	close(fd);
+	errno = err;
+	return -1;
 }

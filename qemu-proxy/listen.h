@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Listening UNIX sockets at a path. */
+/* UNIX sockets at a path. */
 #ifndef VSB_LISTEN_H
 #define VSB_LISTEN_H
 
@@ -16,5 +16,19 @@
  * Return: descriptor (non-blocking, close-on-exec) or -1.
  */
 int listen_unix(const char *path, mode_t mode, gid_t gid, int backlog, GError **error);
+
+/*
+ * Removes the sockets NAME.sock in folder @dir for which @used says that nobody is there
+ * any more.
+ */
+void listen_sweep(const char *dir, gboolean (*used)(const char *name, gpointer data),
+		  gpointer data);
+
+/*
+ * A UNIX socket connects at once or not at all (EAGAIN: backlog full).
+ *
+ * Return: descriptor (non-blocking, close-on-exec) or -1 with errno.
+ */
+int connect_unix(const char *path);
 
 #endif

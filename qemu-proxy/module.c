@@ -159,6 +159,14 @@ gboolean module_unbind(int proxy_fd, GError **error)
 	return FALSE;
 }
 
+gboolean module_report_all(int proxy_fd, GError **error)
+{
+	if (!ioctl(proxy_fd, VSB_REPORT_ALL, 0))
+		return TRUE;
+	set_error(error, "VSB_REPORT_ALL", errno, NULL);
+	return FALSE;
+}
+
 int module_read_events(int proxy_fd, struct vsb_event *events, guint max)
 {
 	ssize_t n = read(proxy_fd, events, max * sizeof(*events));

@@ -41,6 +41,9 @@ guint module_count_unbound(int cloud_fd);
 
 gboolean module_unbind(int proxy_fd, GError **error);
 
+/* The next events tell all that is so now. */
+gboolean module_report_all(int proxy_fd, GError **error);
+
 /* Return: events read; 0: none now; -1: the descriptor is of no use any more. */
 int module_read_events(int proxy_fd, struct vsb_event *events, guint max);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The kvm-vm descriptor of a running QEMU: /proc/PID/fd and pidfd_getfd(2). */
+/* Descriptors of a running QEMU: /proc/PID/fd and pidfd_getfd(2). */
 #include "procfd.h"
 
 #include <errno.h>
@@ -10,14 +10,33 @@
 
 #include "error.h"
 
-#define VM_LINK	"anon_inode:kvm-vm"
+#define LINK_MAX_LEN	64
 
-static gboolean is_vm_link(const char *path)
+/**
+ * struct kind - of a descriptor
+ * @link:	what /proc/PID/fd/N says of it
+ * @what:	for messages
+ * @if_none:	what to do about it
+ */
+struct kind {
+	const char *link;
+	const char *what;
+	const char *if_none;
+};
+
+static const struct kind vm_kind = {
+	"anon_inode:kvm-vm", "KVM VM", "give the pid of a QEMU that runs with -accel kvm",
+};
+static const struct kind proxy_kind = {
+	"anon_inode:[vsbypass-proxy]", "proxy descriptor", "it is no proxy of ours",
+};
+
+static gboolean is_link(const char *path, const struct kind *kind)
 {
-	char target[sizeof(VM_LINK) + 1];
+	char target[LINK_MAX_LEN];
 	ssize_t n = readlink(path, target, sizeof(target));
 
-	return n == (ssize_t)strlen(VM_LINK) && !memcmp(target, VM_LINK, (gsize)n);
+	return n == (ssize_t)strlen(kind->link) && !memcmp(target, kind->link, (gsize)n);
 }
 
 int procfd_open(pid_t pid, GError **error)
@@ -40,8 +59,38 @@ int procfd_open(pid_t pid, GError **error)
 	return -1;
 }
 
-/* Return: the number of the only kvm-vm descriptor in @pid, or -1. */
-static int find_vm(pid_t pid, GError **error)
+guint64 procfd_start_time(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/stat", pid);
+	g_autofree char *text = NULL;
+	guint64 start = 0;
+	char *p;
+
+	if (!g_file_get_contents(path, &text, NULL, NULL))
+		return 0;
+	/* Field 22; the second one, the name in brackets, may have anything in it. */
+	p = strrchr(text, ')');
+	for (guint field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (p)
+		start = g_ascii_strtoull(p, NULL, 10);
+	return start;
+}
+
+int procfd_open_same(pid_t pid, guint64 start_time, GError **error)
+{
+	int fd = procfd_open(pid, error);
+
+	/* From here on the number stays that process's. */
+	if (fd < 0 || procfd_start_time(pid) == start_time)
+		return fd;
+	g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND, "process %d has ended", pid);
+	close(fd);
+	return -1;
+}
+
+/* Return: the number of the only descriptor of this kind in @pid, or -1. */
+static int find(pid_t pid, const struct kind *kind, GError **error)
 {
 	g_autofree char *dir_path = g_strdup_printf("/proc/%d/fd", pid);
 	g_autoptr(GError) cause = NULL;
@@ -63,26 +112,26 @@ static int find_vm(pid_t pid, GError **error)
 		g_autofree char *path = g_build_filename(dir_path, name, NULL);
 		guint64 number;
 
-		if (!is_vm_link(path) ||
+		if (!is_link(path, kind) ||
 		    !g_ascii_string_to_unsigned(name, 10, 0, G_MAXINT, &number, NULL))
 			continue;
 		if (found >= 0) {
 			g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
-				    "process %d has more than one KVM VM; it is no QEMU", pid);
+				    "process %d has more than one %s; it is no QEMU", pid,
+				    kind->what);
 			return -1;
 		}
 		found = (int)number;
 	}
 	if (found < 0)
 		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
-			    "process %d has no KVM VM; give the pid of a QEMU that runs with "
-			    "-accel kvm", pid);
+			    "process %d has no %s; %s", pid, kind->what, kind->if_none);
 	return found;
 }
 
-int procfd_take_vm(int pidfd, pid_t pid, GError **error)
+static int take(int pidfd, pid_t pid, const struct kind *kind, GError **error)
 {
-	int number = find_vm(pid, error);
+	int number = find(pid, kind, error);
 	g_autofree char *path = NULL;
 	int fd;
 
@@ -98,11 +147,22 @@ int procfd_take_vm(int pidfd, pid_t pid, GError **error)
 	}
 	/* The process may have put another file there in the meantime. */
 	path = g_strdup_printf("/proc/self/fd/%d", fd);
-	if (!is_vm_link(path)) {
+	if (!is_link(path, kind)) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
-			    "process %d changed its KVM VM while it was looked at; try again", pid);
+			    "process %d changed its %s while it was looked at; try again", pid,
+			    kind->what);
 		close(fd);
 		return -1;
 	}
 	return fd;
+}
+
+int procfd_take_vm(int pidfd, pid_t pid, GError **error)
+{
+	return take(pidfd, pid, &vm_kind, error);
+}
+
+int procfd_take_proxy(int pidfd, pid_t pid, GError **error)
+{
+	return take(pidfd, pid, &proxy_kind, error);
 }

@@ -47,7 +47,8 @@ char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const cha
 	/* Wait for "cont": the module has to know the VM before KVM_RUN. */
 	add(argv, "-S");
 	add(argv, "-chardev");
-	add(argv, "socket,id=qmp,fd=%d", PROXY_QMP_FD);
+	/* A server: another vsbypassd may come. */
+	add(argv, "socket,id=qmp,fd=%d,server=on,wait=off", PROXY_QMP_FD);
 	add(argv, "-mon");
 	add(argv, "chardev=qmp,mode=control");
 	add(argv, "-chardev");

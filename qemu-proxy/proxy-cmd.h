@@ -9,7 +9,7 @@
 
 /* Descriptors that the QEMU inherits. */
 #define PROXY_CONSOLE_FD	3	/* listening socket of the console */
-#define PROXY_QMP_FD		4	/* connected socket */
+#define PROXY_QMP_FD		4	/* listening socket of QMP */
 
 /* ID of the console's character device in QMP commands. */
 #define PROXY_CHARDEV		"console"

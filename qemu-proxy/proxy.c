@@ -9,15 +9,21 @@
  * What belongs to one run of the process is made in spawn() and undone in
  * proxy_kill(); the console's listening socket lives as long as the proxy, so
  * clients that come in between wait in its backlog for the next QEMU.
+ *
+ * QEMU keeps a copy of the proxy's descriptor, so the process goes on, serving, when
+ * vsbypassd ends. The next one takes that copy and talks to QEMU at its QMP socket:
+ *
+ *   proxy_resume() -> STARTING, with a descriptor -> READY
  */
 #include "proxy.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
@@ -39,16 +45,21 @@
 #define EVENTS			64
 /* QEMU takes one client; the others wait, and so do those of a restart. */
 #define CONSOLE_BACKLOG		4
+#define QMP_BACKLOG		1
+/* Under which QEMU has its copy of the descriptor. */
+#define KEPT_FD			"vsbypass"
 
 enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
 
 /**
  * struct proxy - see proxy.h
- * @listen_fd:	console socket, shared with each QEMU
+ * @listen_fd:	console socket, shared with each QEMU; -1: only the QEMU has it that was
+ *		resumed
+ * @process:	if QEMU is our child
  * @cancel:	of the wait for @process
+ * @pidfd:	if it is not, else -1
  * @fd:		proxy descriptor of the module, -1: none
  * @bound:	it has had a user VM
- * @generation:	times that it was renewed
  * @errors:	lines of QEMU's stderr, read from @errors_fd
  * @started_us:	monotonic time of the last spawn
  * @backoff_s:	pause before the next one
@@ -60,18 +71,21 @@ struct proxy {
 	guint id;
 	char *name;
 	char *console_path;
+	char *qmp_path;
 	struct vsb_ports ports;
 	struct identity identity;
 	gboolean proved;
 	int listen_fd;
 	enum proxy_state state;
+	struct proxy_life life;
 
 	GSubprocess *process;
 	GCancellable *cancel;
+	int pidfd;
+	guint pidfd_id;
 	struct qmp *qmp;
 	int fd;
 	gboolean bound;
-	guint generation;
 	guint fd_id;
 	guint timeout_id;
 	int errors_fd;
@@ -82,7 +96,6 @@ struct proxy {
 	gint64 started_us;
 	guint backoff_s;
 	guint restart_id;
-	guint restarts;
 };
 
 static void spawn(struct proxy *proxy);
@@ -101,23 +114,54 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-void proxy_kill(struct proxy *proxy)
+/* All of this run but the process. */
+static void let_go(struct proxy *proxy)
 {
-	/* First the module: the user VM shall not wait for a dead process. */
 	remove_source(&proxy->fd_id);
 	close_fd(&proxy->fd);
 	remove_source(&proxy->timeout_id);
 	remove_source(&proxy->restart_id);
 	remove_source(&proxy->errors_id);
 	close_fd(&proxy->errors_fd);
+	remove_source(&proxy->pidfd_id);
 	g_clear_pointer(&proxy->qmp, qmp_free);
 	if (proxy->cancel)
 		g_cancellable_cancel(proxy->cancel);
 	g_clear_object(&proxy->cancel);
+	proxy->state = IDLE;
+}
+
+/* No wrappers in this libc. */
+static void kill_pidfd(int pidfd)
+{
+	syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+}
+
+static void wait_pidfd(int pidfd)
+{
+	struct pollfd pollfd = { .fd = pidfd, .events = POLLIN };
+
+	while (poll(&pollfd, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
+void proxy_kill(struct proxy *proxy)
+{
+	let_go(proxy);
 	/* GLib reaps it. */
 	if (proxy->process)
 		g_subprocess_force_exit(proxy->process);
-	proxy->state = IDLE;
+	if (proxy->pidfd >= 0)
+		kill_pidfd(proxy->pidfd);
+	unlink(proxy->qmp_path);
+}
+
+/* The process was killed or has ended: nothing is known of it any more. */
+static void forget_process(struct proxy *proxy)
+{
+	g_clear_object(&proxy->process);
+	close_fd(&proxy->pidfd);
+	proxy->life.pid = 0;
 }
 
 static gboolean on_restart(gpointer data)
@@ -125,8 +169,9 @@ static gboolean on_restart(gpointer data)
 	struct proxy *proxy = data;
 
 	proxy->restart_id = 0;
-	proxy->restarts++;
-	g_message("proxy '%s': starting it again (restart %u)", proxy->name, proxy->restarts);
+	proxy->life.restarts++;
+	g_message("proxy '%s': starting it again (restart %u)", proxy->name,
+		  proxy->life.restarts);
 	spawn(proxy);
 	return G_SOURCE_REMOVE;
 }
@@ -139,7 +184,7 @@ static void died(struct proxy *proxy, const char *why)
 	if (proxy->restart_id)
 		return;
 	proxy_kill(proxy);
-	g_clear_object(&proxy->process);
+	forget_process(proxy);
 	if (g_get_monotonic_time() - proxy->started_us >= LIVED_LONG_US)
 		proxy->backoff_s = BACKOFF_FIRST_S;
 	g_warning("proxy '%s': %s; next start in %u s", proxy->name, reason, proxy->backoff_s);
@@ -161,12 +206,14 @@ void proxy_renew(struct proxy *proxy, const char *why)
 {
 	g_autofree char *reason = g_strdup(why);
 
-	proxy->generation++;
+	proxy->life.generation++;
 	proxy->bound = FALSE;
+	/* Before it is lost with us that what the last one wrote is not the next one's. */
+	proxy->ops->changed(proxy, proxy->data);
 	if (proxy->restart_id)
 		return;
 	proxy_kill(proxy);
-	g_clear_object(&proxy->process);
+	forget_process(proxy);
 	g_message("proxy '%s': %s; starting a fresh one", proxy->name, reason);
 	proxy->restart_id = g_idle_add(on_renew, proxy);
 	proxy->ops->died(proxy, reason, proxy->data);
@@ -192,6 +239,15 @@ static void on_exit_status(GObject *source, GAsyncResult *result, gpointer data)
 		why = g_strdup_printf("its QEMU ended with status %d",
 				      g_subprocess_get_exit_status(process));
 	died(proxy, why);
+}
+
+static gboolean on_pidfd(int fd, GIOCondition condition, gpointer data)
+{
+	struct proxy *proxy = data;
+
+	proxy->pidfd_id = 0;
+	died(proxy, "its QEMU ended");
+	return G_SOURCE_REMOVE;
 }
 
 static gboolean on_start_timeout(gpointer data)
@@ -274,20 +330,36 @@ static gboolean on_event(int fd, GIOCondition condition, gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-static void on_cont(gpointer data, const GError *error)
+static void serves(struct proxy *proxy)
+{
+	remove_source(&proxy->timeout_id);
+	proxy->state = READY;
+	proxy->ops->ready(proxy, proxy->data);
+}
+
+static void on_kept(gpointer data, const GError *error)
 {
 	struct proxy *proxy = data;
 
 	/* No QMP any more: the answer is that of proxy_kill(). */
 	if (!proxy->qmp)
 		return;
-	if (error) {
+	if (error)
 		died(proxy, error->message);
+	else
+		serves(proxy);
+}
+
+static void on_cont(gpointer data, const GError *error)
+{
+	struct proxy *proxy = data;
+
+	if (!proxy->qmp)
 		return;
-	}
-	remove_source(&proxy->timeout_id);
-	proxy->state = READY;
-	proxy->ops->ready(proxy, proxy->data);
+	if (error)
+		died(proxy, error->message);
+	else
+		qmp_keep_fd(proxy->qmp, KEPT_FD, proxy->fd, on_kept, proxy);
 }
 
 static int take_own_vm(struct proxy *proxy, GError **error)
@@ -305,6 +377,11 @@ static int take_own_vm(struct proxy *proxy, GError **error)
 	vm_fd = procfd_take_vm(pidfd, pid, error);
 	close(pidfd);
 	return vm_fd;
+}
+
+static void watch_events(struct proxy *proxy)
+{
+	proxy->fd_id = g_unix_fd_add(proxy->fd, G_IO_IN | G_IO_ERR | G_IO_HUP, on_event, proxy);
 }
 
 void proxy_register(struct proxy *proxy, int cloud_fd)
@@ -327,7 +404,7 @@ void proxy_register(struct proxy *proxy, int cloud_fd)
 		return;
 	}
 	proxy->state = REGISTERED;
-	proxy->fd_id = g_unix_fd_add(proxy->fd, G_IO_IN | G_IO_ERR | G_IO_HUP, on_event, proxy);
+	watch_events(proxy);
 	qmp_execute(proxy->qmp, "cont", NULL, on_cont, proxy);
 }
 
@@ -335,6 +412,10 @@ static void on_qmp_ready(struct qmp *qmp, gpointer data)
 {
 	struct proxy *proxy = data;
 
+	if (proxy->fd >= 0) {
+		serves(proxy);		/* as it did before us */
+		return;
+	}
 	proxy->state = WAITING;
 	proxy->ops->waiting(proxy, proxy->data);
 }
@@ -344,14 +425,27 @@ static void on_qmp_closed(struct qmp *qmp, const char *why, gpointer data)
 	hung_up(data);
 }
 
-static void in_child(gpointer data)
+static gboolean connect_qmp(struct proxy *proxy, GError **error)
 {
-	/* No proxy outlives vsbypassd, however that ends. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != GPOINTER_TO_INT(data))
-		_exit(127);
+	static const struct qmp_ops qmp_ops = { on_qmp_ready, on_qmp_closed };
+	int fd = connect_unix(proxy->qmp_path);
+
+	if (fd < 0) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "QMP socket %s: %s",
+			    proxy->qmp_path, g_strerror(errno));
+		return FALSE;
+	}
+	proxy->qmp = qmp_new(fd, &qmp_ops, proxy);
+	return TRUE;
 }
 
+static void in_child(gpointer data)
+{
+	/* The keys of a terminal are for vsbypassd alone. */
+	setsid();
+}
+
+/* Takes @qmp_fd and @stderr_fd over. */
 static GSubprocess *start_process(struct proxy *proxy, int qmp_fd, int stderr_fd,
 				  GError **error)
 {
@@ -371,47 +465,64 @@ static GSubprocess *start_process(struct proxy *proxy, int qmp_fd, int stderr_fd
 	g_subprocess_launcher_take_fd(launcher, listen_fd, PROXY_CONSOLE_FD);
 	g_subprocess_launcher_take_fd(launcher, qmp_fd, PROXY_QMP_FD);
 	g_subprocess_launcher_take_stderr_fd(launcher, stderr_fd);
-	g_subprocess_launcher_set_child_setup(launcher, in_child, GINT_TO_POINTER(getpid()),
-					      NULL);
+	g_subprocess_launcher_set_child_setup(launcher, in_child, NULL, NULL);
 	return g_subprocess_launcher_spawnv(launcher, (const char *const *)argv, error);
+}
+
+/* Return: QEMU's end of the QMP socket, or -1; ours is proxy->qmp then. */
+static int listen_qmp(struct proxy *proxy, GError **error)
+{
+	int fd = listen_unix(proxy->qmp_path, 0600, (gid_t)-1, QMP_BACKLOG, error);
+
+	if (fd >= 0 && !connect_qmp(proxy, error))
+		close_fd(&fd);
+	return fd;
+}
+
+static gboolean start(struct proxy *proxy, GError **error)
+{
+	int qmp_fd, pipes[2];
+
+	if (proxy->listen_fd < 0 && !proxy_listen(proxy, error))
+		return FALSE;
+	qmp_fd = listen_qmp(proxy, error);
+	if (qmp_fd < 0)
+		return FALSE;
+	if (pipe2(pipes, O_CLOEXEC) < 0) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "pipe: %s", g_strerror(errno));
+		close(qmp_fd);
+		return FALSE;
+	}
+	proxy->errors_fd = pipes[0];
+	g_unix_set_fd_nonblocking(pipes[0], TRUE, NULL);
+	proxy->process = start_process(proxy, qmp_fd, pipes[1], error);
+	return proxy->process != NULL;
 }
 
 static void spawn(struct proxy *proxy)
 {
-	static const struct qmp_ops qmp_ops = { on_qmp_ready, on_qmp_closed };
 	g_autoptr(GError) error = NULL;
-	int qmp[2], pipes[2];
+	const char *pid;
 
 	proxy->started_us = g_get_monotonic_time();
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp) < 0) {
-		died(proxy, g_strerror(errno));
-		return;
-	}
-	if (pipe2(pipes, O_CLOEXEC) < 0) {
-		close(qmp[0]);
-		close(qmp[1]);
-		died(proxy, g_strerror(errno));
-		return;
-	}
-	g_clear_object(&proxy->process);
-	proxy->process = start_process(proxy, qmp[1], pipes[1], &error);
-	if (!proxy->process) {
-		close(qmp[0]);
-		close(pipes[0]);
+	forget_process(proxy);
+	if (!start(proxy, &error)) {
 		died(proxy, error->message);
 		return;
 	}
 	proxy->state = STARTING;
-	proxy->errors_fd = pipes[0];
+	/* NULL: it has ended already. */
+	pid = g_subprocess_get_identifier(proxy->process);
+	proxy->life.pid = pid ? (pid_t)g_ascii_strtoll(pid, NULL, 10) : 0;
+	proxy->life.start_time = procfd_start_time(proxy->life.pid);
 	proxy->errors_lines = 0;
 	g_string_truncate(proxy->errors.buf, 0);
-	g_unix_set_fd_nonblocking(pipes[0], TRUE, NULL);
-	proxy->errors_id = g_unix_fd_add(pipes[0], G_IO_IN | G_IO_HUP | G_IO_ERR, on_errors,
-					 proxy);
-	proxy->qmp = qmp_new(qmp[0], &qmp_ops, proxy);
+	proxy->errors_id = g_unix_fd_add(proxy->errors_fd, G_IO_IN | G_IO_HUP | G_IO_ERR,
+					 on_errors, proxy);
 	proxy->timeout_id = g_timeout_add_seconds(START_TIMEOUT_S, on_start_timeout, proxy);
 	proxy->cancel = g_cancellable_new();
 	g_subprocess_wait_async(proxy->process, proxy->cancel, on_exit_status, proxy);
+	proxy->ops->changed(proxy, proxy->data);
 }
 
 void proxy_start(struct proxy *proxy)
@@ -419,23 +530,71 @@ void proxy_start(struct proxy *proxy)
 	spawn(proxy);
 }
 
+/* @pidfd is that of a process that has been one of ours. */
+static gboolean take_over(struct proxy *proxy, int pidfd, const struct proxy_life *life,
+			  GError **error)
+{
+	struct vsb_uservm uservm;
+
+	proxy->fd = procfd_take_proxy(pidfd, life->pid, error);
+	if (proxy->fd < 0 || !module_report_all(proxy->fd, error) || !connect_qmp(proxy, error))
+		return FALSE;
+	proxy->bound = module_get_uservm(proxy->fd, &uservm);
+	proxy->state = STARTING;
+	proxy->pidfd = pidfd;
+	proxy->pidfd_id = g_unix_fd_add(pidfd, G_IO_IN, on_pidfd, proxy);
+	proxy->timeout_id = g_timeout_add_seconds(START_TIMEOUT_S, on_start_timeout, proxy);
+	watch_events(proxy);
+	return TRUE;
+}
+
+gboolean proxy_resume(struct proxy *proxy, const struct proxy_life *life, GError **error)
+{
+	int pidfd;
+
+	proxy->life = *life;
+	proxy->started_us = g_get_monotonic_time();
+	pidfd = life->pid ? procfd_open_same(life->pid, life->start_time, error) : -1;
+	if (pidfd >= 0 && take_over(proxy, pidfd, life, error))
+		return TRUE;
+	if (error && !*error)
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED, "it had no QEMU");
+	let_go(proxy);
+	if (pidfd >= 0)
+		close(pidfd);
+	proxy_end_left(life);
+	proxy->life.pid = 0;
+	return FALSE;
+}
+
+void proxy_end_left(const struct proxy_life *life)
+{
+	int pidfd = life->pid ? procfd_open_same(life->pid, life->start_time, NULL) : -1;
+
+	if (pidfd < 0)
+		return;
+	kill_pidfd(pidfd);
+	wait_pidfd(pidfd);
+	close(pidfd);
+}
+
+gboolean proxy_listen(struct proxy *proxy, GError **error)
+{
+	proxy->listen_fd = listen_unix(proxy->console_path, 0660, proxy->env->console_gid,
+				       CONSOLE_BACKLOG, error);
+	return proxy->listen_fd >= 0;
+}
+
 struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 			const struct vsb_ports *ports, gboolean required,
 			const struct proxy_ops *ops, gpointer data, GError **error)
 {
 	g_autofree char *file = g_strconcat(name, ".sock", NULL);
-	g_autofree char *path = g_build_filename(env->console_dir, file, NULL);
 	struct identity identity;
 	struct proxy *proxy;
-	int fd;
 
 	if (!identity_load(env->identity_dir, name, required, &identity, error))
 		return NULL;
-	fd = listen_unix(path, 0660, env->console_gid, CONSOLE_BACKLOG, error);
-	if (fd < 0) {
-		explicit_bzero(&identity, sizeof(identity));
-		return NULL;
-	}
 	proxy = g_new0(struct proxy, 1);
 	proxy->identity = identity;
 	explicit_bzero(&identity, sizeof(identity));
@@ -444,9 +603,11 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	proxy->data = data;
 	proxy->id = id;
 	proxy->name = g_strdup(name);
-	proxy->console_path = g_steal_pointer(&path);
+	proxy->console_path = g_build_filename(env->console_dir, file, NULL);
+	proxy->qmp_path = g_build_filename(env->qmp_dir, file, NULL);
 	proxy->ports = *ports;
-	proxy->listen_fd = fd;
+	proxy->listen_fd = -1;
+	proxy->pidfd = -1;
 	proxy->fd = -1;
 	proxy->errors_fd = -1;
 	proxy->backoff_s = BACKOFF_FIRST_S;
@@ -454,21 +615,35 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	return proxy;
 }
 
-void proxy_free(struct proxy *proxy, gboolean wait)
+static void free_all(struct proxy *proxy)
 {
-	if (!proxy)
-		return;
-	proxy_kill(proxy);
-	unlink(proxy->console_path);
 	close_fd(&proxy->listen_fd);
-	if (wait && proxy->process)
-		g_subprocess_wait(proxy->process, NULL, NULL);
-	g_clear_object(&proxy->process);
+	forget_process(proxy);
 	line_reader_clear(&proxy->errors);
 	explicit_bzero(&proxy->identity, sizeof(proxy->identity));
 	g_free(proxy->console_path);
+	g_free(proxy->qmp_path);
 	g_free(proxy->name);
 	g_free(proxy);
+}
+
+void proxy_free(struct proxy *proxy)
+{
+	proxy_kill(proxy);
+	unlink(proxy->console_path);
+	if (proxy->process)
+		g_subprocess_wait(proxy->process, NULL, NULL);
+	if (proxy->pidfd >= 0)
+		wait_pidfd(proxy->pidfd);
+	free_all(proxy);
+}
+
+void proxy_leave(struct proxy *proxy)
+{
+	if (proxy->state != READY)
+		proxy_kill(proxy);
+	let_go(proxy);
+	free_all(proxy);
 }
 
 const char *proxy_name(const struct proxy *proxy)
@@ -498,19 +673,12 @@ int proxy_fd(const struct proxy *proxy)
 
 pid_t proxy_pid(const struct proxy *proxy)
 {
-	const char *pid = proxy->process ? g_subprocess_get_identifier(proxy->process) : NULL;
-
-	return pid ? (pid_t)g_ascii_strtoll(pid, NULL, 10) : 0;
+	return proxy->life.pid;
 }
 
-guint proxy_restarts(const struct proxy *proxy)
+void proxy_get_life(const struct proxy *proxy, struct proxy_life *life)
 {
-	return proxy->restarts;
-}
-
-guint proxy_generation(const struct proxy *proxy)
-{
-	return proxy->generation;
+	*life = proxy->life;
 }
 
 gboolean proxy_is_waiting(const struct proxy *proxy)

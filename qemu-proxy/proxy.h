@@ -21,6 +21,7 @@ struct proxy;
  * @rom:	path of the firmware, see proxy_cmd()
  * @console_dir: where the console sockets are
  * @console_gid: group that may connect to them
+ * @qmp_dir:	where the QMP sockets are
  * @identity_dir: keys of user VMs
  */
 struct proxy_env {
@@ -29,6 +30,7 @@ struct proxy_env {
 	const char *rom;
 	const char *console_dir;
 	gid_t console_gid;
+	const char *qmp_dir;
 	const char *identity_dir;
 };
 
@@ -40,6 +42,7 @@ struct proxy_env {
  *		it is started again by itself
  * @irq:	interrupt line @gsi is at @level
  * @uservm:	what VSB_GET_USERVM says of it changed
+ * @changed:	proxy_get_life() did
  *
  * None of them may free the proxy.
  */
@@ -49,18 +52,45 @@ struct proxy_ops {
 	void (*died)(struct proxy *proxy, const char *why, gpointer data);
 	void (*irq)(struct proxy *proxy, guint gsi, guint level, gpointer data);
 	void (*uservm)(struct proxy *proxy, gpointer data);
+	void (*changed)(struct proxy *proxy, gpointer data);
+};
+
+/**
+ * struct proxy_life - what the next vsbypassd has to know to go on with it
+ * @pid:	of QEMU, 0: none
+ * @start_time:	of that, procfd_start_time()
+ * @generation:	user VMs before this one
+ * @restarts:	of QEMU
+ */
+struct proxy_life {
+	pid_t pid;
+	guint64 start_time;
+	guint generation;
+	guint restarts;
 };
 
 /*
- * Makes the console socket and reads the user VM's key, if it has one; does not start
- * QEMU yet. @id: for the agent. @required: without a proof no data pass.
+ * Reads the user VM's key, if it has one; does not start QEMU yet. @id: for the agent.
+ * @required: without a proof no data pass.
  */
 struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 			const struct vsb_ports *ports, gboolean required,
 			const struct proxy_ops *ops, gpointer data, GError **error);
 
+/* Makes the console socket. */
+gboolean proxy_listen(struct proxy *proxy, GError **error);
+
 /* Starts QEMU for the first time; later failures come as died(). */
 void proxy_start(struct proxy *proxy);
+
+/*
+ * Goes on with the QEMU that an earlier vsbypassd has left: ready() or died() tells.
+ * If that is not possible it is ended; the proxy can be started then.
+ */
+gboolean proxy_resume(struct proxy *proxy, const struct proxy_life *life, GError **error);
+
+/* Ends such a QEMU without a proxy for it, and waits until its descriptors are closed. */
+void proxy_end_left(const struct proxy_life *life);
 
 /* Hands the waiting QEMU's VM to the module; what goes wrong comes as died(). */
 void proxy_register(struct proxy *proxy, int cloud_fd);
@@ -74,8 +104,11 @@ void proxy_renew(struct proxy *proxy, const char *why);
 /* Closes its descriptor and ends its process, without a call of died(). */
 void proxy_kill(struct proxy *proxy);
 
-/* As above and frees it. @wait: until the process is gone. */
-void proxy_free(struct proxy *proxy, gboolean wait);
+/* As above, waits until the process and so its copy of the descriptor is gone, frees. */
+void proxy_free(struct proxy *proxy);
+
+/* Frees it; a process that is ready goes on and can be resumed, others are ended. */
+void proxy_leave(struct proxy *proxy);
 
 const char *proxy_name(const struct proxy *proxy);
 guint proxy_id(const struct proxy *proxy);
@@ -83,8 +116,7 @@ const struct vsb_ports *proxy_ports(const struct proxy *proxy);
 const struct identity *proxy_identity(const struct proxy *proxy);
 int proxy_fd(const struct proxy *proxy);	/* -1: none now */
 pid_t proxy_pid(const struct proxy *proxy);	/* 0: none now */
-guint proxy_restarts(const struct proxy *proxy);
-guint proxy_generation(const struct proxy *proxy);	/* user VMs before this one */
+void proxy_get_life(const struct proxy *proxy, struct proxy_life *life);
 gboolean proxy_is_waiting(const struct proxy *proxy);
 gboolean proxy_is_ready(const struct proxy *proxy);
 

@@ -23,7 +23,8 @@ struct qmp {
 	GQueue pending;		/* struct pending, oldest first */
 };
 
-static void send_command(struct qmp *qmp, const char *command, JsonObject *args,
+/* @fd: to go along, or -1 */
+static void send_command(struct qmp *qmp, const char *command, JsonObject *args, int fd,
 			 qmp_done done, gpointer data)
 {
 	g_autoptr(JsonObject) request = json_object_new();
@@ -38,13 +39,24 @@ static void send_command(struct qmp *qmp, const char *command, JsonObject *args,
 	pending->done = done;
 	pending->data = data;
 	g_queue_push_tail(&qmp->pending, pending);
-	lineio_send(qmp->io, line, len);
+	if (fd >= 0)
+		lineio_send_fd(qmp->io, line, len, fd);
+	else
+		lineio_send(qmp->io, line, len);
 }
 
 void qmp_execute(struct qmp *qmp, const char *command, JsonObject *args,
 		 qmp_done done, gpointer data)
 {
-	send_command(qmp, command, args, done, data);
+	send_command(qmp, command, args, -1, done, data);
+}
+
+void qmp_keep_fd(struct qmp *qmp, const char *name, int fd, qmp_done done, gpointer data)
+{
+	JsonObject *args = json_object_new();
+
+	json_object_set_string_member(args, "fdname", name);
+	send_command(qmp, "getfd", args, fd, done, data);
 }
 
 static void on_capabilities(gpointer data, const GError *error)
@@ -77,7 +89,8 @@ static void on_line(struct lineio *io, const char *line, gsize len, gpointer dat
 	if (!qmp->greeted) {
 		qmp->greeted = json_object_has_member(object, "QMP");
 		if (qmp->greeted)
-			send_command(qmp, "qmp_capabilities", NULL, on_capabilities, qmp);
+			send_command(qmp, "qmp_capabilities", NULL, -1, on_capabilities,
+				     qmp);
 		return;
 	}
 	if (json_object_has_member(object, "return")) {

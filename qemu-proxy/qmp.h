@@ -30,4 +30,7 @@ void qmp_free(struct qmp *qmp);
 void qmp_execute(struct qmp *qmp, const char *command, JsonObject *args,
 		 qmp_done done, gpointer data);
 
+/* QEMU gets a duplicate of @fd and keeps it, under @name, while it runs. */
+void qmp_keep_fd(struct qmp *qmp, const char *name, int fd, qmp_done done, gpointer data);
+
 #endif

@@ -59,20 +59,6 @@ static gboolean write_rom(const char *path, GError **error)
 					G_FILE_SET_CONTENTS_CONSISTENT, 0644, error);
 }
 
-/* Sockets of a vsbypassd that was killed: nobody would ever answer there. */
-static void remove_stale(const char *dir_path)
-{
-	g_autoptr(GDir) dir = g_dir_open(dir_path, 0, NULL);
-	const char *name;
-
-	while (dir && (name = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(dir_path, name, NULL);
-
-		if (g_str_has_suffix(name, ".sock") || g_str_has_suffix(name, ".sock~"))
-			unlink(path);
-	}
-}
-
 struct rundir *rundir_open(const char *path, gid_t gid, GError **error)
 {
 	struct rundir *rundir = g_new0(struct rundir, 1);
@@ -81,6 +67,7 @@ struct rundir *rundir_open(const char *path, gid_t gid, GError **error)
 	rundir->control = g_build_filename(path, "control.sock", NULL);
 	rundir->console_dir = g_build_filename(path, "console", NULL);
 	rundir->proxy_dir = g_build_filename(path, "proxy", NULL);
+	rundir->state = g_build_filename(path, "state", NULL);
 	rundir->rom = g_build_filename(rundir->proxy_dir, "halt.rom", NULL);
 	if (!make_dir(path, 0755, (gid_t)-1, error))
 		goto fail;
@@ -90,7 +77,6 @@ struct rundir *rundir_open(const char *path, gid_t gid, GError **error)
 	    !make_dir(rundir->proxy_dir, 0755, (gid_t)-1, error) ||
 	    !write_rom(rundir->rom, error))
 		goto fail;
-	remove_stale(rundir->console_dir);
 	return rundir;
 fail:
 	rundir_free(rundir);
@@ -106,6 +92,7 @@ void rundir_free(struct rundir *rundir)
 	g_free(rundir->control);
 	g_free(rundir->console_dir);
 	g_free(rundir->proxy_dir);
+	g_free(rundir->state);
 	g_free(rundir->rom);
 	g_free(rundir);
 }

@@ -66,6 +66,26 @@ static void op_unbind(const char *uservm, command_done done, gpointer done_data,
 	done(done_data, NULL, error);
 }
 
+static void op_add(const char *cloud, GPtrArray *uservms, command_done done,
+		   gpointer done_data, gpointer data)
+{
+	g_string_append_printf(calls, "add %s", cloud);
+	for (guint i = 0; i < uservms->len; i++) {
+		const struct attach_uservm *uservm = uservms->pdata[i];
+
+		g_string_append_printf(calls, " %s", uservm->name);
+	}
+	g_ptr_array_unref(uservms);
+	done(done_data, NULL, NULL);
+}
+
+static void op_remove(const char *uservm, command_done done, gpointer done_data,
+		      gpointer data)
+{
+	g_string_append_printf(calls, "remove %s", uservm);
+	done(done_data, NULL, NULL);
+}
+
 static void op_log(guint lines, command_done done, gpointer done_data, gpointer data)
 {
 	g_string_append_printf(calls, "log %u", lines);
@@ -73,7 +93,7 @@ static void op_log(guint lines, command_done done, gpointer done_data, gpointer 
 }
 
 static const struct command_ops ops = {
-	op_attach, op_detach, op_status, op_send_break, op_unbind, op_log
+	op_attach, op_detach, op_status, op_send_break, op_unbind, op_add, op_remove, op_log
 };
 
 /* Return: the reply, valid until the next call. */
@@ -161,7 +181,13 @@ static void test_bad(void)
 		"{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\",\"reflect\":1}}",
 		"{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"a b\"}}",
 		"{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"v\",\"x\":\"y\"}}",
-		"{\"execute\":\"unbind\"}",
+		"{\"execute\":\"unbind\"}", "{\"execute\":\"remove\"}", "{\"execute\":\"add\"}",
+		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\"}}",
+		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\",\"uservms\":[]}}",
+		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"../c\",\"uservms\":[{\"name\":\"v\"}]}}",
+		"{\"execute\":\"add\",\"arguments\":{\"uservms\":[{\"name\":\"v\"}]}}",
+		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\",\"pid\":1,"
+		"\"uservms\":[{\"name\":\"v\"}]}}",
 		"{\"execute\":\"log\",\"arguments\":{\"lines\":0}}",
 		"{\"execute\":\"log\",\"arguments\":{\"lines\":-1}}",
 		"{\"execute\":\"log\",\"arguments\":{\"lines\":1.5}}",
@@ -206,6 +232,9 @@ static void test_rights(void)
 		{ "{\"execute\":\"status\"}", TRUE },
 		{ "{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"v\"}}", TRUE },
 		{ "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
+		{ "{\"execute\":\"remove\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
+		{ "{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\","
+		  "\"uservms\":[{\"name\":\"v\"}]}}", FALSE },
 		{ "{\"execute\":\"log\"}", FALSE },
 		{ "{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\"}}", FALSE },
 		{ ATTACH(FINE "," VMS), FALSE },

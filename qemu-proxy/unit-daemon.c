@@ -56,9 +56,10 @@ static void setup_qemu(struct rig *rig, const char *qemu)
 	rig->env = (struct proxy_env){
 		.qemu = qemu, .accel = "tcg", .rom = rig->rundir->rom,
 		.console_dir = rig->rundir->console_dir, .console_gid = getgid(),
+		.qmp_dir = rig->rundir->proxy_dir,
 		.identity_dir = rig->identity,
 	};
-	rig->daemon = daemon_new("/dev/null", &rig->env);
+	rig->daemon = daemon_new("/dev/null", rig->rundir->state, &rig->env);
 	rig->control = control_new(rig->rundir->control, 12345, getgid(), &daemon_ops,
 				   rig->daemon, &error);
 	g_assert_no_error(error);
@@ -78,27 +79,6 @@ static void forget_result(struct rig *rig)
 	g_clear_pointer(&rig->result, json_object_unref);
 	g_clear_error(&rig->error);
 	rig->done = FALSE;
-}
-
-static void teardown(struct rig *rig)
-{
-	g_autofree char *lock = g_build_filename(rig->dir, "lock", NULL);
-
-	control_free(rig->control);
-	daemon_free(rig->daemon);
-	forget_result(rig);
-	kill(rig->victim, SIGKILL);
-	g_assert_null(g_strrstr(rig->rundir->console_dir, ".."));
-	g_unlink(rig->rundir->rom);
-	g_unlink(lock);
-	/* Only succeeds if nothing was left behind. */
-	g_assert_cmpint(g_rmdir(rig->rundir->console_dir), ==, 0);
-	g_assert_cmpint(g_rmdir(rig->rundir->proxy_dir), ==, 0);
-	g_assert_cmpint(g_rmdir(rig->dir), ==, 0);
-	rundir_free(rig->rundir);
-	g_free(rig->identity);
-	g_free(rig->dir);
-	fake_module_reset();
 }
 
 static void on_done(gpointer data, JsonObject *result, const GError *error)
@@ -126,6 +106,30 @@ static void run(struct rig *rig, const char *command, const char *arguments)
 	begin(rig, command, arguments);
 	while (!rig->done)
 		g_main_context_iteration(NULL, TRUE);
+}
+
+static void teardown(struct rig *rig)
+{
+	g_autofree char *lock = g_build_filename(rig->dir, "lock", NULL);
+
+	control_free(rig->control);
+	/* What is attached would go on. */
+	run(rig, "detach", "\"cloud\":\"c\"");
+	daemon_free(rig->daemon);
+	forget_result(rig);
+	kill(rig->victim, SIGKILL);
+	g_assert_null(g_strrstr(rig->rundir->console_dir, ".."));
+	g_unlink(rig->rundir->rom);
+	g_unlink(rig->rundir->state);
+	g_unlink(lock);
+	/* Only succeeds if nothing was left behind. */
+	g_assert_cmpint(g_rmdir(rig->rundir->console_dir), ==, 0);
+	g_assert_cmpint(g_rmdir(rig->rundir->proxy_dir), ==, 0);
+	g_assert_cmpint(g_rmdir(rig->dir), ==, 0);
+	rundir_free(rig->rundir);
+	g_free(rig->identity);
+	g_free(rig->dir);
+	fake_module_reset();
 }
 
 static void attach_begin(struct rig *rig, const char *vms)
@@ -178,6 +182,15 @@ static int connect_to(const char *path)
 		return fd;
 	close(fd);
 	return -1;
+}
+
+/* vsbypassd ends, and another one starts. */
+static void restart_daemon(struct rig *rig)
+{
+	daemon_free(rig->daemon);
+	fake.taken = 0;
+	rig->daemon = daemon_new("/dev/null", rig->rundir->state, &rig->env);
+	daemon_restore(rig->daemon);
 }
 
 static void test_life(void)
@@ -508,7 +521,7 @@ static void test_end_in_attach(void)
 	daemon_free(rig.daemon);
 	g_assert_true(rig.done);
 	g_assert_nonnull(rig.error);
-	rig.daemon = daemon_new("/dev/null", &rig.env);
+	rig.daemon = daemon_new("/dev/null", rig.rundir->state, &rig.env);
 	teardown(&rig);
 }
 
@@ -545,6 +558,179 @@ static void test_restart(void)
 	g_assert_cmpint(json_object_get_int_member(uservm_status(&rig, 0), "restarts"), ==, 0);
 	g_assert_cmpuint(fake.started, ==, 1);
 	teardown(&rig);
+}
+
+static void add(struct rig *rig, const char *vms)
+{
+	g_autofree char *arguments = g_strdup_printf("\"cloud\":\"c\",\"uservms\":[%s]", vms);
+
+	run(rig, "add", arguments);
+}
+
+/* Proxies come to the pool and leave it. */
+static void test_pool(void)
+{
+	g_autofree char *console = NULL;
+	struct rig rig;
+	pid_t pid;
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	run(&rig, "remove", "\"uservm\":\"vm1\"");
+	g_assert_nonnull(strstr(rig.error->message, "the only user VM"));
+	run(&rig, "remove", "\"uservm\":\"vm2\"");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	run(&rig, "add", "\"cloud\":\"d\",\"uservms\":[{\"name\":\"vm2\"}]");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	add(&rig, "{\"name\":\"vm2\"},{\"name\":\"vm1\"}");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_EXISTS);
+	add(&rig, "{\"name\":\"vm2\",\"identity\":\"required\"}");
+	g_assert_nonnull(strstr(rig.error->message, "vsbctl key"));
+	g_assert_null(g_strrstr(rig.error->message, "vm1"));
+
+	add(&rig, "{\"name\":\"vm3\"},{\"name\":\"vm2\"}");
+	g_assert_no_error(rig.error);
+	g_assert_cmpuint(fake.names->len, ==, 3);
+	g_assert_cmpstr(fake.names->pdata[1], ==, "vm3");
+	g_assert_cmpstr(fake.names->pdata[2], ==, "vm2");
+	wait_state(&rig, 2, "waiting");
+	pid = proxy_pid_of(&rig, 0);
+	console = g_build_filename(rig.rundir->console_dir, "vm1.sock", NULL);
+	run(&rig, "remove", "\"uservm\":\"vm1\"");
+	g_assert_no_error(rig.error);
+	g_assert_cmpint(kill(pid, 0), ==, -1);
+	g_assert_cmpint(connect_to(console), ==, -1);
+	g_assert_cmpstr(json_object_get_string_member(uservm_status(&rig, 0), "name"), ==, "vm3");
+	/* All of them are what the next vsbypassd goes on with, and a name is free again. */
+	restart_daemon(&rig);
+	wait_state(&rig, 1, "waiting");
+	add(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	wait_state(&rig, 2, "waiting");
+
+	/* What fails is undone, all of it, and one that dies meanwhile is no reason. */
+	fake.fail = "create_proxy";
+	add(&rig, "{\"name\":\"a\"},{\"name\":\"b\"}");
+	g_assert_nonnull(strstr(rig.error->message, "as told"));
+	fake.fail = NULL;
+	run(&rig, "remove", "\"uservm\":\"a\"");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	begin(&rig, "add", "\"cloud\":\"c\",\"uservms\":[{\"name\":\"a\"},{\"name\":\"b\"}]");
+	{
+		struct rig other = { .daemon = rig.daemon };
+
+		add(&other, "{\"name\":\"z\"}");
+		g_assert_nonnull(strstr(other.error->message, "another command"));
+		run(&other, "detach", "\"cloud\":\"c\",\"reflect\":true");
+		g_assert_nonnull(strstr(other.error->message, "another command"));
+		run(&other, "remove", "\"uservm\":\"b\"");
+		g_assert_nonnull(strstr(other.error->message, "another command"));
+		forget_result(&other);
+	}
+	while (!rig.done)
+		g_main_context_iteration(NULL, TRUE);
+	g_assert_no_error(rig.error);
+	wait_state(&rig, 4, "waiting");
+	/* The one who waits is told when the cloud VM is detached. */
+	begin(&rig, "add", "\"cloud\":\"c\",\"uservms\":[{\"name\":\"y\"}]");
+	{
+		struct rig other = { .daemon = rig.daemon };
+
+		run(&other, "detach", "\"cloud\":\"c\"");
+		g_assert_no_error(other.error);
+		forget_result(&other);
+	}
+	g_assert_true(rig.done);
+	g_assert_nonnull(rig.error);
+	teardown(&rig);
+}
+
+/* Another vsbypassd goes on with the same proxies, and starts what is not there. */
+static void test_resume(void)
+{
+	struct rig rig;
+	pid_t pids[3];
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"},{\"name\":\"vm2\"},{\"name\":\"vm3\"}");
+	g_assert_no_error(rig.error);
+	for (guint i = 0; i < 3; i++)
+		pids[i] = proxy_pid_of(&rig, i);
+	restart_daemon(&rig);
+	for (guint i = 0; i < 3; i++) {
+		wait_state(&rig, i, "waiting");
+		g_assert_cmpint(proxy_pid_of(&rig, i), ==, pids[i]);
+	}
+	g_assert_cmpuint(fake.names->len, ==, 3);
+	g_assert_cmpuint(fake.reports, ==, 3);
+	run(&rig, "send-break", "\"uservm\":\"vm2\"");
+	g_assert_no_error(rig.error);
+
+	/* One that ended meanwhile, and one that ends with the new vsbypassd. */
+	daemon_free(rig.daemon);
+	kill(pids[0], SIGKILL);
+	while (!kill(pids[0], 0))
+		g_main_context_iteration(NULL, FALSE);
+	rig.daemon = daemon_new("/dev/null", rig.rundir->state, &rig.env);
+	fake.taken = 1;
+	daemon_restore(rig.daemon);
+	wait_state(&rig, 0, "waiting");
+	wait_state(&rig, 1, "waiting");
+	g_assert_cmpint(proxy_pid_of(&rig, 0), !=, pids[0]);
+	g_assert_cmpint(proxy_pid_of(&rig, 1), ==, pids[1]);
+	kill(pids[1], SIGKILL);
+	wait_state(&rig, 1, "starting");
+	wait_state(&rig, 1, "waiting");
+	g_assert_cmpint(proxy_pid_of(&rig, 1), !=, pids[1]);
+	g_assert_cmpint(proxy_pid_of(&rig, 2), ==, pids[2]);
+
+	/* Descriptors that cannot be taken: its process is ended, another one started. */
+	fake.fail = "take_proxy";
+	restart_daemon(&rig);
+	fake.fail = NULL;
+	wait_state(&rig, 2, "waiting");
+	g_assert_cmpint(proxy_pid_of(&rig, 2), !=, pids[2]);
+	while (!kill(pids[2], 0))
+		g_main_context_iteration(NULL, FALSE);
+	teardown(&rig);
+}
+
+/* A state that is not whole, or of another boot: nothing of it is left. */
+static void test_bad_state(void)
+{
+	static const char * const edits[][2] = {
+		{ "{", "" }, { "\"attach\"", "\"x\"" }, { "vm1", "../vm1" },
+		{ "\"attached\":true", "\"attached\":false" },
+		{ "\"start_time\":77", "\"start_time\":78" },
+		{ "\"proxies\":[", "\"proxies\":[{}," }, { "\"proxies\":[", "\"proxies\":[1," },
+		{ "\"generation\":0", "\"generation\":-1" }, { "\"pid\":", "\"pid\":0" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(edits); i++) {
+		g_autofree char *text = NULL;
+		g_autoptr(GString) edited = NULL;
+		struct rig rig;
+		pid_t pid;
+
+		setup(&rig);
+		attach(&rig, "{\"name\":\"vm1\"}");
+		g_assert_no_error(rig.error);
+		pid = proxy_pid_of(&rig, 0);
+		daemon_free(rig.daemon);
+		g_assert_true(g_file_get_contents(rig.rundir->state, &text, NULL, NULL));
+		edited = g_string_new(text);
+		g_assert_cmpuint(g_string_replace(edited, edits[i][0], edits[i][1], 0), >, 0);
+		g_assert_true(g_file_set_contents(rig.rundir->state, edited->str, -1, NULL));
+		rig.daemon = daemon_new("/dev/null", rig.rundir->state, &rig.env);
+		daemon_restore(rig.daemon);
+		g_assert_null(uservm_status(&rig, 0));
+		/* Whose pid cannot be read is not found, but its name can be used. */
+		kill(pid, SIGKILL);
+		attach(&rig, "{\"name\":\"vm1\"}");
+		g_assert_no_error(rig.error);
+		teardown(&rig);
+	}
 }
 
 static void test_events(void)
@@ -657,13 +843,8 @@ static void test_second_instance(void)
 	setup(&rig);
 	left = g_build_filename(rig.rundir->console_dir, "old.sock", NULL);
 	g_assert_true(g_file_set_contents(left, "", 0, NULL));
-	rundir_free(rig.rundir);
-	g_clear_error(&error);
-	rig.rundir = rundir_open(rig.dir, getgid(), &error);
-	g_assert_no_error(error);
+	restart_daemon(&rig);
 	g_assert_false(g_file_test(left, G_FILE_TEST_EXISTS));
-	rig.env.rom = rig.rundir->rom;
-	rig.env.console_dir = rig.rundir->console_dir;
 	control_free(rig.control);
 	stale = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	{
@@ -673,6 +854,7 @@ static void test_second_instance(void)
 		g_assert_cmpint(bind(stale, (struct sockaddr *)&addr, sizeof(addr)), ==, 0);
 	}
 	close(stale);
+	g_clear_error(&error);
 	rig.control = control_new(rig.rundir->control, 12345, getgid(), &daemon_ops, rig.daemon,
 				  &error);
 	g_assert_no_error(error);
@@ -698,6 +880,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/cloud-ends", test_cloud_ends);
 	g_test_add_func("/daemon/end-in-attach", test_end_in_attach);
 	g_test_add_func("/daemon/restart", test_restart);
+	g_test_add_func("/daemon/pool", test_pool);
+	g_test_add_func("/daemon/resume", test_resume);
+	g_test_add_func("/daemon/bad-state", test_bad_state);
 	g_test_add_func("/daemon/events", test_events);
 	return g_test_run();
 }

@@ -25,12 +25,16 @@ void fake_module_reset(void)
 {
 	if (fake.event_fds)
 		g_array_unref(fake.event_fds);
+	if (fake.proxy_fds)
+		g_array_unref(fake.proxy_fds);
 	if (fake.names)
 		g_ptr_array_unref(fake.names);
 	memset(&fake, 0, sizeof(fake));
 	fake.on_close = -1;
 	fake.event_fds = g_array_new(FALSE, FALSE, sizeof(int));
 	g_array_set_clear_func(fake.event_fds, close_event_fd);
+	fake.proxy_fds = g_array_new(FALSE, FALSE, sizeof(int));
+	g_array_set_clear_func(fake.proxy_fds, close_event_fd);
 	fake.names = g_ptr_array_new_with_free_func(g_free);
 }
 
@@ -77,7 +81,7 @@ int module_create_cloud(int device_fd, int vm_fd, guint32 flags, guint32 unclaim
 int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 			const struct vsb_ports *ports, guint32 flags, GError **error)
 {
-	int fds[2];
+	int fds[2], kept;
 
 	if (fails("create_proxy", error))
 		return -1;
@@ -87,6 +91,8 @@ int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
 			==, 0);
 	g_array_append_val(fake.event_fds, fds[1]);
+	kept = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);
+	g_array_append_val(fake.proxy_fds, kept);
 	return fds[0];
 }
 
@@ -144,6 +150,14 @@ gboolean module_unbind(int proxy_fd, GError **error)
 	return TRUE;
 }
 
+gboolean module_report_all(int proxy_fd, GError **error)
+{
+	if (fails("report_all", error))
+		return FALSE;
+	fake.reports++;
+	return TRUE;
+}
+
 int module_read_events(int proxy_fd, struct vsb_event *events, guint max)
 {
 	ssize_t n = read(proxy_fd, events, max * sizeof(*events));
@@ -163,4 +177,25 @@ int procfd_open(pid_t pid, GError **error)
 int procfd_take_vm(int pidfd, pid_t pid, GError **error)
 {
 	return fails("take_vm", error) ? -1 : some_fd();
+}
+
+guint64 procfd_start_time(pid_t pid)
+{
+	return 77;
+}
+
+int procfd_open_same(pid_t pid, guint64 start_time, GError **error)
+{
+	if (start_time == 77)
+		return procfd_open(pid, error);
+	g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND, "process %d has ended", pid);
+	return -1;
+}
+
+int procfd_take_proxy(int pidfd, pid_t pid, GError **error)
+{
+	if (fails("take_proxy", error))
+		return -1;
+	g_assert_cmpuint(fake.taken, <, fake.proxy_fds->len);
+	return fcntl(g_array_index(fake.proxy_fds, int, fake.taken++), F_DUPFD_CLOEXEC, 0);
 }

@@ -24,6 +24,10 @@
  * @unbound:	VSB_UNBIND calls
  * @bound:	VSB_GET_USERVM finds a user VM, @uservm
  * @event_fds:	write ends of the proxy descriptors, in order
+ * @proxy_fds:	copies of these, which QEMUs keep
+ * @taken:	of those, how many procfd_take_proxy() has handed out; it begins again
+ *		where the test says
+ * @reports:	VSB_REPORT_ALL calls
  */
 struct fake_module {
 	const char *fail;
@@ -41,6 +45,9 @@ struct fake_module {
 	gboolean bound;
 	struct vsb_uservm uservm;
 	GArray *event_fds;
+	GArray *proxy_fds;
+	guint taken;
+	guint reports;
 };
 
 extern struct fake_module fake;

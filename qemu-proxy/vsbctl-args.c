@@ -139,6 +139,23 @@ static gboolean build_attach(const struct values *values, char **words, JsonObje
 	return TRUE;
 }
 
+static gboolean build_add(const struct values *values, char **words, JsonObject *arguments,
+			  GError **error)
+{
+	g_autoptr(JsonArray) uservms = json_array_new();
+
+	if (!words[0] || !words[1])
+		return usage_error(error, "give a cloud VM and at least one user VM");
+	if (!vsb_name_check("cloud VM", words[0], error))
+		return FALSE;
+	for (char **word = words + 1; *word; word++)
+		if (!add_uservm(uservms, *word, error))
+			return FALSE;
+	json_object_set_string_member(arguments, "cloud", words[0]);
+	json_object_set_array_member(arguments, "uservms", g_steal_pointer(&uservms));
+	return TRUE;
+}
+
 static gboolean build_detach(const struct values *values, char **words, JsonObject *arguments,
 			     GError **error)
 {
@@ -184,6 +201,11 @@ static const struct command commands[] = {
 	  "module hands each access to the proxy. MODE is first-seen (the default) or\n"
 	  "required: nothing passes until the user VM has proved who it is.",
 	  build_attach, "cpau" },
+	{ "add", "CLOUD NAME[=[PORTS][,identity=MODE]]...",
+	  "Adds proxies to the pool of a cloud VM\n"
+	  "NAMEs are as for 'attach', behind those that there are.", build_add, "" },
+	{ "remove", "NAME", "Takes a user VM's proxy away; its ports stay absorbed",
+	  build_uservm, "" },
 	{ "detach", "CLOUD", "Detaches a cloud VM and ends its proxies", build_detach, "r" },
 	{ "send-break", "NAME", "Sends a break on the serial line of a user VM", build_uservm, "" },
 	{ "key", "NAME", "Makes the key with which a user VM proves who it is, and prints it\n"

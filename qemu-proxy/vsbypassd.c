@@ -96,9 +96,11 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 		.rom = rundir->rom,
 		.console_dir = rundir->console_dir,
 		.console_gid = user->pw_gid,
+		.qmp_dir = rundir->proxy_dir,
 		.identity_dir = o->identity,
 	};
-	daemon = daemon_new(o->device, &env);
+	daemon = daemon_new(o->device, rundir->state, &env);
+	daemon_restore(daemon);
 	control = control_new(rundir->control, user->pw_uid, user->pw_gid, &daemon_ops, daemon,
 			      &error);
 	if (control) {
@@ -110,7 +112,7 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 	} else {
 		g_critical("%s", error->message);
 	}
-	/* No new commands; then those under way end with the daemon. */
+	/* No new commands; then those under way are undone, and what is attached goes on. */
 	control_free(control);
 	daemon_free(daemon);
 	rundir_free(rundir);

@@ -104,6 +104,72 @@ void life_absorb_then_attach(void)
 	check_reflected();
 }
 
+/* The cloud fd goes and comes while others have the proxies' descriptors: nobody notices. */
+void life_owner_replaced(void)
+{
+	struct vsb_uservm before;
+	struct proxy *q;
+
+	begin(VSB_CLOUD_ABSORB_ON_CLOSE);
+	q = proxy_add(c, "vm2");
+	before = proxy_uservm(p);
+	cloud_close(c);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x42), IN(COM1 + 7, 1));
+	EXPECT(p, WR(COM1, 1, 0x42), RD(COM1 + 7, 1));
+	refuses_to_go("proxies serve on");
+	cloud_attach(c, VSB_CLOUD_ABSORB_ON_CLOSE, VSB_UNCLAIMED_ABSORB);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x43));
+	EXPECT(p, WR(COM1, 1, 0x43));
+	cloud_start(c);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x44));
+	EXPECT(p, WR(COM1, 1, 0x44));
+	CHECK_EQ(L1_EXITS(c), 0);
+	CHECK_EQ(proxy_uservm(p).bound_ns, before.bound_ns);
+	/* The pool is as it was. */
+	L2_RUN(c, 1, OUT(COM1, 1, 0x45));
+	EXPECT(q, WR(COM1, 1, 0x45));
+	EXPECT_NOTHING(p);
+	/* One that goes in between is absorbed, the other one is served. */
+	cloud_close(c);
+	proxy_close(p);
+	check_absorbed();
+	L2_RUN(c, 1, OUT(COM1, 1, 0x46));
+	EXPECT(q, WR(COM1, 1, 0x46));
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	cloud_close(c);
+	proxy_wait_over(q);
+	check_reflected();
+}
+
+/* A proxy that waits for its user VM is a reason to stay, as long as it is there. */
+void life_waiting_proxy(void)
+{
+	c = cloud_new();
+	cloud_attach(c, VSB_CLOUD_ABSORB_ON_CLOSE, VSB_UNCLAIMED_ABSORB);
+	p = proxy_add(c, "vm1");
+	cloud_close(c);
+	refuses_to_go("a proxy waits");
+	proxy_close(p);
+	OK(module_unload());
+	check_reflected();
+}
+
+/* Whoever still has the descriptor of a process that ended does not keep its name. */
+void life_name_of_dead(void)
+{
+	struct proxy *q;
+
+	begin(0);
+	proxy_kill(p);
+	q = proxy_add(c, "vm1");
+	L2_RUN(c, 0, OUT(COM1, 1, 0x42));
+	EXPECT(q, WR(COM1, 1, 0x42));
+	proxy_close(p);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x43));
+	EXPECT(q, WR(COM1, 1, 0x43));
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
 /* The user VM tries an access again and again, and gets nowhere. */
 static void check_frozen(void)
 {
@@ -257,8 +323,8 @@ void life_owner_killed_unbound(void)
 	refuses_to_go("ports stay absorbed");
 	/* Attached again it is served like any other. */
 	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	p = proxy_add(c, "vm2");
 	check_absorbed();
+	p = proxy_add(c, "vm2");
 	cloud_start(c);
 	L2_RUN(c, 0, OUT(COM1, 1, 0x43));
 	EXPECT(p, WR(COM1, 1, 0x43));

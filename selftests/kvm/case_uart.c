@@ -538,7 +538,7 @@ void uart_front_freeze(void)
 	CHECK_EQ(L1_EXITS(c), 0);
 }
 
-/* After the cloud fd is closed it is an unplugged device. */
+/* With the cloud fd and the proxy closed it is an unplugged device. */
 void uart_front_absorbed(void)
 {
 	uint32_t flags = VSB_CLOUD_ABSORB_ON_CLOSE;
@@ -547,10 +547,12 @@ void uart_front_absorbed(void)
 	write_reg(UART_FCR, 0x07);
 	OK(ioctl(c->fd, VSB_SET_ON_CLOSE, &flags));
 	cloud_close(c);
+	/* The one alone changes nothing. */
+	CHECK_EQ(read_reg(UART_LSR), 0x60);
+	proxy_close(p);
 	L2_RUN(c, 0, IN(COM1 + 5, 1), OUT(COM1, 1, 1), OUT(COM1 + 7, 1, 0x31));
 	CHECK_EQ(GOT(c, 0), rax_after(1, 0xff));
 	CHECK_EQ(L1_EXITS(c), 0);
-	proxy_close(p);
 	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
 	use(proxy_add_uart(c, "vm1", true));
 	cloud_start(c);

@@ -62,6 +62,7 @@ void args_wrong_object(void)
 		{ "VSB_GET_USERVM", VSB_GET_USERVM, false, true, true },
 		{ "VSB_UNBIND", VSB_UNBIND, false, false, true },
 		{ "VSB_SET_KEY", VSB_SET_KEY, false, false, true },
+		{ "VSB_REPORT_ALL", VSB_REPORT_ALL, false, false, true },
 		{ "an unknown number", _IO(VSB_IOC, 0x7f), false, false, false },
 		{ "another size", _IOW(VSB_IOC, 0x01, __u32), false, false, false },
 		{ "another direction", _IOR(VSB_IOC, 0x10, struct vsb_create_proxy),

@@ -179,6 +179,40 @@ void events_read_sizes(void)
 	CHECK_ERR(write(s.proxy, e, sizeof(e)), EINVAL);
 }
 
+/* Another reader is told what the one before was, and only what is so now. */
+void events_report_all(void)
+{
+	struct vsb_event e;
+
+	begin();
+	CHECK_ERR(ioctl(s.proxy, VSB_REPORT_ALL, 1), EINVAL);
+	expect_none();
+	for (int round = 0; round < 2; round++) {
+		OK(line(4, 1));
+		OK(line(5, 1));
+		expect_event(4, 1);
+		expect_event(5, 1);
+		OK(line(5, 0));
+		expect_event(5, 0);
+		/* This one has not been read. */
+		OK(line(6, 1));
+		OK(ioctl(s.proxy, VSB_REPORT_ALL, 0));
+		CHECK_EQ(OK(read(s.proxy, &e, sizeof(e))), sizeof(e));
+		CHECK_EQ(e.type, VSB_EVENT_USERVM);
+		expect_event(4, 1);
+		expect_event(6, 1);
+		expect_none();
+		/* The fall of a line is no news to somebody who never saw it high. */
+		OK(line(6, 0));
+		expect_event(6, 0);
+		OK(line(4, 0));
+		OK(ioctl(s.proxy, VSB_REPORT_ALL, 0));
+		CHECK_EQ(OK(read(s.proxy, &e, sizeof(e))), sizeof(e));
+		CHECK_EQ(e.type, VSB_EVENT_USERVM);
+		expect_none();
+	}
+}
+
 void events_nonblock(void)
 {
 	begin();

@@ -74,20 +74,48 @@ check "a cloud VM that ends is detached" wait_for 30 sh -c "
 	command vsbctl --socket $run/control.sock status | grep -q 'No cloud VM'"
 check "no QEMU is left" wait_for 30 nothing_left
 dummy_cloud
-check "attach for the next" attach vm1 vm2
-kill -9 "$daemon"
+check "attach for the next" attach --cloud c vm1 vm2
+start() {
+	vsbypassd --run-dir $run >>/run/d.daemon 2>&1 &
+	daemon=$!
+}
+p=$(proxy_pid vm1)
+q=$(proxy_pid vm2)
+for signal in KILL TERM; do
+	kill -$signal "$daemon"
+	wait "$daemon" 2>/dev/null
+	status=$?
+	check "SIG$signal: proxies go on without vsbypassd" kill -0 "$p" "$q"
+	check "SIG$signal: rmmod is refused" fails_with "" rmmod kvm-vsbypass
+	check "SIG$signal: vsbypassd is not there" fails_with "is vsbypassd running" vsbctl status
+	start
+	check "SIG$signal: the next vsbypassd goes on" wait_for 60 state_is vm2 waiting
+	check "SIG$signal: with the same proxies" test "$(proxy_pid vm1) $(proxy_pid vm2)" = "$p $q"
+	check "SIG$signal: and looks after them" vsbctl send-break vm1
+done
+check "SIGTERM ends it with status 0" test $status = 0
+kill -9 "$daemon" "$p"
 wait "$daemon" 2>/dev/null
-check "proxies end with a killed vsbypassd" wait_for 30 sh -c '[ "$(pidof qemu-system-x86_64)" = '"$cloud"' ]'
-vsbypassd --run-dir $run >>/run/d.daemon 2>&1 &
-daemon=$!
-check "the next one replaces its socket" wait_for 30 vsbctl status
-check "and attaches again" attach vm1 vm2
+start
+check "a proxy that ended meanwhile is replaced" wait_for 60 state_is vm1 waiting
+check "while the other one goes on" test "$(proxy_pid vm2)" = "$q"
+check "in place of the first there is another" test "$(proxy_pid vm1)" != "$p"
+check "proxies are added" vsbctl add c vm4 vm5=0x2f8-0x2ff
+check "and wait" state_is vm5 waiting
+check "not two of a name" fails_with "exists already" vsbctl add c vm6 vm4
+check "nor to nobody" fails_with "not attached" vsbctl add nosuch vm6
+p=$(proxy_pid vm4)
+check "one is removed" vsbctl remove vm4
+check "and has ended" gone "$p"
+check "it is not there any more" fails_with "no user VM" vsbctl remove vm4
+check "its name is free" vsbctl add c vm4
+check "detach ends them" vsbctl detach c
+check "no proxy is left" sh -c '[ "$(pidof qemu-system-x86_64)" = '"$cloud"' ]'
 kill -TERM "$daemon"
 wait "$daemon"
-check "SIGTERM ends it with status 0" test $? = 0
-check "and its proxies" sh -c '[ "$(pidof qemu-system-x86_64)" = '"$cloud"' ]'
 kill "$cloud"
 wait "$cloud"
-check "rmmod works when all is closed" rmmod kvm-vsbypass
+# the module lets go of a cloud VM that has ended in a thread of its own
+check "rmmod works when all is closed" wait_for 30 rmmod kvm-vsbypass
 rm -r /etc/vsbypass/identity
 unset -f vsbctl

@@ -40,8 +40,11 @@
  * After the cloud fd is closed what was claimed stays so, as an unplugged device,
  * until the cloud VM ends or is attached again: the ports of every user VM that has
  * been bound, and with VSB_UNCLAIMED_ABSORB those of the pool for all others, also
- * for those that come later. Without the flag they go back to the guest hypervisor;
- * so they do if VSB_START was never called.
+ * for those that come later. Proxies that have a descriptor, in whatever process, serve
+ * on until that is closed, too: so the owner can be replaced while they work, and the
+ * next VSB_CREATE_CLOUD of this VM finds all as it was. Without the flag the proxies are
+ * dead and the ports go back to the guest hypervisor; so do those of a pool for which
+ * VSB_START was never called.
  */
 #define VSB_CLOUD_ABSORB_ON_CLOSE	0x1
 
@@ -214,12 +217,13 @@ struct vsb_event {
 /*
  * Returns a proxy fd. Errors as for VSB_CREATE_CLOUD, and EINVAL: name or
  * range malformed, ranges overlap; EEXIST: the name is taken; ENOSPC: the
- * pool is full.
+ * pool is full. The name of a proxy whose process has ended is free.
  */
 #define VSB_CREATE_PROXY	_IOW(VSB_IOC, 0x10, struct vsb_create_proxy)
 /*
- * Redirect nested exits from now on; before, all is reflected. EINVAL: the
- * argument is not 0. EALREADY: started before.
+ * Redirect nested exits from now on; before, all is reflected. Of a cloud VM that was
+ * taken over they are redirected all the time; 16550s without a proxy answer again.
+ * EINVAL: the argument is not 0. EALREADY: started before.
  */
 #define VSB_START		_IO(VSB_IOC, 0x11)
 /* Replace the flags of VSB_CREATE_CLOUD. EINVAL: a flag is unknown. */
@@ -274,5 +278,11 @@ struct vsb_key {
  * kernel has no hmac(sha256). ENOMEM.
  */
 #define VSB_SET_KEY		_IOW(VSB_IOC, 0x22, struct vsb_key)
+/*
+ * The descriptor has another reader, who knows nothing: the next events are
+ * VSB_EVENT_USERVM and the rise of each line that is high. EINVAL: the argument is
+ * not 0.
+ */
+#define VSB_REPORT_ALL		_IO(VSB_IOC, 0x23)
 
 #endif

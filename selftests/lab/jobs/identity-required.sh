@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0
+# A whole user VM that has to prove who it is. One with another key is the impostor that
+# the cloud VM's administrator starts: the person at the console sees nothing of it. The
+# control is the same impostor at a console that asks for no proof: there the person logs
+# in to it. What of typed data reaches whom, identity_test says.
+
+bypass_off
+if l1_up 2>/dev/null; then l1 l2_kill vm1; fi
+check "the cloud VM is up" l1_need || exit 0
+
+status_has() { vsbctl status | grep -q "^ *vm1 .* $1 " || { vsbctl status; return 1; }; }
+refused() { vsbctl status --json | grep -q '"refusals" *: *[1-9]'; }
+says() { con_wait 600 "$1" || { vsbctl status --json; cat /run/vsb/*.log; return 1; }; }
+shows() { grep -q 'login:\|Linux version\|vsb-identify:' $CON/log; }
+
+mkdir -p /run/other
+check "keys are made" sh -c 'vsbctl key --replace vm1 >/run/vm1.key &&
+	vsbctl key --replace --identity /run/other/identity vm1 >/run/other.key'
+
+stage "control: no proof is asked for"
+check "control: bypass is set up" bypass_on vm1
+check "control: impostor is started" l2_start vm1 "$SECRET1" /run/other.key
+check "control: SSH reaches the console" ssh_console
+check "control: impostor's login prompt is shown" says "vm1 login:"
+check "control: it takes what is typed" con_login "$SECRET1"
+check "control: so it is seen if there is something to see" shows
+con_close
+check "control: impostor is stopped" l1 l2_kill vm1
+bypass_off
+
+stage "a proof is required"
+check "bypass is set up" bypass_on vm1=identity=required
+check "SSH reaches the console" ssh_console
+check "the console says that nobody has proved anything" says "identity: not proved"
+check "impostor is started" l2_start vm1 "$SECRET1" /run/other.key
+check "impostor is refused" wait_for 600 refused
+# its login prompt comes behind that
+sleep 30
+check "vsbctl says that it is not proved" status_has required,unproved
+check "not a byte of it is shown" sh -c "! grep -q 'login:\|Linux version\|vsb-identify:' $CON/log"
+check "impostor is stopped" l1 l2_kill vm1
+
+check "the real one is started" l2_start vm1 "$SECRET2" /run/vm1.key
+check "its proof is told" says "identity: proved, as required"
+check "vsbctl says that it is proved" status_has required,proved
+check "login prompt" says "vm1 login:"
+check "login works" con_login "$SECRET2"
+
+con_send 'sync; reboot -f\r'
+check "after a reboot it counts as not proved" says "identity: not proved"
+check "until it proves itself again" says "identity: proved, as required"
+check "login prompt again" says "vm1 login:"
+con_close
+l1 l2_kill vm1
+bypass_off
+rm -r /etc/vsbypass/identity
