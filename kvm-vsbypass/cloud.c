@@ -705,6 +705,16 @@ static long vsb_cloud_freeze(struct vsb_cloud *cloud, unsigned long ms)
 	return 0;
 }
 
+static long vsb_cloud_count_unbound(struct vsb_cloud *cloud)
+{
+	u32 nr;
+
+	mutex_lock(&cloud->lock);
+	nr = cloud->nr_unbound;
+	mutex_unlock(&cloud->lock);
+	return nr;
+}
+
 static long vsb_cloud_set_flags(struct vsb_cloud *cloud, void __user *argp)
 {
 	u32 flags;
@@ -742,6 +752,8 @@ static long vsb_cloud_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return vsb_cloud_set_flags(cloud, argp);
 	case VSB_FREEZE:
 		return vsb_cloud_freeze(cloud, arg);
+	case VSB_COUNT_UNBOUND:
+		return arg ? -EINVAL : vsb_cloud_count_unbound(cloud);
 	case VSB_GET_USERVM:
 		return vsb_get_uservm(argp, cloud, NULL);
 	}

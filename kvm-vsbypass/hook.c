@@ -44,6 +44,18 @@ bool vsb_kvm_is_vm(struct file *file)
 	return kvm_file_is_kvm(file);
 }
 
+/*
+ * Has L2 not got far since its reset? Paging is off, as also in system management
+ * mode; but an SMI leaves TR alone, and a reset clears it (SDM vol. 3, 10.1.1 and
+ * 32.5.1; APM vol. 2, 14.1.3 and 10.3.2). It is loaded once: by firmware or an
+ * operating system, for a TSS, which is not at 0.
+ */
+bool vsb_kvm_boots(struct kvm_vcpu *vcpu)
+{
+	return !(vcpu->arch.cr0 & X86_CR0_PG) &&
+	       !kvm_ops->get_segment_base(vcpu, VCPU_SREG_TR);
+}
+
 /* ---- replacements ---- */
 
 /*

@@ -20,7 +20,7 @@ void vsb_ident_get(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_i
 	id->ept_pointer = mmu == &vcpu->arch.guest_mmu ? mmu->get_guest_pgd(vcpu) : 0;
 	id->root = (id->ept_pointer & GENMASK_ULL(51, 12)) >> PAGE_SHIFT;
 	id->clock = vcpu->arch.tsc_offset - vcpu->arch.l1_tsc_offset;
-	id->paging = vcpu->arch.cr0 & X86_CR0_PG;
+	id->boots = vsb_kvm_boots(vcpu);
 }
 
 /* Under rcu_read_lock() or cloud->lock, as the next one. */
@@ -45,7 +45,7 @@ void vsb_uservm_unpaged(struct vsb_cloud *cloud, const struct vsb_ident *id)
 {
 	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
 
-	if (a && READ_ONCE(a->paging))
+	if (a && id->boots && !READ_ONCE(a->boots))
 		WRITE_ONCE(a->reset, true);
 }
 
@@ -69,7 +69,7 @@ bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
 	a = vsb_uservm_anchor(cloud, id);
 	if (!a)
 		return READ_ONCE(u->nr_anchors) == VSB_MAX_ANCHORS;
-	return READ_ONCE(a->clock) == id->clock && READ_ONCE(a->paging) == id->paging &&
+	return READ_ONCE(a->clock) == id->clock && READ_ONCE(a->boots) == id->boots &&
 	       !READ_ONCE(a->reset);
 }
 
@@ -108,7 +108,8 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 		if (xa_load(&cloud->roots, u->roots[i]) == u)
 			xa_erase(&cloud->roots, u->roots[i]);
 	for (i = 0; i < u->nr_anchors; i++)
-		xa_erase(&cloud->anchors, u->anchors[i].frame);
+		if (xa_load(&cloud->anchors, u->anchors[i].frame) == &u->anchors[i])
+			xa_erase(&cloud->anchors, u->anchors[i].frame);
 	list_del_init(&u->node);
 	if (!rcu_access_pointer(u->claims))
 		cloud->nr_unbound--;
@@ -319,7 +320,9 @@ static void vsb_uservm_learn_anchor(struct vsb_cloud *cloud, struct vsb_l2 *u,
 {
 	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
 
-	if (!a) {
+	if (!a || a->u != u) {
+		if (a)
+			xa_erase(&cloud->anchors, id->anchor);
 		if (!id->anchor || u->nr_anchors == VSB_MAX_ANCHORS)
 			return;
 		a = &u->anchors[u->nr_anchors];
@@ -330,14 +333,14 @@ static void vsb_uservm_learn_anchor(struct vsb_cloud *cloud, struct vsb_l2 *u,
 		WRITE_ONCE(u->nr_anchors, u->nr_anchors + 1);
 	}
 	WRITE_ONCE(a->clock, id->clock);
-	WRITE_ONCE(a->paging, id->paging);
+	WRITE_ONCE(a->boots, id->boots);
 	WRITE_ONCE(a->reset, false);
 }
 
 /* Has the vCPU at @a started anew since its last access? */
 static bool vsb_uservm_booted(const struct vsb_anchor *a, const struct vsb_ident *id)
 {
-	return a && (READ_ONCE(a->reset) || (a->paging && !id->paging));
+	return a && (READ_ONCE(a->reset) || (!a->boots && id->boots));
 }
 
 /*
@@ -355,6 +358,25 @@ static bool vsb_uservm_is_other(struct vsb_cloud *cloud, struct vsb_l2 *u,
 	if (clock == id->clock)
 		return false;
 	return !same_memory;
+}
+
+/*
+ * On VMX an anchor is a frame of the host, which may move pages: what was that of a
+ * vCPU of one user VM may be that of another's now. Root and clock tell. Under
+ * cloud->lock. Return: the other user VM, or NULL.
+ */
+static struct vsb_l2 *vsb_uservm_moved_in(struct vsb_cloud *cloud, const struct vsb_ident *id)
+{
+	struct vsb_l2 *u = id->root ? xa_load(&cloud->roots, id->root) : NULL;
+	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
+	u32 i;
+
+	if (!u || !a || a->u == u || a->clock == id->clock)
+		return NULL;
+	for (i = 0; i < u->nr_anchors; i++)
+		if (u->anchors[i].clock == id->clock)
+			return u;
+	return NULL;
 }
 
 /*
@@ -429,9 +451,9 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 {
 	u64 l2_gfn = 0, l1_gfn = 0;
 	bool frames, same_memory;
+	struct vsb_l2 *u, *moved;
 	struct vsb_proxy *proxy;
 	struct vsb_anchor *a;
-	struct vsb_l2 *u;
 
 	/* Read the cloud VM's memory: not under the lock. */
 	frames = vsb_ept_first_frame(vcpu, &l2_gfn, &l1_gfn);
@@ -442,7 +464,10 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		goto unlock;
 	u = vsb_uservm_find(cloud, id);
 	a = vsb_uservm_anchor(cloud, id);
-	if (u && vsb_uservm_is_other(cloud, u, id, same_memory))
+	moved = vsb_uservm_moved_in(cloud, id);
+	if (moved)
+		u = moved;
+	else if (u && vsb_uservm_is_other(cloud, u, id, same_memory))
 		/* Without its anchor @u may live, and have left this root. */
 		u = a ? vsb_uservm_succeed(cloud, u) : NULL;
 	else if (u && a == &u->anchors[0] && vsb_uservm_booted(a, id))

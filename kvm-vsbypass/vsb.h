@@ -353,15 +353,15 @@ enum vsb_counter {
  * @u:		the user VM, which this is part of; constant
  * @frame:	a frame that stays with it; constant
  * @clock:	its TSC offset; cloud->lock, read without
- * @paging:	it had paging on at its last access; cloud->lock, read without
- * @reset:	has been seen with paging off since; set without a lock, cleared
- *		under cloud->lock
+ * @boots:	vsb_ident.boots at its last access; cloud->lock, read without
+ * @reset:	has been seen to boot since; set without a lock, cleared under
+ *		cloud->lock
  */
 struct vsb_anchor {
 	struct vsb_l2 *u;
 	unsigned long frame;
 	u64 clock;
-	bool paging;
+	bool boots;
 	bool reset;
 };
 
@@ -422,7 +422,7 @@ struct vsb_ident {
 	unsigned long root;	/* frame of the EPT pointer */
 	unsigned long anchor;	/* frame that stays when the pointer changes */
 	u64 clock;		/* the user VM's TSC less that of the cloud VM */
-	bool paging;		/* CR0.PG */
+	bool boots;		/* has not got far since its reset */
 };
 
 void vsb_ident_get(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_ident *id);
@@ -561,5 +561,6 @@ void vsb_hook_put(void);
 void vsb_hook_drain(void);
 int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len);
 bool vsb_kvm_is_vm(struct file *file);
+bool vsb_kvm_boots(struct kvm_vcpu *vcpu);
 
 #endif

@@ -13,7 +13,8 @@
 #include "tap.h"
 #include "vsb.h"
 
-#define EXTRA_PAGES	1024
+/* The library adds 1 in 128 of these, for page tables; ours are among them. */
+#define EXTRA_PAGES	16384
 #define UCALL_PORT	0x1000	/* the library's */
 
 /* Entries of both formats (SDM 29.3.2, APM 15.25.5). */
@@ -22,13 +23,13 @@
 #define EPT_TABLE	0x107ull	/* R, W, X, A */
 #define EPT_2M		(EPT_TABLE | 0x200 | 0x80 | 6 << 3)	/* D, write-back */
 
-static uint64_t *new_table(struct kvm_vm *vm, uint64_t *gpa)
+uint64_t *cloud_page(struct cloud *c, uint64_t *gpa)
 {
-	vm_vaddr_t gva = vm_vaddr_alloc_page(vm);
-	uint64_t *hva = addr_gva2hva(vm, gva);
+	vm_vaddr_t gva = vm_vaddr_alloc_page(c->vm);
+	uint64_t *hva = addr_gva2hva(c->vm, gva);
 
 	memset(hva, 0, 4096);
-	*gpa = addr_gva2gpa(vm, gva);
+	*gpa = addr_gva2gpa(c->vm, gva);
 	return hva;
 }
 
@@ -39,10 +40,10 @@ static uint64_t *new_table(struct kvm_vm *vm, uint64_t *gpa)
 static uint64_t other_memory(struct cloud *c, const uint64_t *pd, uint64_t table)
 {
 	uint64_t leaf = c->mbox->amd ? NPT_4K : EPT_4K, pd_gpa, pt_gpa, page_gpa;
-	uint64_t *pt = new_table(c->vm, &pt_gpa);
-	uint64_t *new = new_table(c->vm, &pd_gpa);
+	uint64_t *pt = cloud_page(c, &pt_gpa);
+	uint64_t *new = cloud_page(c, &pd_gpa);
 
-	new_table(c->vm, &page_gpa);
+	cloud_page(c, &page_gpa);
 	for (uint64_t i = 0; i < 512; i++)
 		pt[i] = (i ? i << 12 : page_gpa) | leaf;
 	memcpy(new, pd, 4096);
@@ -57,16 +58,16 @@ static void make_roots(struct cloud *c, unsigned int l2)
 	uint64_t leaf = c->mbox->amd ? NPT_2M : EPT_2M;
 	uint64_t *pdpt, *pd, *root, pdpt_gpa, pd_gpa;
 
-	pdpt = new_table(c->vm, &pdpt_gpa);
-	pd = new_table(c->vm, &pd_gpa);
+	pdpt = cloud_page(c, &pdpt_gpa);
+	pd = cloud_page(c, &pd_gpa);
 	pdpt[0] = pd_gpa | table;
 	for (uint64_t i = 0; i < 512; i++)
 		pd[i] = i << 21 | leaf;
 	for (unsigned int i = 0; i < NR_ROOTS; i++) {
-		root = new_table(c->vm, &c->root[l2][i]);
+		root = cloud_page(c, &c->root[l2][i]);
 		root[0] = pdpt_gpa | table;
 	}
-	pdpt = new_table(c->vm, &pdpt_gpa);
+	pdpt = cloud_page(c, &pdpt_gpa);
 	pdpt[0] = other_memory(c, pd, table) | table;
 	root[0] = pdpt_gpa | table;
 }
@@ -130,21 +131,34 @@ static void l1_resume(struct cloud *c)
 	}
 }
 
-static struct cloud *make(bool nested_paging)
+void cloud_dont_fork(struct cloud *c, uint32_t slot)
+{
+	struct userspace_mem_region *region = memslot2region(c->vm, slot);
+
+	OK(madvise(region->host_mem, region->region.memory_size, MADV_DONTFORK));
+}
+
+static struct cloud *make(unsigned int cpus, unsigned int l2s, bool nested_paging)
 {
 	struct cloud *c = calloc(1, sizeof(*c));
 
 	c->fd = -1;
-	c->vm = __vm_create_with_one_vcpu(&c->vcpu, EXTRA_PAGES, l1_main);
+	c->vm = __vm_create_with_vcpus(VM_MODE_DEFAULT, cpus, EXTRA_PAGES, l1_main, c->cpus);
+	cloud_dont_fork(c, 0);
 	vm_init_descriptor_tables(c->vm);
-	vcpu_init_descriptor_tables(c->vcpu);
+	for (unsigned int i = 0; i < cpus; i++) {
+		vcpu_init_descriptor_tables(c->cpus[i]);
+		vcpu_args_set(c->cpus[i], 1, (uint64_t)i);
+	}
 	vm_install_exception_handler(c->vm, DB_VECTOR, (void *)guest_db_handler);
 	c->mbox = addr_gva2hva(c->vm, (vm_vaddr_t)&mbox);
 	c->mbox->amd = kvm_cpu_has(X86_FEATURE_SVM);
 	if (!c->mbox->amd && !kvm_cpu_has(X86_FEATURE_VMX))
 		tap_skip("KVM here has no nested virtualization");
 	c->mbox->intercept = true;
-	for (unsigned int i = 0; i < NR_L2; i++) {
+	c->mbox->nr_cpus = cpus;
+	c->mbox->nr_l2 = l2s;
+	for (unsigned int i = 0; i < l2s; i++) {
 		make_l2(c, i);
 		make_roots(c, i);
 		c->mbox->root[i] = nested_paging ? c->root[i][0] : 0;
@@ -153,18 +167,32 @@ static struct cloud *make(bool nested_paging)
 	memcpy(c->mbox->boot, (uint8_t[]){ 0xba, BOOT_PORT & 0xff, BOOT_PORT >> 8, 0, 0,
 		0xb0, BOOT_BYTE, 0xee, 0x0f, 0x01, c->mbox->amd ? 0xd9 : 0xc1 }, 11);
 	c->mbox->boot_code = addr_gva2gpa(c->vm, (vm_vaddr_t)&mbox.boot);
-	l1_resume(c);	/* its setup */
+	for (unsigned int i = 0; i < cpus; i++) {
+		cloud_use_cpu(c, i);
+		l1_resume(c);	/* its setup */
+	}
+	cloud_use_cpu(c, 0);
 	return c;
 }
 
 struct cloud *cloud_new(void)
 {
-	return make(true);
+	return make(1, 2, true);
+}
+
+struct cloud *cloud_new_with(unsigned int cpus, unsigned int l2s)
+{
+	return make(cpus, l2s, true);
 }
 
 struct cloud *cloud_new_shadow(void)
 {
-	return make(false);
+	return make(1, 2, false);
+}
+
+void cloud_use_cpu(struct cloud *c, unsigned int cpu)
+{
+	c->vcpu = c->cpus[cpu];
 }
 
 void cloud_attach(struct cloud *c, uint32_t flags, uint32_t unclaimed)
@@ -226,6 +254,26 @@ void l2_boot(struct cloud *c, unsigned int l2, const struct op *ops, size_t n)
 	l1_resume(c);
 	check_end(c);
 	l2_run(c, l2, ops, n);
+}
+
+void l2_smi(struct cloud *c, unsigned int l2, uint64_t root)
+{
+	uint64_t before = c->mbox->root[l2];
+
+	c->mbox->root[l2] = root;
+	load(c, L1_SMI_L2, l2, NULL, 0);
+	l1_resume(c);
+	check_end(c);
+	c->mbox->root[l2] = before;
+}
+
+uint64_t l2_fails(struct cloud *c, unsigned int l2)
+{
+	load(c, L1_RUN_L2, l2, NULL, 0);
+	l1_resume(c);
+	if (!c->mbox->trouble)
+		FAIL("L2 runs");
+	return c->mbox->trouble & ~(1ull << 63);
 }
 
 void l1_io(struct cloud *c, const struct op *ops, size_t n)

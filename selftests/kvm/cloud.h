@@ -12,6 +12,8 @@
 
 /**
  * struct cloud - a cloud VM and its user VMs
+ * @cpus:	its CPUs
+ * @vcpu:	the one that runs now
  * @mbox:	the mailbox, as we see it
  * @root:	physical addresses of two equal page tables for each user VM
  * @fd:		of the module, -1: not attached
@@ -21,6 +23,7 @@
  */
 struct cloud {
 	struct kvm_vm *vm;
+	struct kvm_vcpu *cpus[NR_CPUS];
 	struct kvm_vcpu *vcpu;
 	struct mbox *mbox;
 	uint64_t root[NR_L2][NR_ROOTS];
@@ -32,7 +35,12 @@ struct cloud {
 	volatile bool running;
 };
 
+/* With one CPU and two user VMs, */
 struct cloud *cloud_new(void);
+/* or more. */
+struct cloud *cloud_new_with(unsigned int cpus, unsigned int l2s);
+/* From now on this CPU of it runs. */
+void cloud_use_cpu(struct cloud *c, unsigned int cpu);
 /* The same without nested paging: L1 shadows L2's page tables with its own. */
 struct cloud *cloud_new_shadow(void);
 void cloud_attach(struct cloud *c, uint32_t flags, uint32_t unclaimed);
@@ -43,9 +51,20 @@ void cloud_close(struct cloud *c);
 void l2_run(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 /* The same, and first one OUT of BOOT_BYTE to BOOT_PORT with paging off. */
 void l2_boot(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
+/* The same without: in system management mode, with the page table root @root. */
+void l2_smi(struct cloud *c, unsigned int l2, uint64_t root);
+/* As l2_run(), but L2 is not to get as far as an access: why it stopped. */
+uint64_t l2_fails(struct cloud *c, unsigned int l2);
 /* The same in a thread of its own. */
 void l2_go(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 void l2_wait(struct cloud *c);
+/*
+ * Memory that does not go to processes that are forked, as QEMU has it: else the next
+ * write to a page takes it to another frame, and on VMX a frame is an anchor.
+ */
+void cloud_dont_fork(struct cloud *c, uint32_t slot);
+/* A page of the cloud VM's memory, zeroed, as we see it; and its physical address. */
+uint64_t *cloud_page(struct cloud *c, uint64_t *gpa);
 /* L1 executes the list itself. */
 void l1_io(struct cloud *c, const struct op *ops, size_t n);
 

@@ -278,12 +278,15 @@ static void l1_run_l2(const struct l1_ops *l1)
 	}
 }
 
-void l1_main(void)
+void l1_main(uint64_t cpu)
 {
 	const struct l1_ops *l1 = mbox.amd ? &l1_svm : &l1_vmx;
 
-	for (unsigned int i = 0; i < NR_L2; i++)
+	l1->cpu(cpu);
+	for (unsigned int i = 0; !cpu && i < mbox.nr_l2; i++) {
 		l1->setup(i, l2_main, &l2_stack[i][STACK_SIZE - 8]);
+		l1->release(i);
+	}
 	for (;;) {
 		GUEST_SYNC(0);
 		switch (mbox.request) {
@@ -291,12 +294,15 @@ void l1_main(void)
 			l1_run_l2(l1);
 			break;
 		case L1_BOOT_L2:
-			l1->unpaged(mbox.l2, mbox.boot_code);
+		case L1_SMI_L2:
+			l1->unpaged(mbox.l2, mbox.boot_code, mbox.request == L1_BOOT_L2);
 			l1_run_l2(l1);
 			l1->paged(mbox.l2);
 			break;
 		default:
 			do_ops();
 		}
+		if (mbox.nr_cpus > 1)
+			l1->release(mbox.l2);
 	}
 }

@@ -18,7 +18,8 @@
 #define EXITS_MAX	64
 #define BUF_SIZE	8192
 #define STEP_PAGE	4096	/* offset in mbox.buf */
-#define NR_L2		2	/* user VMs of a cloud VM */
+#define NR_L2		8	/* user VMs of a cloud VM, at most */
+#define NR_CPUS		2	/* CPUs of a cloud VM, at most; one runs at a time */
 #define NR_ROOTS	3	/* roots that a user VM's page table can have */
 #define OTHER_MEMORY	2	/* that one has another frame at frame 0 */
 
@@ -74,27 +75,36 @@ struct l1_exit {
 	uint32_t value;		/* OUT: what L1 saw */
 };
 
-enum l1_request { L1_RUN_L2, L1_BOOT_L2, L1_OWN_IO };
+enum l1_request { L1_RUN_L2, L1_BOOT_L2, L1_SMI_L2, L1_OWN_IO };
 
 /**
  * struct mbox - the mailbox
  * @amd:	SVM, not VMX
+ * @nr_l2:	user VMs that it has
+ * @nr_cpus:	CPUs that it has; with more than one L1 lets go of a VMCS each time
  * @request:	what L1 does next
  * @l2:		which user VM
  * @intercept:	L1 asks for exits on all ports, as KVM does
  * @root:	page table root of each user VM, 0: shadow paging
+ * @anchor:	what each user VM's vCPU has instead of its own VMCB (SVM) or
+ *		virtual-APIC page (VMX), unless 0: virtual and physical address
  * @clock:	TSC offset of each user VM
- * @boot:	what L1_BOOT_L2 runs
+ * @boot:	what L1_BOOT_L2 and L1_SMI_L2 run
  * @boot_code:	its physical address
  * @stop:	ends OP_LOOP
  * @trouble:	exit code of L2 that L1 did not expect
  */
 struct mbox {
 	bool amd;
+	uint8_t nr_l2;
+	uint8_t nr_cpus;
 	uint8_t request;
 	uint8_t l2;
 	bool intercept;
 	uint64_t root[NR_L2];
+	struct {
+		uint64_t gva, gpa;
+	} anchor[NR_L2];
 	uint64_t clock[NR_L2];
 	uint64_t boot_code;
 	volatile bool stop;
@@ -109,7 +119,7 @@ struct mbox {
 
 /* Guest addresses: what the host sees is its own copy. */
 extern struct mbox mbox;
-void l1_main(void);
+void l1_main(uint64_t cpu);
 void guest_db_handler(void *regs);
 
 /* Why L2 stopped. */
@@ -135,11 +145,13 @@ struct gpr {
 
 /* guest_vmx.c, guest_svm.c: what L1 needs of each vendor. */
 struct l1_ops {
+	void (*cpu)(unsigned int cpu);
 	void (*setup)(unsigned int l2, void *entry, void *stack);
 	enum l2_stop (*run)(unsigned int l2, struct l1_exit *e, uint64_t *code);
 	void (*skip)(unsigned int l2);
-	void (*unpaged)(unsigned int l2, uint64_t code);
+	void (*unpaged)(unsigned int l2, uint64_t code, bool reset);
 	void (*paged)(unsigned int l2);
+	void (*release)(unsigned int l2);	/* another CPU may run it next */
 	uint64_t *(*rax)(unsigned int l2);
 };
 

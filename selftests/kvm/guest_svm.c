@@ -44,6 +44,14 @@ asm(".pushsection .text\n"
     "	ret\n"
     ".popsection\n");
 
+static void svm_cpu(unsigned int cpu)
+{
+	struct svm_test_data *svm = l2_state[cpu].data;
+
+	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SVME);
+	wrmsr(MSR_VM_HSAVE_PA, svm->save_area_gpa);
+}
+
 static void svm_setup(unsigned int l2, void *entry, void *stack)
 {
 	struct svm_test_data *svm = l2_state[l2].data;
@@ -51,6 +59,8 @@ static void svm_setup(unsigned int l2, void *entry, void *stack)
 	generic_svm_setup(svm, entry, stack);
 	svm->vmcb->control.iopm_base_pa = l2_state[l2].page;
 	svm->vmcb->control.asid = l2 + 1;
+	/* Else it is L1 that shuts down with an L2 that cannot run. */
+	svm->vmcb->control.intercept |= 1ull << INTERCEPT_SHUTDOWN;
 	svm->vmcb->save.rflags = 2;
 }
 
@@ -58,6 +68,7 @@ static enum l2_stop svm_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 {
 	struct svm_test_data *svm = l2_state[l2].data;
 	struct vmcb_control_area *c = &svm->vmcb->control;
+	void *elsewhere = (void *)mbox.anchor[l2].gva;
 
 	c->nested_ctl = mbox.root[l2] ? SVM_NESTED_CTL_NP_ENABLE : 0;
 	c->nested_cr3 = mbox.root[l2];
@@ -69,7 +80,13 @@ static enum l2_stop svm_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 	else
 		c->intercept &= ~(1ull << INTERCEPT_IOIO_PROT);
 
-	svm_enter(&l2_gpr[l2], svm->vmcb_gpa);
+	if (elsewhere) {
+		memcpy(elsewhere, svm->vmcb, sizeof(*svm->vmcb));
+		svm_enter(&l2_gpr[l2], mbox.anchor[l2].gpa);
+		memcpy(svm->vmcb, elsewhere, sizeof(*svm->vmcb));
+	} else {
+		svm_enter(&l2_gpr[l2], svm->vmcb_gpa);
+	}
 
 	*code = c->exit_code;
 	if (c->exit_code == SVM_EXIT_VMMCALL)
@@ -106,8 +123,11 @@ static uint64_t *svm_rax(unsigned int l2)
 static struct vmcb_save_area saved;
 static struct gpr saved_gpr;
 
-/* 32-bit protected mode without paging (APM vol. 2, 15.5.1). */
-static void svm_unpaged(unsigned int l2, uint64_t code)
+/*
+ * 32-bit protected mode without paging (APM vol. 2, 15.5.1). A reset clears TR too
+ * (14.1.3), an SMI leaves it alone (10.3.2).
+ */
+static void svm_unpaged(unsigned int l2, uint64_t code, bool reset)
 {
 	struct svm_test_data *svm = l2_state[l2].data;
 	struct vmcb_save_area *save = &svm->vmcb->save;
@@ -120,6 +140,8 @@ static void svm_unpaged(unsigned int l2, uint64_t code)
 	save->cs.base = 0;
 	save->cs.limit = 0xffffffff;
 	save->rip = code;
+	if (reset)
+		save->tr = (struct vmcb_seg){ .attrib = 0x8b, .limit = 0xffff };
 }
 
 static void svm_paged(unsigned int l2)
@@ -130,7 +152,11 @@ static void svm_paged(unsigned int l2)
 	l2_gpr[l2] = saved_gpr;
 }
 
+static void svm_release(unsigned int l2)
+{
+}
+
 const struct l1_ops l1_svm = {
-	.setup = svm_setup, .run = svm_run, .skip = svm_skip, .rax = svm_rax,
-	.unpaged = svm_unpaged, .paged = svm_paged,
+	.cpu = svm_cpu, .setup = svm_setup, .run = svm_run, .skip = svm_skip, .rax = svm_rax,
+	.unpaged = svm_unpaged, .paged = svm_paged, .release = svm_release,
 };

@@ -64,12 +64,15 @@ asm(".pushsection .text\n"
     "	ret\n"
     ".popsection\n");
 
+static void vmx_cpu(unsigned int cpu)
+{
+	GUEST_ASSERT(prepare_for_vmx_operation(l2_state[cpu].data));
+}
+
 static void vmx_setup(unsigned int l2, void *entry, void *stack)
 {
 	struct vmx_pages *vmx = l2_state[l2].data;
 
-	if (!l2)
-		GUEST_ASSERT(prepare_for_vmx_operation(vmx));
 	GUEST_ASSERT(load_vmcs(vmx));
 	vmx->eptp_gpa = mbox.root[l2];
 	prepare_vmcs(vmx, entry, stack);
@@ -106,6 +109,7 @@ static enum l2_stop vmx_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 		ctl &= ~CPU_BASED_UNCOND_IO_EXITING;
 	vmwrite(CPU_BASED_VM_EXEC_CONTROL, ctl);
 	vmwrite(TSC_OFFSET, mbox.clock[l2]);
+	vmwrite(VIRTUAL_APIC_PAGE_ADDR, mbox.anchor[l2].gpa ?: l2_state[l2].page);
 
 	if (vmx_enter(&l2_gpr[l2], launched[l2])) {
 		*code = vmreadz(VM_INSTRUCTION_ERROR) | 1ull << 32;
@@ -139,14 +143,18 @@ static uint64_t *vmx_rax(unsigned int l2)
 
 static const uint32_t boot_fields[] = {
 	GUEST_CR0, GUEST_IA32_EFER, GUEST_CS_AR_BYTES, GUEST_CS_BASE, GUEST_CS_LIMIT,
+	GUEST_TR_SELECTOR, GUEST_TR_BASE, GUEST_TR_LIMIT, GUEST_TR_AR_BYTES,
 	GUEST_RIP, VM_ENTRY_CONTROLS, SECONDARY_VM_EXEC_CONTROL,
 };
 
 static uint64_t saved[sizeof(boot_fields) / sizeof(boot_fields[0])];
 static struct gpr saved_gpr;
 
-/* 32-bit protected mode without paging: an unrestricted guest (SDM vol. 3, 26.6.2). */
-static void vmx_unpaged(unsigned int l2, uint64_t code)
+/*
+ * 32-bit protected mode without paging: an unrestricted guest (SDM vol. 3, 26.6.2). A
+ * reset clears TR too (10.1.1, table 10-1), an SMI leaves it alone (32.5.1).
+ */
+static void vmx_unpaged(unsigned int l2, uint64_t code, bool reset)
 {
 	struct vmx_pages *vmx = l2_state[l2].data;
 
@@ -160,6 +168,12 @@ static void vmx_unpaged(unsigned int l2, uint64_t code)
 	vmwrite(GUEST_CS_BASE, 0);
 	vmwrite(GUEST_CS_LIMIT, 0xffffffff);
 	vmwrite(GUEST_RIP, code);
+	if (reset) {
+		vmwrite(GUEST_TR_SELECTOR, 0);
+		vmwrite(GUEST_TR_BASE, 0);
+		vmwrite(GUEST_TR_LIMIT, 0xffff);
+		vmwrite(GUEST_TR_AR_BYTES, 0x8b);
+	}
 	vmwrite(VM_ENTRY_CONTROLS, vmreadz(VM_ENTRY_CONTROLS) & ~VM_ENTRY_IA32E_MODE);
 	vmwrite(SECONDARY_VM_EXEC_CONTROL,
 		vmreadz(SECONDARY_VM_EXEC_CONTROL) | SECONDARY_EXEC_UNRESTRICTED_GUEST);
@@ -172,7 +186,16 @@ static void vmx_paged(unsigned int l2)
 	l2_gpr[l2] = saved_gpr;
 }
 
+/* What the CPU holds of a VMCS goes to memory (SDM vol. 3, 25.11.1). */
+static void vmx_release(unsigned int l2)
+{
+	struct vmx_pages *vmx = l2_state[l2].data;
+
+	GUEST_ASSERT(!vmclear(vmx->vmcs_gpa));
+	launched[l2] = false;
+}
+
 const struct l1_ops l1_vmx = {
-	.setup = vmx_setup, .run = vmx_run, .skip = vmx_skip, .rax = vmx_rax,
-	.unpaged = vmx_unpaged, .paged = vmx_paged,
+	.cpu = vmx_cpu, .setup = vmx_setup, .run = vmx_run, .skip = vmx_skip, .rax = vmx_rax,
+	.unpaged = vmx_unpaged, .paged = vmx_paged, .release = vmx_release,
 };

@@ -253,6 +253,7 @@ void identity_unbind_absorbed(void)
 	CHECK_EQ(u.flags & (VSB_USERVM_BOUND | VSB_USERVM_PROXY), 0);
 	CHECK_EQ(u.name[0], 0);
 	CHECK_EQ(u.bound_ns, 0);
+	CHECK_EQ(OK(ioctl(c->fd, VSB_COUNT_UNBOUND, 0)), 2);
 	/* Ports that nobody claims are as ever. */
 	L2_RUN(c, 0, IN(0x2f8, 1));
 	CHECK_EQ(L1_EXITS(c), 1);
@@ -260,6 +261,7 @@ void identity_unbind_absorbed(void)
 	fresh = proxy_add(c, "vm2");
 	L2_RUN(c, 0, OUT(COM1, 1, 0x42));
 	EXPECT(fresh, WR(COM1, 1, 0x42));
+	CHECK_EQ(OK(ioctl(c->fd, VSB_COUNT_UNBOUND, 0)), 1);
 	/* What it had under another name stays absorbed, too. */
 	OK(ioctl(fresh->fd, VSB_UNBIND, 0));
 	fresh = proxy_new("vm3");
@@ -297,33 +299,4 @@ void identity_unbind_replaced(void)
 	L2_RUN(c, 0, OUT(COM1, 1, 0x42));
 	CHECK_EQ(L1_EXITS(c), 1);
 	EXPECT_NOTHING(p);
-}
-
-void identity_two_clouds(void)
-{
-	struct cloud *a = cloud_new(), *b = cloud_new(), *stranger = cloud_new();
-	struct proxy *pa, *pb;
-
-	cloud_attach(a, 0, VSB_UNCLAIMED_ABSORB);
-	cloud_attach(b, 0, VSB_UNCLAIMED_ABSORB);
-	pa = proxy_add(a, "vm1");
-	pb = proxy_add(b, "vm2");
-	cloud_start(a);
-	cloud_start(b);
-	L2_RUN(stranger, 0, OUT(COM1, 1, 1), OUTS(COM1, 1, 0, REP(3)));
-	CHECK_EQ(L1_EXITS(stranger), 2);
-	L2_RUN(b, 0, OUT(COM1, 1, 0x42));
-	EXPECT(pb, WR(COM1, 1, 0x42));
-	EXPECT_NOTHING(pa);
-	L2_RUN(a, 0, OUT(COM1, 1, 0x41));
-	EXPECT(pa, WR(COM1, 1, 0x41));
-	EXPECT_NOTHING(pb);
-	/* One goes: the other does not notice. */
-	proxy_close(pa);
-	cloud_close(a);
-	L2_RUN(a, 0, OUT(COM1, 1, 0x43));
-	CHECK_EQ(L1_EXITS(a), 1);
-	L2_RUN(b, 0, OUT(COM1, 1, 0x44));
-	EXPECT(pb, WR(COM1, 1, 0x44));
-	CHECK_EQ(L1_EXITS(b), 0);
 }

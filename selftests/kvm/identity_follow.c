@@ -92,6 +92,34 @@ void identity_reset_between(void)
 	EXPECT(p1, WR(PLAIN, 1, 2));
 }
 
+/*
+ * An SMI: paging is off, and KVM has another root for it. The same exits as above,
+ * and one that is ours, but it is no reset.
+ */
+void identity_smm(void)
+{
+	begin();
+	for (unsigned int i = 1; i <= 3; i++) {
+		c->mbox->boot[1] = i == 1 ? BOOT_PORT & 0xff : 0xf8;
+		c->mbox->boot[2] = i == 1 ? BOOT_PORT >> 8 : 0x02;
+		l2_smi(c, 0, c->root[0][1]);
+		CHECK_EQ(L1_EXITS(c), i != 1);
+		if (i == 1)
+			EXPECT(p1, BOOT_WRITE);
+		L2_RUN(c, 0, OUT(PLAIN, 1, i));
+		EXPECT(p1, WR(PLAIN, 1, i));
+	}
+	CHECK_EQ(proxy_uservm(p1).counters.resets, 0);
+	CHECK_EQ(proxy_uservm(p1).vcpus, 1);
+	CHECK_EQ(proxy_uservm(p1).roots, 2);
+	CHECK_EQ(proxy_uservm(p1).ier, 5);
+	EXPECT_NOTHING(p2);
+	/* Those that come after a reset are seen all the same. */
+	L2_BOOT(c, 0, OUT(PLAIN, 1, 9));
+	EXPECT(p1, RESET_WRITES, WR(PLAIN, 1, 9));
+	CHECK_EQ(proxy_uservm(p1).counters.resets, 1);
+}
+
 /* That is how an operating system starts it. */
 void identity_second_vcpu_boots(void)
 {

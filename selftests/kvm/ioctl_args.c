@@ -58,6 +58,7 @@ void args_wrong_object(void)
 		{ "VSB_START", VSB_START, false, true, false },
 		{ "VSB_SET_ON_CLOSE", VSB_SET_ON_CLOSE, false, true, false },
 		{ "VSB_FREEZE", VSB_FREEZE, false, true, false },
+		{ "VSB_COUNT_UNBOUND", VSB_COUNT_UNBOUND, false, true, false },
 		{ "VSB_GET_USERVM", VSB_GET_USERVM, false, true, true },
 		{ "VSB_UNBIND", VSB_UNBIND, false, false, true },
 		{ "VSB_SET_KEY", VSB_SET_KEY, false, false, true },
@@ -376,6 +377,15 @@ void args_freeze(void)
 	OK(ioctl(s.cloud, VSB_FREEZE, 0));
 	OK(ioctl(s.cloud, VSB_START, 0));
 	OK(ioctl(s.cloud, VSB_FREEZE, VSB_MAX_FREEZE_MS));
+}
+
+void args_count_unbound(void)
+{
+	struct test_set s = set_new();
+
+	CHECK_ERR(ioctl(s.cloud, VSB_COUNT_UNBOUND, 1), EINVAL);
+	CHECK_ERR(ioctl(s.cloud, VSB_COUNT_UNBOUND, -1ul), EINVAL);
+	CHECK_EQ(OK(ioctl(s.cloud, VSB_COUNT_UNBOUND, 0)), 0);
 }
 
 void args_get_uservm(void)

@@ -235,6 +235,11 @@ struct vsb_event {
  * VSB_GET_USERVM says of it stays true. EINVAL: more than VSB_MAX_FREEZE_MS.
  */
 #define VSB_FREEZE		_IO(VSB_IOC, 0x13)
+/*
+ * Returns how many user VMs are known that have no name (without VSB_USERVM_BOUND).
+ * EINVAL: the argument is not 0.
+ */
+#define VSB_COUNT_UNBOUND	_IO(VSB_IOC, 0x14)
 
 /* On a cloud fd or a proxy fd */
 
