@@ -115,6 +115,8 @@ bool vsb_claims_any(const struct vsb_claims *claims, u32 port, u32 size);
  *		hardware would. Written under cloud->lock and @lock
  * @uart:	registers as written
  * @front:	valid if @on
+ * @handler:	the user VM's interrupt handler is at work
+ * @late:	the proxy was not woken for what that has sent
  * @line:	interrupt line of the proxy's UART
  * @serial:	of the present proxy; 0: none
  * @required:	data is for a user VM that has proved who it is
@@ -124,6 +126,8 @@ struct vsb_com {
 	bool on;
 	struct vsb_uart uart;
 	struct vsb_front front;
+	bool handler;
+	bool late;
 	bool line;
 	u64 serial;
 	bool required;
