@@ -14,8 +14,8 @@
  * always empty.
  */
 const struct line_cmds line_table[] = {
-	{ .gsi = 4, .pulse = { "o /b 0x3f9 2", "o /b 0x3f9 0" }, .lower = "o /b 0x3f9 0",
-	  .give = { "o /b 0x3f9 0", "o /b 0x3f9 " } },
+	{ .gsi = 4, .pulse = { "o/b 0x3f9 2", "o/b 0x3f9 0" }, .lower = "o/b 0x3f9 0",
+	  .give = { "o/b 0x3f9 0", "o/b 0x3f9 " } },
 };
 
 const unsigned int line_table_len = G_N_ELEMENTS(line_table);

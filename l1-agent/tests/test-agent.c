@@ -108,7 +108,36 @@ static void serve(int conn, int log, const char *hva)
 	fclose(in);
 }
 
-/* @name2 may be NULL. @hva: what gpa2hva prints. */
+/* Echoes each byte as QEMU's line editor does: the whole line again. */
+static void serve_human(int conn, int log, const char *hva)
+{
+	char line[512], echo[600];
+	unsigned int n = 0;
+
+	say(conn, "QEMU 7.2.22 monitor - type 'help' for more information\r\n(qemu) ");
+	while (n < sizeof(line) - 1 && read(conn, line + n, 1) == 1) {
+		if (line[n] != '\n') {
+			line[++n] = 0;
+			snprintf(echo, sizeof(echo), "\033[D%s\033[K", line);
+			say(conn, echo);
+			continue;
+		}
+		line[n + 1] = 0;
+		say(conn, "\r\n");
+		if (!strncmp(line, "gpa2hva", 7)) {
+			say(conn, hva);
+			say(conn, "\r\n");
+		} else {
+			say(log, line);
+		}
+		say(conn, "(qe");
+		say(conn, "mu) ");
+		n = 0;
+	}
+	close(conn);
+}
+
+/* @name2 may be NULL. *.hmp is a human monitor. @hva: what gpa2hva prints. */
 static struct qemu *qemu_start(const char *name, const char *name2, const char *hva)
 {
 	struct qemu *q = g_new0(struct qemu, 1);
@@ -139,7 +168,10 @@ static struct qemu *qemu_start(const char *name, const char *name2, const char *
 
 			if (conn < 0)
 				_exit(1);
-			serve(conn, pipefd[1], hva);
+			if (g_str_has_suffix(names[fd[0] == fd[1]], ".hmp"))
+				serve_human(conn, pipefd[1], hva);
+			else
+				serve(conn, pipefd[1], hva);
 		}
 	}
 	close(pipefd[1]);
@@ -204,9 +236,9 @@ static void fake_pagemap(pid_t pid, uint64_t entry)
 
 #define PRESENT		(1ULL << 63)
 #define HVA_TEXT	"Host virtual address for 0x5000 (pc.ram) is 0x10000"
-#define LOWER		"o /b 0x3f9 0\n"
-#define PULSE		"o /b 0x3f9 2\n" LOWER
-#define GIVE(ier)	LOWER "o /b 0x3f9 " #ier "\n"
+#define LOWER		"o/b 0x3f9 0\n"
+#define PULSE		"o/b 0x3f9 2\n" LOWER
+#define GIVE(ier)	LOWER "o/b 0x3f9 " #ier "\n"
 
 struct seen {
 	enum vm_state state[8];
@@ -224,7 +256,7 @@ static void report(uint32_t id, enum vm_state state, void *user)
 
 static struct vms *make_vms(struct seen *s)
 {
-	g_autofree char *glob = in_dir("*.qmp");
+	g_autofree char *glob = in_dir("*.?mp");
 	g_autofree char *proc = in_dir("proc");
 	const char *globs[] = { glob, NULL };
 
@@ -377,6 +409,30 @@ static void test_ambiguous(void)
 	qemu_stop(a);
 }
 
+/* With a human monitor: the same commands. */
+static void test_human(void)
+{
+	struct seen s = { 0 };
+	struct qemu *q = qemu_start("a.hmp", NULL, HVA_TEXT);
+	struct vms *vms;
+
+	fake_pagemap(q->pid, PRESENT | 0x42);
+	vms = make_vms(&s);
+	vms_set(vms, 1, 5, 0x42);
+	wait_for(s.state[1] == VM_FOUND);
+	vms_irq(vms, 1, 4, TRUE);
+	wait_for(heard(q, LOWER PULSE));
+	vms_irq(vms, 1, 4, FALSE);
+	vms_irq(vms, 1, 4, TRUE);
+	wait_for(heard(q, LOWER PULSE PULSE));
+	vms_give(vms, 1, 5);
+	wait_for(s.state[1] == VM_GIVEN);
+	wait_for(heard(q, LOWER PULSE PULSE GIVE(5)));
+	wait_for(!vms_busy(vms));
+	vms_free(vms);
+	qemu_stop(q);
+}
+
 static void test_restart(void)
 {
 	struct seen s = { 0 };
@@ -453,8 +509,8 @@ static void test_garbage(void)
 {
 	static const struct garbage table[] = {
 		{ "not JSON", "hello\n", 6, 1, "it sent a line that is not JSON" },
-		{ "HMP", "QEMU 7.2.22 monitor - type 'help' for more information\r\n", 56, 1,
-		  "it sent a line that is not JSON" },
+		{ "endless human", "QEMU 7.2.22 monitor\r\n", 21, 1000, "it sent a line that does not end" },
+		{ "human, not asked", "QEMU 7\r\n(qemu) (qemu) ", 22, 1, "it answers what was not asked" },
 		{ "endless", "x", 1, 100000, "it sent a line that does not end" },
 		{ "deep", "[", 1, 15000, NULL },
 		{ "NUL", "{}\0\n", 4, 1, "it sent a NUL byte" },
@@ -649,6 +705,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/agent/found", test_found);
 	g_test_add_func("/agent/ambiguous", test_ambiguous);
 	g_test_add_func("/agent/restart", test_restart);
+	g_test_add_func("/agent/human", test_human);
 	g_test_add_func("/agent/storm", test_storm);
 	g_test_add_func("/agent/garbage", test_garbage);
 	g_test_add_func("/agent/channel", test_channel);
