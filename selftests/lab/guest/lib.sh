@@ -135,12 +135,12 @@ klog_of() {
 
 l1_need() { l1_up 2>/dev/null || l1_boot "$@"; }
 
-# l2_start NAME PASSWORD: in L1, which is told the hash only
+# l2_start NAME PASSWORD [COMMAND;]: in L1, which is told the hash only, after COMMAND
 l2_start() {
 	local hash
 	hash=$(mkpasswd -m sha256 -S "$(head -c 6 /dev/urandom | base64 | tr '+=' '..')" "$2")
 	# the host's copy of its key, if it has one; 64 digits behind the name
-	l1 "l2_start $1 '$hash' $(sed 's/.* //' "/etc/vsbypass/identity/$1" 2>/dev/null)"
+	l1 "$3 l2_start $1 '$hash' $(sed 's/.* //' "/etc/vsbypass/identity/$1" 2>/dev/null)"
 }
 
 # A console is $CON/in and $CON/log, whatever is behind them.
