@@ -21,6 +21,8 @@
 #define DEPTH_MAX	32	/* json-glib recurses */
 #define OUT_MAX_BYTES	65536
 #define REPLY_SECONDS	10
+/* Its line editor echoes each byte with a write of its own; they are read together. */
+#define HUMAN_PAUSE_MS	1
 #define HUMAN_GREETING	"QEMU "
 #define HUMAN_PROMPT	"(qemu) "
 
@@ -41,7 +43,7 @@ struct pending {
  * @in:		bytes without an end yet: a newline, or the prompt of the human monitor
  * @out:	bytes that the socket has not taken
  * @replies:	struct pending, one for each command that was sent, in order
- * @in_id:	source that reads
+ * @in_id:	source that reads, or is going to
  * @out_id:	source that writes, 0 if @out is empty
  * @timer_id:	source that fires when a reply is overdue
  * @end_id:	source that tells the owner of the end
@@ -324,6 +326,16 @@ static void got_bytes(struct monitor *m)
 		monitor_end(m, "it sent a line that does not end");
 }
 
+static gboolean can_read(gint fd, GIOCondition cond, gpointer p);
+
+static gboolean read_on(gpointer p)
+{
+	struct monitor *m = p;
+
+	m->in_id = g_unix_fd_add(m->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, can_read, m);
+	return G_SOURCE_REMOVE;
+}
+
 static gboolean can_read(gint fd, GIOCondition cond, gpointer p)
 {
 	struct monitor *m = p;
@@ -347,7 +359,13 @@ static gboolean can_read(gint fd, GIOCondition cond, gpointer p)
 	g_string_append_len(m->in, buf, n);
 	got_bytes(m);
 	/* monitor_end() has removed this source already. */
-	return m->state == GONE ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+	if (m->state == GONE)
+		return G_SOURCE_REMOVE;
+	if (m->human && m->in->len) {
+		m->in_id = g_timeout_add(HUMAN_PAUSE_MS, read_on, m);
+		return G_SOURCE_REMOVE;
+	}
+	return G_SOURCE_CONTINUE;
 }
 
 /*
