@@ -27,7 +27,7 @@
 #define VSB_HOLD_MOST_MS	400
 
 /* A fall of a line is reported with the next rise; this is the end of waiting for one. */
-#define VSB_SETTLE_MS		100
+#define VSB_SETTLE_MS		400
 
 /* A UART that is blocked, and has perhaps no interrupt for the end of that. */
 #define VSB_POLL_MS		20

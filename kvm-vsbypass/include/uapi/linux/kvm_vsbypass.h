@@ -171,7 +171,7 @@ struct vsb_uservm {
  * (EAGAIN). Edges of one line come in order; those not read yet are merged,
  * but a line that rose is seen to rise. Those of a 16550 are held, and merged,
  * while the user VM's interrupt handler reads it (at most 400 ms). A fall comes
- * with the next rise, or after 100 ms. The descriptor polls readable while there
+ * with the next rise, or after 400 ms. The descriptor polls readable while there
  * are events. EINVAL: the buffer holds no event.
  *
  * Poll says POLLHUP and read returns 0 when the proxy's process or its cloud VM is
