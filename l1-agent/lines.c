@@ -9,13 +9,13 @@
 #include "lines.h"
 
 /*
- * IRQ 4 is QEMU's first ISA UART: bit 1 of IER (0x3f9) enables the interrupt
- * "transmitter empty", and the transmitter of a dummy that nobody uses is
- * always empty.
+ * IRQ 4 is QEMU's first ISA UART: bit 1 of IER (0x3f9, or 1017, which is a byte less
+ * for QEMU to read) enables the interrupt "transmitter empty", and the transmitter of
+ * a dummy that nobody uses is always empty.
  */
 const struct line_cmds line_table[] = {
-	{ .gsi = 4, .pulse = { "o/b 0x3f9 2", "o/b 0x3f9 0" }, .lower = "o/b 0x3f9 0",
-	  .give = { "o/b 0x3f9 0", "o/b 0x3f9 " } },
+	{ .gsi = 4, .pulse = { "o/b 1017 2", "o/b 1017 0" }, .lower = "o/b 1017 0",
+	  .give = { "o/b 1017 0", "o/b 1017 " } },
 };
 
 const unsigned int line_table_len = G_N_ELEMENTS(line_table);

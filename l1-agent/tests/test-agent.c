@@ -236,9 +236,9 @@ static void fake_pagemap(pid_t pid, uint64_t entry)
 
 #define PRESENT		(1ULL << 63)
 #define HVA_TEXT	"Host virtual address for 0x5000 (pc.ram) is 0x10000"
-#define LOWER		"o/b 0x3f9 0\n"
-#define PULSE		"o/b 0x3f9 2\n" LOWER
-#define GIVE(ier)	LOWER "o/b 0x3f9 " #ier "\n"
+#define LOWER		"o/b 1017 0\n"
+#define PULSE		"o/b 1017 2\n" LOWER
+#define GIVE(ier)	LOWER "o/b 1017 " #ier "\n"
 
 struct seen {
 	enum vm_state state[8];
