@@ -15,7 +15,8 @@ T		?=
 # otherwise. The newest if there are several; none before 'make deps' has run.
 KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null | sort -V))
 
-PARTS		:= qemu-proxy l1-agent guest-tools selftests/kvm selftests/uart
+PARTS		:= qemu-proxy l1-agent guest-tools selftests/kvm selftests/uart \
+		   selftests/bench
 export O V PREFIX DESTDIR KDIR
 # Variables of the command line reach sub-makes as environment: kbuild would take
 # O= from the command line for its own.
@@ -26,7 +27,7 @@ MODULE_SRC	:= $(MODULE_DIR)/src
 
 Q		:= $(if $(filter 1,$(V)),,@)
 
-.PHONY: all module tests check check-list demo deps lab install clean help
+.PHONY: all module tests check check-list bench bench-plot demo deps lab install clean help
 all: module $(PARTS)
 
 help:
@@ -36,6 +37,9 @@ help:
 	@echo '                  HOST=intel: on Bochs instead of QEMU (slower)'
 	@echo 'make check        build and run all tests; T=prefix: those whose name begins so'
 	@echo 'make check-list   list the tests'
+	@echo 'make bench        how fast it is, beside a VM that is not nested and one without'
+	@echo '                  the bypass; HOST=intel: on Bochs. 10 to 20 minutes'
+	@echo 'make bench-plot   draw what was measured, into Documentation/performance.svg'
 	@echo 'make lab          a root shell in the emulated host, HOST=amd or intel'
 	@echo 'make module       the kernel module only; KDIR=folder for another kernel'
 	@echo 'make install      with DESTDIR and PREFIX, default /usr/local'
@@ -69,6 +73,13 @@ check: deps
 check-list: deps
 	$(Q)$(MAKE) --no-print-directory tests >&2
 	$(Q)selftests/run --build $(O) --list $(T)
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)selftests/bench/bench --build $(O) --host $(HOST)
+
+bench-plot:
+	$(Q)selftests/bench/plot $(O) Documentation/performance.svg
 
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all

@@ -181,6 +181,7 @@ void vsb_coms_reset(struct vsb_l2 *u, struct vsb_coms *coms)
 		struct vsb_com *com = &coms->com[i];
 
 		spin_lock(&com->lock);
+		com->handler = false;
 		if (com->on) {
 			vsb_front_reset(&com->front);
 			vsb_com_tell_line(com, coms, rcu_dereference(u->proxy));
@@ -251,13 +252,32 @@ static void vsb_com_read(struct vsb_com *com, u8 reg, u8 *value)
 		vsb_front_ier(&com->front, ier);
 }
 
+/*
+ * Is the proxy to be woken now? While a handler fills the queue, not for each byte
+ * of it: where CPUs are few the proxy would push the user VM aside for each, and do
+ * ten times the work. A handler that never ends is what poll is for.
+ */
+static bool vsb_com_work(struct vsb_com *com, struct vsb_proxy *proxy)
+{
+	if (!proxy || !vsb_pump_ready(&com->front))
+		return false;
+	if (!com->handler || vsb_pump_urgent(&com->front)) {
+		com->late = false;
+		return true;
+	}
+	if (!com->late)
+		vsb_proxy_poll_soon(proxy);
+	com->late = true;
+	return false;
+}
+
 static void vsb_com_byte(struct vsb_com *com, struct vsb_coms *coms, struct vsb_l2 *u,
 			 u8 reg, bool in, u8 *value)
 {
 	struct vsb_front *f = &com->front;
 	struct vsb_proxy *proxy;
 	u8 ier = com->uart.ier;
-	bool level, handler, ends, work;
+	bool level, starts, ends, work;
 
 	spin_lock(&com->lock);
 	level = f->level;
@@ -269,15 +289,16 @@ static void vsb_com_byte(struct vsb_com *com, struct vsb_coms *coms, struct vsb_
 	vsb_com_gate(com, u, proxy, reg, value);
 	if (!in)
 		vsb_front_write(f, reg, *value);
-	handler = in && reg == UART_IIR && !(*value & UART_IIR_NO_INT);
+	starts = in && reg == UART_IIR && !(*value & UART_IIR_NO_INT);
 	ends = in && reg == UART_IIR && *value & UART_IIR_NO_INT;
-	if (proxy && handler)
+	com->handler = (com->handler || starts) && !ends;
+	if (proxy && starts)
 		vsb_proxy_hold(proxy, vsb_uart_gsi(&com->uart), true);
 	if (f->level != level || f->rose)
 		vsb_com_tell_line(com, coms, proxy);
 	if (proxy && ends)
 		vsb_proxy_hold(proxy, vsb_uart_gsi(&com->uart), false);
-	work = vsb_pump_ready(f);
+	work = vsb_com_work(com, proxy);
 	spin_unlock(&com->lock);
 
 	if (!proxy)
@@ -422,7 +443,7 @@ bool vsb_com_irq_line(struct vsb_proxy *proxy, u32 gsi, bool level)
 	return ours;
 }
 
-/* Work: those that are blocked look again. */
+/* Work: those that are blocked look again, those that are late are no more. */
 void vsb_com_poll(struct vsb_proxy *proxy)
 {
 	struct vsb_coms *coms;
@@ -440,6 +461,9 @@ void vsb_com_poll(struct vsb_proxy *proxy)
 			vsb_pump_kick(&com->front);
 			work = true;
 		}
+		work |= com->late;
+		com->late = false;
+		com->handler = false;
 		spin_unlock(&com->lock);
 	}
 	rcu_read_unlock();

@@ -20,6 +20,8 @@
 #define VSB_OUT_HIGH	3072
 #define VSB_OUT_LOW	1024
 #define VSB_OUT_SPARE	16
+/* So many entries are worth to wake the proxy for, while more come. */
+#define VSB_OUT_BATCH	256
 
 /* Entries of the output: a register and its value, of those that are visible outside. */
 #define VSB_ENTRY(reg, value)	((u16)((reg) << 8 | (value)))
@@ -137,6 +139,7 @@ void vsb_pump_attach(struct vsb_front *f);
 void vsb_pump_detach(struct vsb_front *f);
 void vsb_pump_kick(struct vsb_front *f);
 bool vsb_pump_ready(const struct vsb_front *f);
+bool vsb_pump_urgent(const struct vsb_front *f);
 bool vsb_pump_blocked(const struct vsb_front *f);
 bool vsb_pump_drained(const struct vsb_front *f);
 bool vsb_pump_next(struct vsb_front *f, struct vsb_io *io);

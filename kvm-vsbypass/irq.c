@@ -8,6 +8,10 @@
  * While the user VM's handler works on a UART, its line goes up and down with
  * every byte. The handler will look for more before it ends, so none of these
  * edges is of use: they are held, and merged, until it has.
+ *
+ * A fall alone tells the user VM nothing, as interrupts of ISA are edges, and each
+ * event costs the cloud VM several wake-ups. So it is told with the next rise, or
+ * when the line has been low for a moment.
  */
 #include "vsb.h"
 
@@ -19,6 +23,7 @@ bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level)
 	if (!!(irqs->level & bit) == level)
 		return false;
 	irqs->level ^= bit;
+	irqs->settled &= ~bit;
 	if (level)
 		irqs->rose |= bit;
 	return true;
@@ -44,11 +49,31 @@ bool vsb_irq_follow(struct vsb_irqs *irqs, u32 gsi, bool level, bool rose)
 void vsb_irq_forget(struct vsb_irqs *irqs)
 {
 	irqs->reported = 0;
+	irqs->settled = 0;
+}
+
+/* Lines whose last edge is a fall that was not reported. */
+static u32 vsb_irq_fallen(const struct vsb_irqs *irqs)
+{
+	return irqs->reported & ~irqs->level;
+}
+
+/* Are there falls that are not due yet? */
+bool vsb_irq_unsettled(const struct vsb_irqs *irqs)
+{
+	return vsb_irq_fallen(irqs) & ~irqs->settled;
+}
+
+/* They are due now. */
+void vsb_irq_settle(struct vsb_irqs *irqs)
+{
+	irqs->settled |= vsb_irq_fallen(irqs);
 }
 
 static u32 vsb_irq_due(const struct vsb_irqs *irqs)
 {
-	return irqs->rose | (irqs->level ^ irqs->reported);
+	return irqs->rose | (irqs->level & ~irqs->reported) |
+	       (vsb_irq_fallen(irqs) & irqs->settled);
 }
 
 /* Lines whose edges are not reported only because they are held. */

@@ -26,6 +26,9 @@
 #define VSB_HOLD_MS		20
 #define VSB_HOLD_MOST_MS	400
 
+/* A fall of a line is reported with the next rise; this is the end of waiting for one. */
+#define VSB_SETTLE_MS		400
+
 /* A UART that is blocked, and has perhaps no interrupt for the end of that. */
 #define VSB_POLL_MS		20
 
@@ -347,6 +350,13 @@ out:
 	return ret;
 }
 
+/* A line may stay low. Under proxy->lock. */
+static void vsb_proxy_settle_soon(struct vsb_proxy *proxy)
+{
+	if (vsb_irq_unsettled(&proxy->irqs) && !proxy->dead)
+		schedule_delayed_work(&proxy->settle, msecs_to_jiffies(VSB_SETTLE_MS));
+}
+
 /*
  * If edges of this line are held now: those of a handler that ends without a
  * last look must not wait for ever. Under proxy->lock.
@@ -403,6 +413,7 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 	}
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_set(&proxy->irqs, gsi, irq->level);
+	vsb_proxy_settle_soon(proxy);
 	spin_unlock(&proxy->lock);
 	if (edge)
 		vsb_proxy_edge(proxy, gsi, irq->level);
@@ -433,6 +444,16 @@ static void vsb_proxy_unhold(struct work_struct *work)
 		wake_up_interruptible(&proxy->events);
 }
 
+static void vsb_proxy_settle(struct work_struct *work)
+{
+	struct vsb_proxy *proxy = container_of(to_delayed_work(work), struct vsb_proxy, settle);
+
+	spin_lock(&proxy->lock);
+	vsb_irq_settle(&proxy->irqs);
+	spin_unlock(&proxy->lock);
+	wake_up_interruptible(&proxy->events);
+}
+
 /* The line of a front is @level, and @rose in between. Any context that sleeps. */
 void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose)
 {
@@ -440,6 +461,7 @@ void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose)
 
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_follow(&proxy->irqs, gsi, level, rose);
+	vsb_proxy_settle_soon(proxy);
 	spin_unlock(&proxy->lock);
 	if (edge)
 		vsb_proxy_edge(proxy, gsi, level);
@@ -559,6 +581,7 @@ static ssize_t vsb_proxy_read(struct file *file, char __user *buf, size_t count,
 			more = true;
 		} else {
 			more = vsb_irq_next(&proxy->irqs, &event);
+			vsb_proxy_settle_soon(proxy);
 		}
 		spin_unlock(&proxy->lock);
 		if (more) {
@@ -667,6 +690,7 @@ static int vsb_proxy_release(struct inode *inode, struct file *file)
 
 	vsb_proxy_kill(proxy);
 	cancel_delayed_work_sync(&proxy->unhold);
+	cancel_delayed_work_sync(&proxy->settle);
 	cancel_delayed_work_sync(&proxy->poll);
 	vsb_vm_remove(&proxy->vm);
 	vsb_cloud_left(cloud);
@@ -774,6 +798,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	init_waitqueue_head(&proxy->events);
 	INIT_LIST_HEAD(&proxy->queue);
 	INIT_DELAYED_WORK(&proxy->unhold, vsb_proxy_unhold);
+	INIT_DELAYED_WORK(&proxy->settle, vsb_proxy_settle);
 	INIT_DELAYED_WORK(&proxy->poll, vsb_proxy_poll_work);
 	proxy->vm.proxy = proxy;
 
@@ -805,6 +830,7 @@ leave:
 remove:
 	vsb_proxy_kill(proxy);
 	cancel_delayed_work_sync(&proxy->unhold);
+	cancel_delayed_work_sync(&proxy->settle);
 	cancel_delayed_work_sync(&proxy->poll);
 	vsb_vm_remove(&proxy->vm);
 put_fd:

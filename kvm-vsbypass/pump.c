@@ -144,6 +144,15 @@ bool vsb_pump_ready(const struct vsb_front *f)
 	return vsb_pump_plan(f) != PUMP_NONE;
 }
 
+/* Is there more to do than a little output, to which more may come? */
+bool vsb_pump_urgent(const struct vsb_front *f)
+{
+	const struct vsb_pump *p = &f->pump;
+
+	return p->kick || p->todo_pos < p->todo_nr || p->lsr & UART_LSR_DR ||
+	       f->out_head - f->out_sent >= VSB_OUT_BATCH;
+}
+
 /* All output is gone. */
 bool vsb_pump_drained(const struct vsb_front *f)
 {

@@ -115,6 +115,8 @@ bool vsb_claims_any(const struct vsb_claims *claims, u32 port, u32 size);
  *		hardware would. Written under cloud->lock and @lock
  * @uart:	registers as written
  * @front:	valid if @on
+ * @handler:	the user VM's interrupt handler is at work
+ * @late:	the proxy was not woken for what that has sent
  * @line:	interrupt line of the proxy's UART
  * @serial:	of the present proxy; 0: none
  * @required:	data is for a user VM that has proved who it is
@@ -124,6 +126,8 @@ struct vsb_com {
 	bool on;
 	struct vsb_uart uart;
 	struct vsb_front front;
+	bool handler;
+	bool late;
 	bool line;
 	u64 serial;
 	bool required;
@@ -179,6 +183,7 @@ struct vsb_irqs {
 	u32 level;	/* bit per GSI */
 	u32 reported;	/* level of the last event read */
 	u32 rose;	/* went high since */
+	u32 settled;	/* low, and would have risen again by now */
 	u32 held;	/* not reported now: their handler is at work */
 };
 
@@ -215,6 +220,7 @@ struct vsb_irqs {
  * @replay_by:	vCPU that writes one now, or -1
  * @irqs:	interrupt lines
  * @unhold:	ends irqs.held if the user VM does not
+ * @settle:	has falls reported
  * @poll:	looks at UARTs that may have no interrupt for us
  * @hold_until:	jiffies when @unhold does so in any case
  * @touched:	the user VM has made an access since @unhold ran
@@ -252,6 +258,7 @@ struct vsb_proxy {
 	int replay_by;
 	struct vsb_irqs irqs;
 	struct delayed_work unhold;
+	struct delayed_work settle;
 	struct delayed_work poll;
 	unsigned long hold_until;
 	bool touched;
@@ -277,6 +284,8 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 
 bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level);
 bool vsb_irq_follow(struct vsb_irqs *irqs, u32 gsi, bool level, bool rose);
+bool vsb_irq_unsettled(const struct vsb_irqs *irqs);
+void vsb_irq_settle(struct vsb_irqs *irqs);
 u32 vsb_irq_held(const struct vsb_irqs *irqs);
 bool vsb_irq_pending(const struct vsb_irqs *irqs);
 void vsb_irq_forget(struct vsb_irqs *irqs);

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table of lines, and the coalescing of edges that the monitor has not
- * taken yet. The number of edges kept is bounded; a rise is never lost.
+ * The table of lines, and the merging of rises that the monitor has not taken yet.
+ *
+ * Interrupts of ISA are edges: what counts is that the line rises, and the guest's
+ * interrupt controllers keep that. So it is lowered at once behind, where nobody
+ * waits for it, and the next rise need not wait for a fall.
  */
 #include "lines.h"
 
 /*
- * IRQ 4 is QEMU's first ISA UART: bit 1 of IER (0x3f9) enables the interrupt
- * "transmitter empty", and the transmitter of a dummy that nobody uses is
- * always empty.
+ * IRQ 4 is QEMU's first ISA UART: bit 1 of IER (0x3f9, or 1017, which is a byte less
+ * for QEMU to read) enables the interrupt "transmitter empty", and the transmitter of
+ * a dummy that nobody uses is always empty.
  */
 const struct line_cmds line_table[] = {
-	{ .gsi = 4, .raise = { "o /b 0x3f9 2" }, .lower = { "o /b 0x3f9 0" },
-	  .give = { "o /b 0x3f9 0", "o /b 0x3f9 " } },
+	{ .gsi = 4, .pulse = { "o/b 1017 2", "o/b 1017 0" }, .lower = "o/b 1017 0",
+	  .give = { "o/b 1017 0", "o/b 1017 " } },
 };
 
 const unsigned int line_table_len = G_N_ELEMENTS(line_table);
@@ -28,30 +31,17 @@ int line_index(unsigned int gsi)
 	return -1;
 }
 
-/*
- * The line is now @level. Levels alternate in todo; when there is no room the
- * last one and this one cancel out: of high, low, high, low the first two stay,
- * of low, high, low, high likewise, so a rise that was there still is, and the
- * end is right.
- */
+/* The line is now @level. Rises that the monitor has not taken yet are one. */
 void line_set(struct line *l, gboolean level)
 {
-	level = !!level;
-	if (level == l->level)
-		return;
-	l->level = level;
-	if (l->n_todo == LINE_TODO_MAX)
-		l->n_todo--;
-	else
-		l->todo[l->n_todo++] = level;
+	if (level && !l->level)
+		l->rise = TRUE;
+	l->level = !!level;
 }
 
-/* A new monitor: nothing is known of the line, lower it, then play the level. */
+/* A new monitor: a line that is high is to rise there. */
 void line_restart(struct line *l)
 {
-	l->n_todo = 0;
 	l->in_flight = 0;
-	l->todo[l->n_todo++] = FALSE;
-	if (l->level)
-		l->todo[l->n_todo++] = TRUE;
+	l->rise = l->level;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Interrupt lines of one user VM: which monitor commands raise and lower them,
- * and which edges are still to be played.
+ * Interrupt lines of one user VM: which monitor commands have them rise, and which
+ * rises are still to be played.
  */
 #ifndef VSB_AGENT_LINES_H
 #define VSB_AGENT_LINES_H
@@ -9,18 +9,18 @@
 #include <glib.h>
 
 /**
- * struct line_cmds - how the dummy device raises and lowers one line
+ * struct line_cmds - how the dummy device has one line rise
  * @gsi:	the line
- * @raise:	commands of QEMU's human monitor, in order, NULL-terminated
- * @lower:	likewise
+ * @pulse:	commands of QEMU's human monitor: raise it, lower it
+ * @lower:	from whatever it is
  * @give:	sets it to the interrupt enable register that follows, so that
  *		what this enables and the device has is signalled
  */
 struct line_cmds {
 	unsigned int gsi;
-	const char *raise[3];
-	const char *lower[3];
-	const char *give[3];
+	const char *pulse[2];
+	const char *lower;
+	const char *give[2];
 };
 
 #define LINES_MAX	4	/* room in a VM; the table has no more */
@@ -28,21 +28,15 @@ struct line_cmds {
 extern const struct line_cmds line_table[];
 extern const unsigned int line_table_len;
 
-#define LINE_TODO_MAX	3
-
 /**
- * struct line - edges of one line
+ * struct line - one line
  * @level:	what vsbypassd said last
- * @played:	what the monitor was told last
- * @todo:	levels to play, alternating; the last one is @level
- * @n_todo:	number of @todo
+ * @rise:	it rose, and the monitor was not told
  * @in_flight:	commands that the monitor has not answered yet
  */
 struct line {
 	gboolean level;
-	gboolean played;
-	gboolean todo[LINE_TODO_MAX];
-	unsigned int n_todo;
+	gboolean rise;
 	unsigned int in_flight;
 };
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * QMP, as much of it as the agent needs: greeting, qmp_capabilities, then
- * human-monitor-command with the replies in order. What the peer sends is
- * bounded in length and depth; anything odd ends the connection.
+ * A monitor of QEMU, which greets as what it is. QMP, as much of it as the agent
+ * needs: qmp_capabilities, then human-monitor-command. Or the human monitor itself:
+ * QEMU reads monitors byte by byte, with several system calls each, and there the
+ * same command has a seventh of the bytes. Replies come in order. What the peer sends
+ * is bounded in length and depth; anything odd ends the connection.
  */
 #include <errno.h>
 #include <string.h>
@@ -19,6 +21,10 @@
 #define DEPTH_MAX	32	/* json-glib recurses */
 #define OUT_MAX_BYTES	65536
 #define REPLY_SECONDS	10
+/* Its line editor echoes each byte with a write of its own; they are read together. */
+#define HUMAN_PAUSE_MS	1
+#define HUMAN_GREETING	"QEMU "
+#define HUMAN_PROMPT	"(qemu) "
 
 enum monitor_state { GREETING, NEGOTIATING, READY, GONE };
 
@@ -33,10 +39,11 @@ struct pending {
  * @fd:		connected, non-blocking
  * @pid:	of the process that listens
  * @state:	greeting, then capabilities, then commands
- * @in:		bytes without a newline yet
+ * @human:	it is the human monitor
+ * @in:		bytes without an end yet: a newline, or the prompt of the human monitor
  * @out:	bytes that the socket has not taken
  * @replies:	struct pending, one for each command that was sent, in order
- * @in_id:	source that reads
+ * @in_id:	source that reads, or is going to
  * @out_id:	source that writes, 0 if @out is empty
  * @timer_id:	source that fires when a reply is overdue
  * @end_id:	source that tells the owner of the end
@@ -47,6 +54,7 @@ struct monitor {
 	int fd;
 	pid_t pid;
 	enum monitor_state state;
+	gboolean human;
 	GString *in;
 	GString *out;
 	GQueue replies;
@@ -153,6 +161,17 @@ static gboolean can_write(gint fd, GIOCondition cond, gpointer p)
 	return m->out_id ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
+static void send_line(struct monitor *m, const char *text)
+{
+	if (m->out->len > OUT_MAX_BYTES) {
+		monitor_end(m, "it does not read");
+		return;
+	}
+	g_string_append(m->out, text);
+	g_string_append_c(m->out, '\n');
+	flush(m);
+}
+
 static void send_command(struct monitor *m, const char *name, const char *hmp)
 {
 	g_autoptr(JsonBuilder) b = json_builder_new();
@@ -174,14 +193,7 @@ static void send_command(struct monitor *m, const char *name, const char *hmp)
 	root = json_builder_get_root(b);
 	json_generator_set_root(gen, root);
 	text = json_generator_to_data(gen, NULL);
-
-	if (m->out->len > OUT_MAX_BYTES) {
-		monitor_end(m, "it does not read");
-		return;
-	}
-	g_string_append(m->out, text);
-	g_string_append_c(m->out, '\n');
-	flush(m);
+	send_line(m, text);
 }
 
 static void got_reply(struct monitor *m, const char *text)
@@ -279,11 +291,55 @@ static void got_line(struct monitor *m, const char *line)
 	got_object(m, json_node_get_object(root));
 }
 
+/* What came before a prompt: the command as its line editor echoes it, and the answer. */
+static void got_human(struct monitor *m, const char *text)
+{
+	const char *answer = strchr(text, '\n');
+
+	if (m->state != GREETING) {
+		got_reply(m, answer ? answer + 1 : NULL);
+		return;
+	}
+	m->state = READY;
+	watch_clock(m);
+	m->ops->ready(m, m->user);
+}
+
+/* Takes all that is whole out of m->in. */
+static void got_bytes(struct monitor *m)
+{
+	const char *end_mark;
+	char *end;
+
+	if (m->state == GREETING)
+		m->human = g_str_has_prefix(m->in->str, HUMAN_GREETING);
+	end_mark = m->human ? HUMAN_PROMPT : "\n";
+	while (m->state != GONE && (end = strstr(m->in->str, end_mark))) {
+		*end = 0;
+		if (m->human)
+			got_human(m, m->in->str);
+		else
+			got_line(m, m->in->str);
+		g_string_erase(m->in, 0, end + strlen(end_mark) - m->in->str);
+	}
+	if (m->in->len > LINE_MAX_BYTES)
+		monitor_end(m, "it sent a line that does not end");
+}
+
+static gboolean can_read(gint fd, GIOCondition cond, gpointer p);
+
+static gboolean read_on(gpointer p)
+{
+	struct monitor *m = p;
+
+	m->in_id = g_unix_fd_add(m->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, can_read, m);
+	return G_SOURCE_REMOVE;
+}
+
 static gboolean can_read(gint fd, GIOCondition cond, gpointer p)
 {
 	struct monitor *m = p;
 	char buf[4096];
-	char *nl;
 	ssize_t n;
 
 	(void)cond;
@@ -301,15 +357,15 @@ static gboolean can_read(gint fd, GIOCondition cond, gpointer p)
 		return G_SOURCE_REMOVE;
 	}
 	g_string_append_len(m->in, buf, n);
-	while (m->state != GONE && (nl = memchr(m->in->str, '\n', m->in->len))) {
-		*nl = 0;
-		got_line(m, m->in->str);
-		g_string_erase(m->in, 0, nl + 1 - m->in->str);
-	}
-	if (m->in->len > LINE_MAX_BYTES)
-		monitor_end(m, "it sent a line that does not end");
+	got_bytes(m);
 	/* monitor_end() has removed this source already. */
-	return m->state == GONE ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+	if (m->state == GONE)
+		return G_SOURCE_REMOVE;
+	if (m->human && m->in->len) {
+		m->in_id = g_timeout_add(HUMAN_PAUSE_MS, read_on, m);
+		return G_SOURCE_REMOVE;
+	}
+	return G_SOURCE_CONTINUE;
 }
 
 /*
@@ -405,7 +461,9 @@ void monitor_hmp(struct monitor *m, const char *cmd, monitor_reply_fn fn, void *
 	p->fn = fn;
 	p->data = data;
 	g_queue_push_tail(&m->replies, p);
-	if (m->state == READY)
+	if (m->state == READY && m->human)
+		send_line(m, cmd);
+	else if (m->state == READY)
 		send_command(m, "human-monitor-command", cmd);
 	if (m->replies.length == 1)
 		watch_clock(m);

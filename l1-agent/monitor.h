@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A connection to the QMP monitor of one QEMU. */
+/* A connection to a monitor of one QEMU: QMP, or the human monitor. */
 #ifndef VSB_AGENT_MONITOR_H
 #define VSB_AGENT_MONITOR_H
 

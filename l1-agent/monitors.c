@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Looks every second which sockets match the globs, and keeps a connection to
- * each that is a QMP monitor.
+ * each that is a monitor of QEMU.
  */
 #include <errno.h>
 #include <glob.h>
@@ -56,7 +56,7 @@ static void place_gone(struct monitor *m, const char *why, void *user)
 		p->retry_at = 0;
 	} else {
 		if (!p->warned)
-			g_warning("monitor %s: %s; --monitor must match sockets of -qmp alone, tried again",
+			g_warning("monitor %s: %s; --monitor must match sockets of -monitor or -qmp alone, tried again",
 				  monitor_path(m), why);
 		p->warned = TRUE;
 		p->retry_at = g_get_monotonic_time() + RETRY_USEC;

@@ -116,29 +116,18 @@ static void line_play(struct vm *vm, unsigned int i)
 {
 	struct line *l = &vm->lines[i];
 
-	if (vm->state != VM_FOUND || l->in_flight || !l->n_todo)
+	if (vm->state != VM_FOUND || l->in_flight || !l->rise)
 		return;
-	for (unsigned int n = 0; n < l->n_todo; n++) {
-		const char *const *cmd = l->todo[n] ? line_table[i].raise : line_table[i].lower;
-
-		for (; *cmd; cmd++) {
-			l->in_flight++;
-			monitor_hmp(vm->mon, *cmd, line_played, ticket_new(vm, i));
-		}
-		l->played = l->todo[n];
+	l->rise = FALSE;
+	for (unsigned int n = 0; n < G_N_ELEMENTS(line_table[i].pulse); n++) {
+		l->in_flight++;
+		monitor_hmp(vm->mon, line_table[i].pulse[n], line_played, ticket_new(vm, i));
 	}
-	l->n_todo = 0;
 }
 
-/* Lowers its lines and forgets about the monitor. */
+/* Forgets about the monitor. */
 static void vm_leave(struct vm *vm)
 {
-	for (unsigned int i = 0; i < line_table_len; i++) {
-		if (vm->lines[i].played && vm->state == VM_FOUND)
-			for (const char *const *cmd = line_table[i].lower; *cmd; cmd++)
-				monitor_hmp(vm->mon, *cmd, NULL, NULL);
-		vm->lines[i].played = FALSE;
-	}
 	vm->mon = NULL;
 	vm->state = VM_UNKNOWN;
 	vm->round = 0;
@@ -249,6 +238,7 @@ static void search_end(struct vm *vm)
 			return;
 		}
 		for (unsigned int i = 0; i < line_table_len; i++) {
+			monitor_hmp(vm->mon, line_table[i].lower, NULL, NULL);
 			line_restart(&vm->lines[i]);
 			line_play(vm, i);
 		}

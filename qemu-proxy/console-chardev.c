@@ -11,6 +11,14 @@
 #include <unistd.h>
 
 #define READ_SIZE	4096
+/*
+ * QEMU's UART writes byte by byte. The first is passed on at once; what follows
+ * within PAUSE_MS together, as each passing on costs an SSH packet and a wake-up
+ * of everybody on the way. A socket holds a few hundred such writes, so somebody
+ * who has FULL together is too fast to be made wait.
+ */
+#define PAUSE_MS	2
+#define FULL		128
 
 struct vsb_chardev {
 	struct vsb_hub *hub;
@@ -18,6 +26,7 @@ struct vsb_chardev {
 	int fd;			/* -1: not connected */
 	guint watch;
 	GIOCondition watched;	/* what @watch waits for */
+	guint pause;		/* nothing is read until this timer ends */
 	int last_errno;		/* of connect(), logged when it changes */
 };
 
@@ -36,6 +45,7 @@ static void disconnect(struct vsb_chardev *chardev)
 	if (chardev->fd < 0)
 		return;
 	g_clear_handle_id(&chardev->watch, g_source_remove);
+	g_clear_handle_id(&chardev->pause, g_source_remove);
 	chardev->watched = 0;
 	close(chardev->fd);
 	chardev->fd = -1;
@@ -75,6 +85,15 @@ static gboolean send_pending(struct vsb_chardev *chardev)
 	return TRUE;
 }
 
+static gboolean on_pause_end(gpointer data)
+{
+	struct vsb_chardev *chardev = data;
+
+	chardev->pause = 0;
+	vsb_chardev_update(chardev);
+	return G_SOURCE_REMOVE;
+}
+
 /* Return: FALSE if the connection is gone. */
 static gboolean receive(struct vsb_chardev *chardev)
 {
@@ -90,6 +109,9 @@ static gboolean receive(struct vsb_chardev *chardev)
 	if (!n)
 		return FALSE;
 	vsb_hub_output(chardev->hub, buffer, n);
+	/* A hang-up may have been reported though it was not asked for. */
+	if (n < FULL && !chardev->pause)
+		chardev->pause = g_timeout_add(PAUSE_MS, on_pause_end, chardev);
 	return TRUE;
 }
 
@@ -124,7 +146,7 @@ void vsb_chardev_update(struct vsb_chardev *chardev)
 
 	if (chardev->fd < 0)
 		return;
-	if (vsb_hub_output_room(chardev->hub))
+	if (!chardev->pause && vsb_hub_output_room(chardev->hub))
 		wanted |= G_IO_IN | G_IO_HUP | G_IO_ERR;
 	if (chardev->hub->tx.len)
 		wanted |= G_IO_OUT;

@@ -136,15 +136,7 @@ gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm)
 
 guint module_count_unbound(int cloud_fd)
 {
-	struct vsb_uservm uservm = { 0 };
-	guint index, unbound = 0;
-
-	for (index = 0; !ioctl(cloud_fd, VSB_GET_USERVM, &uservm); index++) {
-		unbound += !(uservm.flags & VSB_USERVM_BOUND);
-		memset(&uservm, 0, sizeof(uservm));
-		uservm.index = index + 1;
-	}
-	return unbound;
+	return (guint)MAX(ioctl(cloud_fd, VSB_COUNT_UNBOUND, 0), 0);
 }
 
 gboolean module_unbind(int proxy_fd, GError **error)

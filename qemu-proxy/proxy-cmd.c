@@ -3,9 +3,9 @@
  * The command line of a proxy's QEMU.
  *
  * The machine is microvm: in-kernel interrupt controllers (their KVM_IRQ_LINE is
- * what the module listens to), no PCI, no firmware tables, and only the devices
- * whose ports are claimed. A device that microvm cannot have (i8042) would need
- * another machine here, and nowhere else.
+ * what the module listens to; no PIC, for which QEMU makes each such call again), no
+ * PCI, no firmware tables, and only the devices whose ports are claimed. A device that
+ * microvm cannot have (i8042) would need another machine here, and nowhere else.
  */
 #include "proxy-cmd.h"
 
@@ -29,7 +29,7 @@ char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const cha
 	add(argv, "-name");
 	add(argv, "vsbypass-%s", name);
 	add(argv, "-machine");
-	add(argv, "microvm,accel=%s,kernel-irqchip=on,acpi=off,pit=off,rtc=off,isa-serial=off,"
+	add(argv, "microvm,accel=%s,kernel-irqchip=on,acpi=off,pic=off,pit=off,rtc=off,isa-serial=off,"
 	    "auto-kernel-cmdline=off,x-option-roms=off", accel);
 	add(argv, "-bios");
 	add(argv, "%s", rom);

@@ -191,6 +191,21 @@ static void do_receive(struct op *o)
 	}
 }
 
+static void do_timed(struct op *o)
+{
+	uint32_t *ticks = (uint32_t *)mbox.buf, a, b, c, d;
+
+	for (uint64_t i = 0; i < o->count; i++) {
+		uint64_t begin = rdtsc();
+
+		if (o->kind == OP_CPUID)
+			cpuid(0, &a, &b, &c, &d);
+		else
+			asm volatile("outb %%al, %%dx" : : "a"((uint8_t)o->value), "d"(o->port));
+		ticks[i] = rdtsc() - begin;
+	}
+}
+
 static void do_ops(void)
 {
 	for (uint32_t i = 0; i < mbox.nr_ops; i++) {
@@ -222,6 +237,10 @@ static void do_ops(void)
 			break;
 		case OP_RECEIVE:
 			do_receive(o);
+			break;
+		case OP_CPUID:
+		case OP_TIMED_OUT:
+			do_timed(o);
 			break;
 		}
 		o->done++;
@@ -266,6 +285,9 @@ static void l1_run_l2(const struct l1_ops *l1)
 				mbox.exits[mbox.nr_exits] = e;
 			mbox.nr_exits++;
 			l1_emulate(l1, &e);
+			l1->skip(mbox.l2);
+			break;
+		case STOP_CPUID:	/* the answer is nobody's concern */
 			l1->skip(mbox.l2);
 			break;
 		case STOP_CALL:

@@ -18,6 +18,7 @@
 #define EXITS_MAX	64
 #define BUF_SIZE	8192
 #define STEP_PAGE	4096	/* offset in mbox.buf */
+#define TIMES_MAX	(BUF_SIZE / 4)	/* TSC ticks of one each, 32 bits, in mbox.buf */
 #define NR_L2		8	/* user VMs of a cloud VM, at most */
 #define NR_CPUS		2	/* CPUs of a cloud VM, at most; one runs at a time */
 #define NR_ROOTS	3	/* roots that a user VM's page table can have */
@@ -34,6 +35,8 @@ enum op_kind {
 	OP_LOOP,			/* OUT of 0, 1, ... until mbox.stop */
 	OP_SEND,			/* to the UART at port: bytes 0 to 250, 0, ... */
 	OP_RECEIVE,			/* from it; these are wanted */
+	OP_CPUID,			/* round trips to L1, each timed: see mbox.buf */
+	OP_TIMED_OUT,			/* OUT, likewise */
 };
 
 /**
@@ -43,7 +46,8 @@ enum op_kind {
  * @size:	1, 2 or 4
  * @rep:	with a REP prefix
  * @down:	with RFLAGS.DF set
- * @count:	RCX before; and after, the rest. OP_SEND, OP_RECEIVE: bytes to go
+ * @count:	RCX before; and after, the rest. OP_SEND, OP_RECEIVE: bytes to go;
+ *		OP_CPUID, OP_TIMED_OUT: how many, at most TIMES_MAX
  * @offset:	of the string in mbox.buf; and after, what RSI or RDI has become
  * @value:	OUT: RAX; IN: RAX afterwards; OP_LOOP: how many; OP_SEND, OP_RECEIVE:
  *		the first byte; OP_RECEIVE: afterwards, how many were others
@@ -123,7 +127,7 @@ void l1_main(uint64_t cpu);
 void guest_db_handler(void *regs);
 
 /* Why L2 stopped. */
-enum l2_stop { STOP_IO, STOP_CALL, STOP_OTHER };
+enum l2_stop { STOP_IO, STOP_CALL, STOP_CPUID, STOP_OTHER };
 
 /**
  * struct l2_state - what L1 holds of a user VM, vendor by vendor

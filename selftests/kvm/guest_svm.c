@@ -61,6 +61,7 @@ static void svm_setup(unsigned int l2, void *entry, void *stack)
 	svm->vmcb->control.asid = l2 + 1;
 	/* Else it is L1 that shuts down with an L2 that cannot run. */
 	svm->vmcb->control.intercept |= 1ull << INTERCEPT_SHUTDOWN;
+	svm->vmcb->control.intercept |= 1ull << INTERCEPT_CPUID;
 	svm->vmcb->save.rflags = 2;
 }
 
@@ -91,6 +92,8 @@ static enum l2_stop svm_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 	*code = c->exit_code;
 	if (c->exit_code == SVM_EXIT_VMMCALL)
 		return STOP_CALL;
+	if (c->exit_code == SVM_EXIT_CPUID)
+		return STOP_CPUID;
 	if (c->exit_code != SVM_EXIT_IOIO)
 		return STOP_OTHER;
 	e->port = c->exit_info_1 >> 16;
@@ -109,7 +112,7 @@ static void svm_skip(unsigned int l2)
 	if (vmcb->control.exit_code == SVM_EXIT_IOIO)
 		vmcb->save.rip = vmcb->control.exit_info_2;
 	else
-		vmcb->save.rip += 3;	/* VMMCALL */
+		vmcb->save.rip += vmcb->control.exit_code == SVM_EXIT_CPUID ? 2 : 3; /* VMMCALL */
 }
 
 static uint64_t *svm_rax(unsigned int l2)

@@ -120,6 +120,8 @@ static enum l2_stop vmx_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 		launched[l2] = true;
 	if (*code == EXIT_REASON_VMCALL)
 		return STOP_CALL;
+	if (*code == EXIT_REASON_CPUID)
+		return STOP_CPUID;
 	if (*code != EXIT_REASON_IO_INSTRUCTION)
 		return STOP_OTHER;
 	qual = vmreadz(EXIT_QUALIFICATION);

@@ -30,10 +30,13 @@ static int line(unsigned int gsi, unsigned int level)
 	return ioctl(s.proxy_vm.vm, KVM_IRQ_LINE, &l);
 }
 
+/* A fall is told with the next rise, or after a while. */
 static void expect_event(unsigned int gsi, unsigned int level)
 {
+	struct pollfd pollfd = { .fd = s.proxy, .events = POLLIN };
 	struct vsb_event e;
 
+	CHECK_EQ(OK(poll(&pollfd, 1, TAP_PATIENCE * 1000)), 1);
 	memset(&e, 0xee, sizeof(e));
 	CHECK_EQ(OK(read(s.proxy, &e, sizeof(e))), sizeof(e));
 	CHECK_EQ(e.type, VSB_EVENT_IRQ);

@@ -14,11 +14,12 @@ libseccomp-dev nettle-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3
 # the kernel tree for build-intree, checkpatch and KVM's selftest library
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
 perl sparse openssh-client"
+bench="gnuplot-nox"
 lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochsbios
 vgabios isolinux syslinux-common xorriso"
 
 missing=
-for p in $build $check $lab; do
+for p in $build $check $bench $lab; do
 	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
 	installed) ;;
 	*) missing="$missing $p" ;;

@@ -126,6 +126,7 @@ def _l2(build):
     w.copy("bin/busybox", BUSYBOX)
     w.link("bin/sh", "busybox")
     w.copy("init", os.path.join(GUEST, "l2-init"))
+    w.copy("bin/bench-line", os.path.join(GUEST, "l2-bench"))
     identify = os.path.join(build, "guest-tools/vsb-identify")
     if os.path.exists(identify):
         w.copy("bin/vsb-identify", identify)

@@ -29,7 +29,7 @@ def _run(cmd, cwd, what):
     return r.stdout
 
 
-def _download(packages, into, options=()):
+def download(packages, into, options=()):
     """Fetch packages with apt-get as whoever we are, and unpack them."""
     # apt's own sandbox user may not write to a private folder
     _run(["apt-get", *options, "-o", "APT::Sandbox::User=root",
@@ -121,7 +121,7 @@ def kernel(series="6.1"):
     name = "linux-image-" + rel
 
     def make(tmp):
-        _download([f"{name}={version}"], tmp)
+        download([f"{name}={version}"], tmp)
         shutil.rmtree(os.path.join(tmp, "usr"), ignore_errors=True)
         with open(os.path.join(tmp, "boot", "vmlinux-" + rel), "wb") as f:
             f.write(_unpack(os.path.join(tmp, "boot", "vmlinuz-" + rel)))
@@ -166,7 +166,7 @@ def backports_headers(series="6.12"):
         tools = re.search(r"Depends: (linux-kbuild-\S+)",
                           _run(["apt-cache", *options, "depends", "linux-headers-" + rel],
                                tmp, "looking for the headers' tools")).group(1)
-        _download(["linux-headers-" + rel, common, tools], tmp, options)
+        download(["linux-headers-" + rel, common, tools], tmp, options)
         shutil.rmtree(apt)
         _relocate(tmp, tmp.removesuffix(".tmp"))
 

@@ -297,6 +297,29 @@ static void test_hold_off(void)
 	g_assert_cmpuint(proxy->lost, ==, 0);
 }
 
+/* A little output can wait for more; nothing else can. */
+static void test_urgent(void)
+{
+	begin();
+	settle();
+	WR(UART_FCR, 0x01);
+	g_assert_false(vsb_pump_ready(&front));
+	for (guint i = 0; i < VSB_OUT_BATCH - 1; i++)
+		WR(UART_TX, i);
+	g_assert_true(vsb_pump_ready(&front));
+	g_assert_false(vsb_pump_urgent(&front));
+	WR(UART_TX, 'x');
+	g_assert_true(vsb_pump_urgent(&front));
+	settle();
+	g_assert_false(vsb_pump_urgent(&front));
+	WR(UART_TX, 'y');
+	g_assert_false(vsb_pump_urgent(&front));
+	vsb_pump_kick(&front);
+	g_assert_true(vsb_pump_urgent(&front));
+	settle();
+	g_assert_cmpuint(proxy->nr_sent, ==, VSB_OUT_BATCH + 1);
+}
+
 /* ---- what comes in ---- */
 
 static void test_break(void)
@@ -581,6 +604,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/out/last-byte", test_last_byte);
 	g_test_add_func("/out/reset", test_reset);
 	g_test_add_func("/out/hold-off", test_hold_off);
+	g_test_add_func("/out/urgent", test_urgent);
 	g_test_add_func("/in/break", test_break);
 	g_test_add_func("/in/read-ahead", test_read_ahead);
 	g_test_add_func("/in/typed-before", test_typed_before);

@@ -5,18 +5,20 @@
 
 # l2_start NAME HASH [KEY]: a user VM as any KVM host would start it. Its console is
 # a socket on which the host's own console tool sits; the administrator has the
-# character device logged.
+# character device logged, but for L2_LOG=off. L2_SMP: how many CPUs;
+# L2_MONITOR: monitor, or qmp.
 l2_start() {
-	local i
+	local log=",logfile=/run/tap/$1.log"
+	[ "$L2_LOG" != off ] || log=
 	rm -f "/run/tap/$1.log"
-	sh -c 'renice -n 15 -p $$ >/dev/null; exec "$@"' - \
-	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -m 160 -smp 1 \
+	sh -c 'renice -n "$0" -p $$ >/dev/null; exec "$@"' "${L2_NICE:-15}" \
+	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -m 160 -smp "${L2_SMP:-1}" \
 		-nodefaults -display none -no-user-config \
 		-kernel /lab/vmlinux -initrd /lab/l2.img \
 		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3}" \
-		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=off,logfile=/run/tap/$1.log" \
+		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=off$log" \
 		-serial chardev:con \
-		-qmp "unix:/run/vsb-monitor/$1.qmp,server=on,wait=off" \
+		"-${L2_MONITOR:-monitor}" "unix:/run/vsb-monitor/$1.mon,server=on,wait=off" \
 		</dev/null >"/run/qemu-$1.log" 2>&1 &
 	echo $! >"/run/qemu-$1.pid"
 	# it listens, or has something to say
@@ -80,7 +82,7 @@ relay_stop() { kill "$(cat /run/relay.pid)"; }
 agent_start() {
 	[ ! -e /run/agent.pid ] || return 0
 	vsb-agent --port /dev/virtio-ports/org.vsbypass.agent.0 \
-		--monitor '/run/vsb-monitor/*.qmp' </dev/null >/run/agent.log 2>&1 &
+		--monitor '/run/vsb-monitor/*.mon' </dev/null >/run/agent.log 2>&1 &
 	echo $! >/run/agent.pid
 }
 agent_stop() {

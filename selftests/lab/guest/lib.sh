@@ -135,12 +135,12 @@ klog_of() {
 
 l1_need() { l1_up 2>/dev/null || l1_boot "$@"; }
 
-# l2_start NAME PASSWORD [KEYFILE]: in L1, which is told the hash only. KEYFILE is what
-# vsbctl key has written, 64 digits behind the name
+# l2_start NAME PASSWORD [KEYFILE [COMMAND;]]: in L1, which is told the hash only, after
+# COMMAND. KEYFILE is what vsbctl key has written, 64 digits behind the name
 l2_start() {
 	local hash
 	hash=$(mkpasswd -m sha256 -S "$(head -c 6 /dev/urandom | base64 | tr '+=' '..')" "$2")
-	l1 "l2_start $1 '$hash' $([ -z "$3" ] || sed 's/.* //' "$3")"
+	l1 "$4 l2_start $1 '$hash' $([ -z "$3" ] || sed 's/.* //' "$3")"
 }
 
 # A console is $CON/in and $CON/log, whatever is behind them.

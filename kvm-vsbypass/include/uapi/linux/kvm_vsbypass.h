@@ -179,9 +179,9 @@ struct vsb_uservm {
  * read(2) on a proxy fd returns whole events; it blocks unless O_NONBLOCK
  * (EAGAIN). Edges of one line come in order; those not read yet are merged,
  * but a line that rose is seen to rise. Those of a 16550 are held, and merged,
- * while the user VM's interrupt handler reads it (at most 400 ms). The
- * descriptor polls readable while there are events. EINVAL: the buffer holds no
- * event.
+ * while the user VM's interrupt handler reads it (at most 400 ms). A fall comes
+ * with the next rise, or after 400 ms. The descriptor polls readable while there
+ * are events. EINVAL: the buffer holds no event.
  *
  * Poll says POLLHUP and read returns 0 when the proxy's process or its cloud VM is
  * gone, and when the user VM was replaced, that is, another one runs on its vCPUs:

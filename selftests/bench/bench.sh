@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=busybox
+#
+# The same user VM in three settings; a job of the lab. Lines "@result SETTING NAME
+# VALUE" are for selftests/bench/bench.
+
+result() { sed -n "s/^[a-z][a-z0-9_]* [0-9.]*\$/@result $1 &/p"; }
+
+# What a host has today. PORT 22 is OpenSSH's server; the person on it is nobody special.
+start_sshd() {
+	mkdir -p /run/ssh /run/sshd /home/user
+	[ -e $SSH_KEY ] || ssh-keygen -q -t ed25519 -N "" -f $SSH_KEY || return
+	ssh-keygen -q -t ed25519 -N "" -f /run/ssh/host || return
+	echo "sshd:x:74:74::/run/sshd:/bin/false" >>/etc/passwd
+	echo "user:x:1000:1000::/home/user:/bin/sh" >>/etc/passwd
+	cp $SSH_KEY.pub /run/ssh/user.keys
+	LD_LIBRARY_PATH=$SSHD_LIB /lab/tests/sshd -f /dev/null -p 22 -o HostKey=/run/ssh/host \
+		-o AuthorizedKeysFile=/run/ssh/%u.keys -o StrictModes=no
+	wait_for 60 sh -c "netstat -ltn | grep -q ':22 '"
+}
+SSHD=$(echo "$SSH" | sed 's/2222/22/')
+
+# console COMMAND...: it is the console
+console() {
+	con_new
+	"$@" <$CON/in >>$CON/log 2>$CON/err &
+	echo $! >>$CON/pids
+	sleep 100000000 >$CON/in 2>/dev/null &
+	echo $! >>$CON/pids
+}
+
+# emulator SMAPS: KiB of a QEMU, without the memory of its user VM
+emulator() {
+	awk '/^Size:/ { ram = $2 == 160 * 1024 } /^Pss:/ && !ram { n += $2 }
+		END { print "memory_kib", n }' "$1"
+}
+
+# measure SETTING PID COMMAND...: of the VM in process PID, over the console COMMAND
+measure() {
+	local setting=$1 pid=$2 out
+	eval "out=\$OUT_$setting"
+	shift 2
+	stage "$setting: measured"
+	check "$setting: is measured" /lab/tests/bench_line "$pid" "$out" "$IN" "$KEYS" "$@"
+	result "$setting" </run/check.out
+}
+
+# shell SETTING COMMAND...: of the user VM, over the console COMMAND
+shell() {
+	local setting=$1
+	shift
+	console "$@"
+	check "$setting: login prompt" con_wait 1200 "vm1 login:" || { cat $CON/err; return 1; }
+	check "$setting: login" con_login "$SECRET1" || return
+	con_close
+}
+
+# PID of the proxy of vm1
+proxy() {
+	local p
+	for p in $(pidof qemu-system-x86_64); do
+		! grep -q vsbypass-vm1 "/proc/$p/cmdline" || echo "$p"
+	done
+}
+
+conventional() {
+	stage "conventional: user VM boots"
+	set -- $SSHD -W 127.0.0.1:7001 user@127.0.0.1
+	check "conventional: user VM is started" sh -c "
+		. /lab/l1-cmd.sh
+		export L2_LOG=off L2_NICE=0
+		l2_start vm1 '$HASH'" || return
+	pid=$(cat /run/qemu-vm1.pid)
+	shell conventional "$@" || return
+	measure conventional "$pid" "$@"
+	emulator "/proc/$pid/smaps" | result conventional
+	kill "$pid"
+	wait_for 60 sh -c "! kill -0 $pid"
+}
+
+nested() {
+	stage "nested: user VM boots"
+	chmod 755 $L1
+	chmod 666 $L1/console.*
+	set -- $SSHD -T user@127.0.0.1 "cat $L1/console.out & exec cat >$L1/console.in"
+	check "nested: user VM is started" l1 "L2_LOG=off; l2_start vm1 '$HASH'" || return
+	l1 relay
+	shell nested "$@" || return
+	measure nested "$(l1_pid)" "$@"
+	l1 "cat /proc/\$(cat /run/qemu-vm1.pid)/smaps" >/run/smaps
+	emulator /run/smaps | result nested
+	check "nested: user VM ends" l1 "relay_stop; l2_kill vm1"
+}
+
+# What the kernel has for vsbypassd and its children, KiB: process, KVM's VM, proxy
+CG=/sys/fs/cgroup
+kernel_kib() { awk '$1 == "kernel" { print int($2 / 1024) }' $CG/vsb/memory.stat; }
+
+vsbypass() {
+	mount -t cgroup2 none $CG
+	echo +memory >$CG/cgroup.subtree_control
+	mkdir $CG/vsb
+	echo 0 >$CG/vsb/cgroup.procs
+	check "bypass is set up" bypass_on || return
+	echo 0 >$CG/cgroup.procs
+	stage "vsbypass: user VM boots"
+	set -- $SSH -T vm1@127.0.0.1 raw
+	check "vsbypass: user VM is started" l1 "L2_LOG=off; l2_start vm1 '$HASH'" || return
+	shell vsbypass "$@" || return
+	measure vsbypass "$(l1_pid)" "$@"
+	emulator "/proc/$(proxy)/smaps" | result vsbypass
+	vsbctl status
+	kib=$(kernel_kib)
+	check "vsbypass: detach" vsbctl detach --reflect c1
+	wait_for 60 sh -c '[ "$(pidof qemu-system-x86_64 | wc -w)" = 1 ]'
+	echo "kernel_kib $((kib - $(kernel_kib)))" | result vsbypass
+}
+
+# Comes first, and twice (see bench): nothing in here depends on what is outside.
+if [ "$HOST" = intel ]; then
+	stage "core: one nested exit"
+	check "core: is measured" /lab/tests/bench_nested /lab/kvm-vsbypass.ko
+	result core </run/check.out
+	echo "@core-end"
+fi
+
+HASH=$(mkpasswd -m sha256 -S abcdefgh "$SECRET1")
+mkdir -p /run/tap /run/vsb-monitor
+check "OpenSSH's server runs" start_sshd || exit 0
+for setting in $SETTINGS; do
+	if [ "$setting" != conventional ] && ! l1_up 2>/dev/null; then
+		stage "cloud VM boots"
+		check "the cloud VM is up" l1_need || exit 0
+	fi
+	$setting
+done
