@@ -5,7 +5,7 @@
 uservm_need "$SECRET2" || exit 0
 
 # of_vm1 MEMBER: a number that status has of it
-of_vm1() { vsbctl status --json | grep -o "\"$1\" *: *[0-9]*" | head -n 1 | tr -dc 0-9; }
+of_vm1() { vsbctl status --json | grep -o "\"$1\" *: *[0-9]*" | tail -n 1 | tr -dc 0-9; }
 ends() {	# SIGNAL
 	local pid
 	pid=$(cat /run/vsb/vsbypassd.pid)
@@ -67,3 +67,15 @@ check "identity-daemon-restart: it is another process" test "$(of_vm1 proxy_pid)
 check "identity-daemon-restart: it is the same user VM still" test "$(of_vm1 bound_ns)" = "$bound"
 check "identity-daemon-restart: the console works" con_run true
 con_close
+
+# a proxy goes and comes while its user VM runs
+cloud=$(vsbctl status | sed -n 's/^Cloud VM \([^:]*\):.*/\1/p')
+check "identity-pool: a proxy is added" vsbctl add "$cloud" vm2
+check "identity-pool: that of the user VM is removed" vsbctl remove vm1
+check "identity-pool: it does not get the other one" sh -c 'vsbctl status | grep -q "^ *vm2 *waiting "'
+check "identity-pool: one is added under its name" vsbctl add "$cloud" vm1
+check "identity-pool: it is the same user VM" test "$(of_vm1 bound_ns)" = "$bound"
+check "identity-pool: SSH reaches the console" ssh_console
+check "identity-pool: the console works" con_shell "$SECRET2"
+con_close
+vsbctl remove vm2
