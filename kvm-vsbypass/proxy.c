@@ -358,12 +358,12 @@ static void vsb_proxy_settle_soon(struct vsb_proxy *proxy)
 }
 
 /*
- * If edges of this line are held now: those of a handler that ends without a
+ * If edges of these lines are held now: those of a handler that ends without a
  * last look must not wait for ever. Under proxy->lock.
  */
-static void vsb_proxy_limit_hold(struct vsb_proxy *proxy, u32 gsi)
+static void vsb_proxy_limit_hold(struct vsb_proxy *proxy, u32 lines)
 {
-	if (vsb_irq_held(&proxy->irqs) & BIT(gsi) && !proxy->dead &&
+	if (vsb_irq_held(&proxy->irqs) & lines && !proxy->dead &&
 	    schedule_delayed_work(&proxy->unhold, msecs_to_jiffies(VSB_HOLD_MS)))
 		proxy->hold_until = jiffies + msecs_to_jiffies(VSB_HOLD_MOST_MS);
 }
@@ -374,7 +374,7 @@ static void vsb_proxy_edge(struct vsb_proxy *proxy, u32 gsi, bool level)
 	bool wake;
 
 	spin_lock(&proxy->lock);
-	vsb_proxy_limit_hold(proxy, gsi);
+	vsb_proxy_limit_hold(proxy, BIT(gsi));
 	wake = vsb_irq_pending(&proxy->irqs);
 	spin_unlock(&proxy->lock);
 	vsb_proxy_count(proxy, VSB_C_IRQ_EDGES);
@@ -450,6 +450,7 @@ static void vsb_proxy_settle(struct work_struct *work)
 
 	spin_lock(&proxy->lock);
 	vsb_irq_settle(&proxy->irqs);
+	vsb_proxy_limit_hold(proxy, U32_MAX);
 	spin_unlock(&proxy->lock);
 	wake_up_interruptible(&proxy->events);
 }
@@ -491,7 +492,7 @@ void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold)
 		proxy->irqs.held |= BIT(gsi);
 	else
 		proxy->irqs.held &= ~BIT(gsi);
-	vsb_proxy_limit_hold(proxy, gsi);
+	vsb_proxy_limit_hold(proxy, BIT(gsi));
 	wake = vsb_irq_pending(&proxy->irqs);
 	spin_unlock(&proxy->lock);
 	if (wake)
