@@ -10,11 +10,11 @@ check "the cloud VM is up" l1_need || exit 0
 
 status_has() { vsbctl status | grep -q "^ *vm1 .* $1 " || { vsbctl status; return 1; }; }
 written() { vsbctl status --json | grep -o '"writes" *: *[0-9]*' | tr -dc 0-9; }
-# it has made nearly as many accesses as in the control, where it is at its prompt
+# it has made most of the accesses as in the control, where it is at its prompt
 at_prompt() {
 	local n
 	n=$(written)
-	[ "${n:-0}" -gt $((written * 9 / 10)) ]
+	[ "${n:-0}" -gt $((written * 7 / 10)) ]
 }
 says() { con_wait 600 "$1" || { vsbctl status --json; cat /run/vsb/*.log; return 1; }; }
 # since there were $begin bytes: the prompt may come at once behind the notice
@@ -44,7 +44,7 @@ check "the console says that nobody has proved anything" says "identity: not pro
 check "impostor is started" l2_start vm1 "$SECRET1" /run/other.key
 check "impostor boots, and waits at its prompt" wait_for 600 at_prompt
 # the rest of it
-sleep 5
+sleep 20
 check "vsbctl says that it is not proved" status_has required,unproved
 check "not a byte of it is shown" sh -c "! grep -q 'login:\|Linux version\|vsb-identify:' $CON/log"
 check "impostor is stopped" l1 l2_kill vm1
