@@ -254,8 +254,8 @@ static void vsb_com_read(struct vsb_com *com, u8 reg, u8 *value)
 
 /*
  * Is the proxy to be woken now? While a handler fills the queue, not for each byte
- * of it: where CPUs are few the proxy would push the user VM aside for each, and do
- * ten times the work. A handler that never ends is what poll is for.
+ * of it: where CPUs are few the proxy would push the user VM aside for each. A handler
+ * that never ends is what poll is for.
  */
 static bool vsb_com_work(struct vsb_com *com, struct vsb_proxy *proxy)
 {
