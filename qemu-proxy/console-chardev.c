@@ -2,12 +2,12 @@
 /* The UNIX socket between a hub and the proxy's QEMU. */
 #include "console-chardev.h"
 #include "console-log.h"
+#include "listen.h"
 
 #include <errno.h>
 #include <glib-unix.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define READ_SIZE	4096
@@ -161,27 +161,18 @@ void vsb_chardev_update(struct vsb_chardev *chardev)
 /* Tries to connect, unless it is connected. */
 void vsb_chardev_connect(struct vsb_chardev *chardev)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, error = 0;
+	int fd, error;
 
 	if (chardev->fd >= 0)
 		return;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	fd = connect_unix(chardev->path);
+	if (fd < 0) {
 		error = errno;
-	else if (g_strlcpy(address.sun_path, chardev->path, sizeof(address.sun_path)) >=
-		 sizeof(address.sun_path))
-		error = ENAMETOOLONG;
-	else if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		error = errno;
-	if (error) {
 		/* No file, or no listener: the proxy is not there yet. Normal. */
 		if (error != chardev->last_errno && error != ENOENT && error != ECONNREFUSED)
 			vsb_log("'%s': cannot connect to %s: %s", chardev->hub->name,
 				chardev->path, g_strerror(error));
 		chardev->last_errno = error;
-		if (fd >= 0)
-			close(fd);
 		return;
 	}
 	chardev->last_errno = 0;

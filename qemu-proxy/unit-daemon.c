@@ -172,18 +172,6 @@ static void wait_state(struct rig *rig, guint index, const char *state)
 		g_main_context_iteration(NULL, TRUE);
 }
 
-static int connect_to(const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
-	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return fd;
-	close(fd);
-	return -1;
-}
-
 /* vsbypassd ends, and another one starts. */
 static void restart_daemon(struct rig *rig)
 {
@@ -219,7 +207,7 @@ static void test_life(void)
 	console = g_build_filename(rig.rundir->console_dir, "vm1.sock", NULL);
 	g_assert_cmpint(stat(console, &st), ==, 0);
 	g_assert_cmpuint(st.st_mode & 0777, ==, 0660);
-	fd = connect_to(console);
+	fd = connect_unix(console);
 	g_assert_cmpint(fd, >=, 0);
 	close(fd);
 
@@ -241,7 +229,7 @@ static void test_life(void)
 	run(&rig, "detach", "\"cloud\":\"c\"");
 	g_assert_no_error(rig.error);
 	g_assert_cmpint(fake.on_close, ==, -1);
-	g_assert_cmpint(connect_to(console), ==, -1);
+	g_assert_cmpint(connect_unix(console), ==, -1);
 	/* GLib reaps it: the pid is free some time later. */
 	while (!kill(pid, 0))
 		g_usleep(1000);
@@ -541,7 +529,7 @@ static void test_restart(void)
 		kill(pid, SIGKILL);
 		wait_state(&rig, 1, "starting");
 		/* A client that comes in between waits for the next QEMU. */
-		fd = connect_to(console);
+		fd = connect_unix(console);
 		g_assert_cmpint(fd, >=, 0);
 		run(&rig, "send-break", "\"uservm\":\"vm2\"");
 		g_assert_nonnull(rig.error);
@@ -600,7 +588,7 @@ static void test_pool(void)
 	run(&rig, "remove", "\"uservm\":\"vm1\"");
 	g_assert_no_error(rig.error);
 	g_assert_cmpint(kill(pid, 0), ==, -1);
-	g_assert_cmpint(connect_to(console), ==, -1);
+	g_assert_cmpint(connect_unix(console), ==, -1);
 	g_assert_cmpstr(json_object_get_string_member(uservm_status(&rig, 0), "name"), ==, "vm3");
 	/* All of them are what the next vsbypassd goes on with, and a name is free again. */
 	restart_daemon(&rig);
@@ -765,7 +753,7 @@ static void test_events(void)
 static char *talk(struct rig *rig, const char *text, gsize len)
 {
 	GString *reply = g_string_new(NULL);
-	int fd = connect_to(rig->rundir->control);
+	int fd = connect_unix(rig->rundir->control);
 	gsize sent = 0;
 	char c;
 
@@ -813,7 +801,7 @@ static void test_control(void)
 
 	/* More clients than are served: those in excess are closed, the rest live. */
 	for (gsize i = 0; i < G_N_ELEMENTS(fds); i++) {
-		fds[i] = connect_to(rig.rundir->control);
+		fds[i] = connect_unix(rig.rundir->control);
 		g_main_context_iteration(NULL, FALSE);
 	}
 	for (gsize i = 0; i < G_N_ELEMENTS(fds); i++)
@@ -858,7 +846,7 @@ static void test_second_instance(void)
 	rig.control = control_new(rig.rundir->control, 12345, getgid(), &daemon_ops, rig.daemon,
 				  &error);
 	g_assert_no_error(error);
-	stale = connect_to(rig.rundir->control);
+	stale = connect_unix(rig.rundir->control);
 	g_assert_cmpint(stale, >=, 0);
 	close(stale);
 	teardown(&rig);

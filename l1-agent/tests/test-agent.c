@@ -409,19 +409,28 @@ static void test_ambiguous(void)
 	qemu_stop(a);
 }
 
+/* VM 1 is found in *@q, whose monitor is @name, and its line has risen once. */
+static struct vms *begin_found(struct seen *s, const char *name, struct qemu **q)
+{
+	struct vms *vms;
+
+	*q = qemu_start(name, NULL, HVA_TEXT);
+	fake_pagemap((*q)->pid, PRESENT | 0x42);
+	vms = make_vms(s);
+	vms_set(vms, 1, 5, 0x42);
+	wait_for(s->state[1] == VM_FOUND);
+	vms_irq(vms, 1, 4, TRUE);
+	wait_for(heard(*q, LOWER PULSE));
+	return vms;
+}
+
 /* With a human monitor: the same commands. */
 static void test_human(void)
 {
 	struct seen s = { 0 };
-	struct qemu *q = qemu_start("a.hmp", NULL, HVA_TEXT);
-	struct vms *vms;
+	struct qemu *q;
+	struct vms *vms = begin_found(&s, "a.hmp", &q);
 
-	fake_pagemap(q->pid, PRESENT | 0x42);
-	vms = make_vms(&s);
-	vms_set(vms, 1, 5, 0x42);
-	wait_for(s.state[1] == VM_FOUND);
-	vms_irq(vms, 1, 4, TRUE);
-	wait_for(heard(q, LOWER PULSE));
 	vms_irq(vms, 1, 4, FALSE);
 	vms_irq(vms, 1, 4, TRUE);
 	wait_for(heard(q, LOWER PULSE PULSE));
@@ -436,15 +445,9 @@ static void test_human(void)
 static void test_restart(void)
 {
 	struct seen s = { 0 };
-	struct qemu *q = qemu_start("a.qmp", NULL, HVA_TEXT);
-	struct vms *vms;
+	struct qemu *q;
+	struct vms *vms = begin_found(&s, "a.qmp", &q);
 
-	fake_pagemap(q->pid, PRESENT | 0x42);
-	vms = make_vms(&s);
-	vms_set(vms, 1, 5, 0x42);
-	wait_for(s.state[1] == VM_FOUND);
-	vms_irq(vms, 1, 4, TRUE);
-	wait_for(heard(q, LOWER PULSE));
 	/* Its end is told once, and it is forgotten. */
 	s.reports = 0;
 	qemu_stop(q);
