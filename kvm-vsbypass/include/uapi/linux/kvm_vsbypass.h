@@ -65,12 +65,18 @@ struct vsb_create_cloud {
 /* What stands behind a claimed range. */
 #define VSB_DEV_PLAIN		0	/* nothing is known about it */
 #define VSB_DEV_16550		1	/* 8 ports; its registers are replayed */
+/*
+ * The keyboard controller of a PC: two ranges of one port, 0x60 and 0x64. Its state is
+ * replayed, and its ways to reset the machine reset the user VM.
+ */
+#define VSB_DEV_I8042		2
 
 /**
  * struct vsb_range - claimed ports
  * @first:	first port
  * @last:	last port, inclusive, >= @first
- * @device:	VSB_DEV_*; VSB_DEV_16550 needs exactly 8 ports
+ * @device:	VSB_DEV_*; VSB_DEV_16550 needs exactly 8 ports, VSB_DEV_I8042 both
+ *		of its own
  * @pad:	0
  */
 struct vsb_range {
