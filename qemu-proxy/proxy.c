@@ -53,6 +53,7 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
 
 /**
  * struct proxy - see proxy.h
+ * @vnc_path:	VNC socket, NULL without a keyboard; @vnc_new: as QEMU makes it
  * @listen_fd:	console socket, shared with each QEMU; -1: only the QEMU has it that was
  *		resumed
  * @process:	if QEMU is our child
@@ -72,6 +73,8 @@ struct proxy {
 	char *name;
 	char *console_path;
 	char *qmp_path;
+	char *vnc_path;
+	char *vnc_new;
 	struct vsb_ports ports;
 	struct identity identity;
 	gboolean proved;
@@ -154,6 +157,10 @@ void proxy_kill(struct proxy *proxy)
 	if (proxy->pidfd >= 0)
 		kill_pidfd(proxy->pidfd);
 	unlink(proxy->qmp_path);
+	if (proxy->vnc_path) {
+		unlink(proxy->vnc_path);
+		unlink(proxy->vnc_new);
+	}
 }
 
 /* The process was killed or has ended: nothing is known of it any more. */
@@ -411,9 +418,17 @@ void proxy_register(struct proxy *proxy, int cloud_fd)
 static void on_qmp_ready(struct qmp *qmp, gpointer data)
 {
 	struct proxy *proxy = data;
+	g_autoptr(GError) error = NULL;
 
 	if (proxy->fd >= 0) {
 		serves(proxy);		/* as it did before us */
+		return;
+	}
+	/* QEMU has made all its sockets before it answers. */
+	if (proxy->vnc_path &&
+	    !listen_publish(proxy->vnc_new, proxy->vnc_path, 0660, proxy->env->console_gid,
+			    &error)) {
+		died(proxy, error->message);
 		return;
 	}
 	proxy->state = WAITING;
@@ -452,7 +467,7 @@ static GSubprocess *start_process(struct proxy *proxy, int qmp_fd, int stderr_fd
 	g_autoptr(GSubprocessLauncher) launcher =
 		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
 	g_auto(GStrv) argv = proxy_cmd(proxy->env->qemu, proxy->env->accel, proxy->env->rom,
-				       proxy->name, &proxy->ports);
+				       proxy->name, &proxy->ports, proxy->vnc_new);
 	int listen_fd = fcntl(proxy->listen_fd, F_DUPFD_CLOEXEC, 16);
 
 	if (listen_fd < 0) {
@@ -605,6 +620,10 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	proxy->name = g_strdup(name);
 	proxy->console_path = g_build_filename(env->console_dir, file, NULL);
 	proxy->qmp_path = g_build_filename(env->qmp_dir, file, NULL);
+	if (vsb_ports_ps2(ports)) {
+		proxy->vnc_path = g_strdup_printf("%s/%s.vnc", env->console_dir, name);
+		proxy->vnc_new = g_strconcat(proxy->vnc_path, "~", NULL);
+	}
 	proxy->ports = *ports;
 	proxy->listen_fd = -1;
 	proxy->pidfd = -1;
@@ -623,6 +642,8 @@ static void free_all(struct proxy *proxy)
 	explicit_bzero(&proxy->identity, sizeof(proxy->identity));
 	g_free(proxy->console_path);
 	g_free(proxy->qmp_path);
+	g_free(proxy->vnc_path);
+	g_free(proxy->vnc_new);
 	g_free(proxy->name);
 	g_free(proxy);
 }
