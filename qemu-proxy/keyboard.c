@@ -80,7 +80,7 @@ static void go_on_in(struct keyboard *keyboard, guint ms)
 		keyboard->timer_id = g_timeout_add(ms, on_timer, keyboard);
 }
 
-/* Ends the first job; the next one is begun from the main loop. */
+/* Ends the first job; the next one is begun from the main loop. What was sent stays. */
 static void end_job(struct keyboard *keyboard, const GError *error)
 {
 	struct job *job = g_queue_pop_head(&keyboard->jobs);
@@ -96,6 +96,15 @@ static void end_job(struct keyboard *keyboard, const GError *error)
 	job->done(job->data, told);
 	g_array_unref(job->strokes);
 	g_free(job);
+}
+
+/* Ends the first job; nothing of it is in a keyboard. */
+static void fail_job(struct keyboard *keyboard, const GError *error)
+{
+	struct job *job = g_queue_peek_head(&keyboard->jobs);
+
+	job->sent = FALSE;
+	end_job(keyboard, error);
 }
 
 static JsonObject *key_event(const char *name, gboolean down)
@@ -117,7 +126,7 @@ static void on_sent(gpointer data, JsonNode *result, const GError *error)
 	struct keyboard *keyboard = data;
 
 	if (error)
-		end_job(keyboard, error);
+		fail_job(keyboard, error);
 	else
 		ask(keyboard);
 }
@@ -180,16 +189,20 @@ static void go_on(struct keyboard *keyboard, guint status, GError **error)
 static void on_status(gpointer data, JsonNode *result, const GError *error)
 {
 	struct keyboard *keyboard = data;
-	g_autoptr(GError) failure = error ? g_error_copy(error) : NULL;
+	g_autoptr(GError) failure = NULL;
 	const char *text = result && JSON_NODE_HOLDS_VALUE(result) &&
 			   json_node_get_value_type(result) == G_TYPE_STRING ?
 			   json_node_get_string(result) : "";
 
-	if (!failure && !g_str_has_prefix(text, STATUS_ANSWER))
+	if (error) {
+		fail_job(keyboard, error);
+		return;
+	}
+	if (!g_str_has_prefix(text, STATUS_ANSWER))
 		failure = g_error_new(VSB_ERROR, VSB_ERROR_FAILED,
 				      "this QEMU does not know the monitor command '"
 				      STATUS_COMMAND "'");
-	if (!failure)
+	else
 		go_on(keyboard, (guint)g_ascii_strtoull(text + strlen(STATUS_ANSWER), NULL, 16),
 		      &failure);
 	if (failure)
@@ -268,6 +281,6 @@ void keyboard_stop(struct keyboard *keyboard)
 						      "the proxy has ended");
 
 	while (!g_queue_is_empty(&keyboard->jobs))
-		end_job(keyboard, error);
+		fail_job(keyboard, error);
 	g_clear_handle_id(&keyboard->timer_id, g_source_remove);
 }
