@@ -229,11 +229,6 @@ static gboolean is_proved(struct proxy *proxy)
 	return module_get_uservm(proxy_fd(proxy), &uservm) && uservm.flags & VSB_USERVM_PROVED;
 }
 
-gboolean cloud_may_pass(struct proxy *proxy)
-{
-	return !proxy_identity(proxy)->required || is_proved(proxy);
-}
-
 static void on_uservm(struct proxy *proxy, gpointer data)
 {
 	tell_agent(data, proxy);

@@ -53,6 +53,8 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
 
 /**
  * struct proxy - see proxy.h
+ * @vnc_path:	VNC socket, NULL without a keyboard; @vnc_new: as QEMU makes it
+ * @keyboard:	NULL without one
  * @listen_fd:	console socket, shared with each QEMU; -1: only the QEMU has it that was
  *		resumed
  * @process:	if QEMU is our child
@@ -72,9 +74,12 @@ struct proxy {
 	char *name;
 	char *console_path;
 	char *qmp_path;
+	char *vnc_path;
+	char *vnc_new;
 	struct vsb_ports ports;
 	struct identity identity;
 	gboolean proved;
+	struct keyboard *keyboard;
 	int listen_fd;
 	enum proxy_state state;
 	struct proxy_life life;
@@ -100,6 +105,12 @@ struct proxy {
 
 static void spawn(struct proxy *proxy);
 
+static void set_starting(const struct proxy *proxy, GError **error)
+{
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+		    "the proxy of user VM '%s' is being started; try again", proxy->name);
+}
+
 static void remove_source(guint *id)
 {
 	if (*id)
@@ -114,6 +125,13 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+static void drop_qmp(struct proxy *proxy)
+{
+	g_clear_pointer(&proxy->qmp, qmp_free);
+	if (proxy->keyboard)
+		keyboard_stop(proxy->keyboard);
+}
+
 /* All of this run but the process. */
 static void let_go(struct proxy *proxy)
 {
@@ -124,7 +142,7 @@ static void let_go(struct proxy *proxy)
 	remove_source(&proxy->errors_id);
 	close_fd(&proxy->errors_fd);
 	remove_source(&proxy->pidfd_id);
-	g_clear_pointer(&proxy->qmp, qmp_free);
+	drop_qmp(proxy);
 	if (proxy->cancel)
 		g_cancellable_cancel(proxy->cancel);
 	g_clear_object(&proxy->cancel);
@@ -154,6 +172,10 @@ void proxy_kill(struct proxy *proxy)
 	if (proxy->pidfd >= 0)
 		kill_pidfd(proxy->pidfd);
 	unlink(proxy->qmp_path);
+	if (proxy->vnc_path) {
+		unlink(proxy->vnc_path);
+		unlink(proxy->vnc_new);
+	}
 }
 
 /* The process was killed or has ended: nothing is known of it any more. */
@@ -276,8 +298,8 @@ static void hung_up(struct proxy *proxy)
 {
 	remove_source(&proxy->fd_id);
 	close_fd(&proxy->fd);
-	g_clear_pointer(&proxy->qmp, qmp_free);
 	proxy->state = STARTING;
+	drop_qmp(proxy);
 	remove_source(&proxy->timeout_id);
 	proxy->timeout_id = g_timeout_add_seconds(END_TIMEOUT_S, on_end_timeout, proxy);
 }
@@ -337,7 +359,7 @@ static void serves(struct proxy *proxy)
 	proxy->ops->ready(proxy, proxy->data);
 }
 
-static void on_kept(gpointer data, const GError *error)
+static void on_kept(gpointer data, JsonNode *result, const GError *error)
 {
 	struct proxy *proxy = data;
 
@@ -350,7 +372,7 @@ static void on_kept(gpointer data, const GError *error)
 		serves(proxy);
 }
 
-static void on_cont(gpointer data, const GError *error)
+static void on_cont(gpointer data, JsonNode *result, const GError *error)
 {
 	struct proxy *proxy = data;
 
@@ -411,9 +433,17 @@ void proxy_register(struct proxy *proxy, int cloud_fd)
 static void on_qmp_ready(struct qmp *qmp, gpointer data)
 {
 	struct proxy *proxy = data;
+	g_autoptr(GError) error = NULL;
 
 	if (proxy->fd >= 0) {
 		serves(proxy);		/* as it did before us */
+		return;
+	}
+	/* QEMU has made all its sockets before it answers. */
+	if (proxy->vnc_path &&
+	    !listen_publish(proxy->vnc_new, proxy->vnc_path, 0660, proxy->env->console_gid,
+			    &error)) {
+		died(proxy, error->message);
 		return;
 	}
 	proxy->state = WAITING;
@@ -452,7 +482,7 @@ static GSubprocess *start_process(struct proxy *proxy, int qmp_fd, int stderr_fd
 	g_autoptr(GSubprocessLauncher) launcher =
 		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
 	g_auto(GStrv) argv = proxy_cmd(proxy->env->qemu, proxy->env->accel, proxy->env->rom,
-				       proxy->name, &proxy->ports);
+				       proxy->name, &proxy->ports, proxy->vnc_new);
 	int listen_fd = fcntl(proxy->listen_fd, F_DUPFD_CLOEXEC, 16);
 
 	if (listen_fd < 0) {
@@ -585,10 +615,33 @@ gboolean proxy_listen(struct proxy *proxy, GError **error)
 	return proxy->listen_fd >= 0;
 }
 
+/* No key may wait in the device for whoever comes next. */
+static struct qmp *may_type(gpointer data, guint64 *reads, GError **error)
+{
+	struct proxy *proxy = data;
+	struct vsb_uservm uservm;
+
+	if (proxy->state != READY || !proxy->qmp) {
+		set_starting(proxy, error);
+		return NULL;
+	}
+	if (!module_get_uservm(proxy->fd, &uservm)) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "user VM '%s' is not bound: nobody is there to read its keyboard",
+			    proxy->name);
+		return NULL;
+	}
+	if (!proxy_may_pass(proxy, error))
+		return NULL;
+	*reads = uservm.counters.reads;
+	return proxy->qmp;
+}
+
 struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 			const struct vsb_ports *ports, gboolean required,
 			const struct proxy_ops *ops, gpointer data, GError **error)
 {
+	static const struct keyboard_ops keyboard_ops = { may_type };
 	g_autofree char *file = g_strconcat(name, ".sock", NULL);
 	struct identity identity;
 	struct proxy *proxy;
@@ -605,6 +658,11 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	proxy->name = g_strdup(name);
 	proxy->console_path = g_build_filename(env->console_dir, file, NULL);
 	proxy->qmp_path = g_build_filename(env->qmp_dir, file, NULL);
+	if (vsb_ports_ps2(ports)) {
+		proxy->vnc_path = g_strdup_printf("%s/%s.vnc", env->console_dir, name);
+		proxy->vnc_new = g_strconcat(proxy->vnc_path, "~", NULL);
+		proxy->keyboard = keyboard_new(env->key_wait_ms, &keyboard_ops, proxy);
+	}
 	proxy->ports = *ports;
 	proxy->listen_fd = -1;
 	proxy->pidfd = -1;
@@ -620,9 +678,12 @@ static void free_all(struct proxy *proxy)
 	close_fd(&proxy->listen_fd);
 	forget_process(proxy);
 	line_reader_clear(&proxy->errors);
+	keyboard_free(proxy->keyboard);
 	explicit_bzero(&proxy->identity, sizeof(proxy->identity));
 	g_free(proxy->console_path);
 	g_free(proxy->qmp_path);
+	g_free(proxy->vnc_path);
+	g_free(proxy->vnc_new);
 	g_free(proxy->name);
 	g_free(proxy);
 }
@@ -699,16 +760,43 @@ gboolean proxy_note_proved(struct proxy *proxy, gboolean proved)
 	return news;
 }
 
+gboolean proxy_may_pass(const struct proxy *proxy, GError **error)
+{
+	struct vsb_uservm uservm;
+
+	if (!proxy->identity.required || (module_get_uservm(proxy->fd, &uservm) &&
+					  uservm.flags & VSB_USERVM_PROVED))
+		return TRUE;
+	g_set_error(error, VSB_ERROR, VSB_ERROR_DENIED,
+		    "user VM '%s' has not proved who it is: nothing passes in or out",
+		    proxy->name);
+	return FALSE;
+}
+
+void proxy_type(struct proxy *proxy, GArray *strokes, const char *unit, keyboard_done done,
+		gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (proxy->keyboard) {
+		keyboard_type(proxy->keyboard, strokes, unit, done, data);
+		return;
+	}
+	g_array_unref(strokes);
+	error = g_error_new(VSB_ERROR, VSB_ERROR_FAILED,
+			    "user VM '%s' has no keyboard here; attach it with 'ps2' among its "
+			    "ports", proxy->name);
+	done(data, error);
+}
+
 void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data)
 {
 	JsonObject *args;
 	g_autoptr(GError) error = NULL;
 
 	if (proxy->state != READY) {
-		error = g_error_new(VSB_ERROR, VSB_ERROR_FAILED,
-				    "the proxy of user VM '%s' is being started; try again",
-				    proxy->name);
-		done(data, error);
+		set_starting(proxy, &error);
+		done(data, NULL, error);
 		return;
 	}
 	args = json_object_new();

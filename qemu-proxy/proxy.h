@@ -9,6 +9,7 @@
 #include <glib.h>
 
 #include "identity-store.h"
+#include "keyboard.h"
 #include "names.h"
 #include "qmp.h"
 
@@ -23,6 +24,7 @@ struct proxy;
  * @console_gid: group that may connect to them
  * @qmp_dir:	where the QMP sockets are
  * @identity_dir: keys of user VMs
+ * @key_wait_ms: of a user VM for a key, see keyboard_new()
  */
 struct proxy_env {
 	const char *qemu;
@@ -32,6 +34,7 @@ struct proxy_env {
 	gid_t console_gid;
 	const char *qmp_dir;
 	const char *identity_dir;
+	guint key_wait_ms;
 };
 
 /**
@@ -123,7 +126,14 @@ gboolean proxy_is_ready(const struct proxy *proxy);
 /* Return: whether that is news. */
 gboolean proxy_note_proved(struct proxy *proxy, gboolean proved);
 
+/* Whether data may pass now: its user VM has proved who it is, or does not have to. */
+gboolean proxy_may_pass(const struct proxy *proxy, GError **error);
+
 /* A break on its serial line. */
 void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data);
+
+/* See keyboard_type(). */
+void proxy_type(struct proxy *proxy, GArray *strokes, const char *unit, keyboard_done done,
+		gpointer data);
 
 #endif

@@ -56,6 +56,18 @@ static void test_good(void)
 		{ "vsbctl send-break vm1",
 		  "{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"vm1\"}}",
 		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl send-key vm1 ctrl-alt-delete ret",
+		  "{\"execute\":\"send-key\",\"arguments\":{\"uservm\":\"vm1\","
+		  "\"keys\":\"ctrl-alt-delete ret\"}}", DEFAULT_SOCKET, FALSE },
+		{ "vsbctl type vm1", "{\"execute\":\"type\",\"arguments\":{\"uservm\":\"vm1\"}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl type --keymap de vm1",
+		  "{\"execute\":\"type\",\"arguments\":{\"uservm\":\"vm1\",\"keymap\":\"de\"}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl attach --pid 12 --agent /a vm1=ps2,identity=required",
+		  "{\"execute\":\"attach\",\"arguments\":{\"pid\":12,\"agent\":\"/a\","
+		  "\"uservms\":[{\"name\":\"vm1\",\"ports\":\"ps2\",\"identity\":\"required\"}]}}",
+		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl unbind vm1",
 		  "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"vm1\"}}",
 		  DEFAULT_SOCKET, FALSE },
@@ -113,6 +125,9 @@ static void test_bad(void)
 		"vsbctl add", "vsbctl add c", "vsbctl add ../c vm1", "vsbctl add c vm1=x",
 		"vsbctl add --cloud c vm1", "vsbctl remove", "vsbctl remove a b",
 		"vsbctl log -n 1000000", "vsbctl log -n", "vsbctl status --socket",
+		"vsbctl send-key", "vsbctl send-key vm1", "vsbctl send-key vm1 ctrl-", "vsbctl type",
+		"vsbctl send-key ../vm1 a", "vsbctl send-key vm1 nosuch", "vsbctl type vm1 text",
+		"vsbctl type --keymap", "vsbctl attach --pid 1 --agent /a vm1=ps2,0x60",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=", "vsbctl key", "vsbctl key a b",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=no", "vsbctl key ../a",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=required,",
@@ -136,7 +151,7 @@ static void test_help(void)
 		"vsbctl --help", "vsbctl -h", "vsbctl status --help", "vsbctl attach -h",
 		"vsbctl --help attach", "vsbctl detach --help", "vsbctl log --help",
 		"vsbctl send-break --help", "vsbctl unbind --help",
-		"vsbctl key --help",
+		"vsbctl key --help", "vsbctl send-key --help", "vsbctl type -h",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

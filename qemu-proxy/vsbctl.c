@@ -11,6 +11,7 @@
 #include "error.h"
 #include "identity-store.h"
 #include "json-line.h"
+#include "keymap.h"
 #include "command.h"
 #include "vsbctl-args.h"
 #include "vsbctl-show.h"
@@ -152,6 +153,35 @@ static int make_key(const struct vsbctl_args *args)
 	return 0;
 }
 
+/* Adds the text to be typed, from standard input, to the request. */
+static gboolean add_text(const struct vsbctl_args *args, GError **error)
+{
+	JsonObject *arguments = json_object_get_object_member(args->request, "arguments");
+	const char *map = KEYMAP_DEFAULT;
+	g_autoptr(GArray) strokes = NULL;
+	/* UTF-8 has up to 4 bytes a character, and a file perhaps \r\n */
+	char text[KEYMAP_TEXT_MAX * 4 + 2];
+	gsize len = fread(text, 1, sizeof(text) - 1, stdin);
+	const char *cause = NULL;
+
+	text[len] = '\0';
+	if (ferror(stdin))
+		cause = g_strerror(errno);
+	else if (len == sizeof(text) - 1)
+		cause = "it is too long";
+	else if (strlen(text) != len || !g_utf8_validate(text, (gssize)len, NULL))
+		cause = "it is no UTF-8 text";
+	if (cause) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST, "standard input: %s", cause);
+		return FALSE;
+	}
+	json_line_string(arguments, "keymap", FALSE, &map, NULL);
+	strokes = keymap_strokes(map, text, error);
+	json_object_set_string_member(arguments, "text", text);
+	explicit_bzero(text, len);
+	return strokes != NULL;
+}
+
 static int run(const struct vsbctl_args *args)
 {
 	g_autoptr(GError) error = NULL;
@@ -165,7 +195,8 @@ static int run(const struct vsbctl_args *args)
 	}
 	if (!strcmp(args->command, "key"))
 		return make_key(args);
-	result = ask(args, &line, &error);
+	if (strcmp(args->command, "type") || add_text(args, &error))
+		result = ask(args, &line, &error);
 	if (!result) {
 		if (args->json && line)
 			puts(line->str);
