@@ -685,6 +685,16 @@ void vsb_proxy_retire(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 	vsb_proxy_kill(proxy);
 }
 
+/* Nothing of it runs any more, but for who holds a reference. */
+static void vsb_proxy_stop(struct vsb_proxy *proxy)
+{
+	vsb_proxy_kill(proxy);
+	cancel_delayed_work_sync(&proxy->unhold);
+	cancel_delayed_work_sync(&proxy->settle);
+	cancel_delayed_work_sync(&proxy->poll);
+	vsb_vm_remove(&proxy->vm);
+}
+
 static int vsb_proxy_release(struct inode *inode, struct file *file)
 {
 	struct vsb_proxy *proxy = file->private_data;
@@ -694,11 +704,7 @@ static int vsb_proxy_release(struct inode *inode, struct file *file)
 	vsb_proxy_leave(cloud, proxy);
 	mutex_unlock(&cloud->lock);
 
-	vsb_proxy_kill(proxy);
-	cancel_delayed_work_sync(&proxy->unhold);
-	cancel_delayed_work_sync(&proxy->settle);
-	cancel_delayed_work_sync(&proxy->poll);
-	vsb_vm_remove(&proxy->vm);
+	vsb_proxy_stop(proxy);
 	vsb_cloud_left(cloud);
 	vsb_proxy_put(proxy);	/* of the pool */
 	vsb_proxy_put(proxy);
@@ -834,11 +840,7 @@ leave:
 	mutex_unlock(&cloud->lock);
 	vsb_proxy_put(proxy);
 remove:
-	vsb_proxy_kill(proxy);
-	cancel_delayed_work_sync(&proxy->unhold);
-	cancel_delayed_work_sync(&proxy->settle);
-	cancel_delayed_work_sync(&proxy->poll);
-	vsb_vm_remove(&proxy->vm);
+	vsb_proxy_stop(proxy);
 put_fd:
 	put_unused_fd(fd);
 put:

@@ -61,13 +61,15 @@ keyboard_args() {
 # admin COMMAND...: to that monitor
 admin() { { printf '%s\n' "$@"; sleep 1; } | nc 127.0.0.1 7002 >/run/admin.log; }
 
-# tap_on: record every port access that KVM in L1 gets to see on COM1, or at PORTS
+# tap_on: record every port access that KVM in L1 gets to see on COM1 and on the
+# keyboard controller
 tap_on() {
-	local t=/sys/kernel/tracing ports=${1:-port >= 0x3f8 && port <= 0x3ff}
+	local t=/sys/kernel/tracing
 	echo 0 >$t/tracing_on
 	: >$t/trace
 	echo 20000 >$t/buffer_size_kb
-	echo "$ports" >$t/events/kvm/kvm_pio/filter &&
+	echo 'port >= 0x3f8 && port <= 0x3ff || port == 0x60 || port == 0x64' \
+		>$t/events/kvm/kvm_pio/filter &&
 	echo 1 >$t/events/kvm/kvm_pio/enable &&
 	echo 1 >$t/tracing_on
 }
@@ -79,10 +81,15 @@ tap_typed() {
 	while read -r v; do printf "\\x$(printf %02x "0x$v")"; done
 }
 
-# tap_keys: what the user VM read at the keyboard's data port, hexadecimal
+# tap_keys: the digits 0 to f among the keys that the user VM has read at the keyboard's
+# data port (scan codes, set 1)
 tap_keys() {
 	sed -n 's/.*pio_read at 0x60 size 1 count 1 val 0x\([0-9a-f]*\).*/\1/p' \
-		/sys/kernel/tracing/trace | tr '\n' ' '
+		/sys/kernel/tracing/trace |
+	awk 'BEGIN {
+		n = split("2 3 4 5 6 7 8 9 a b 1e 30 2e 20 12 21", code, " ")
+		for (i = 1; i <= n; i++) key[code[i]] = substr("1234567890abcdef", i, 1)
+	} { printf "%s", key[$1] }'
 }
 
 tap_lines() { grep -c 'kvm_pio:' /sys/kernel/tracing/trace; }
