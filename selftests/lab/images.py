@@ -28,7 +28,9 @@ GUEST = os.path.join(HERE, "guest")
 QEMU = "/usr/bin/qemu-system-x86_64"
 BUSYBOX = "/bin/busybox"
 FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin",
-            "pvh.bin", "vgabios-stdvga.bin", "vgabios-ramfb.bin", "efi-virtio.rom")
+            "pvh.bin", "vgabios-stdvga.bin", "efi-virtio.rom",
+            # of a proxy's VNC server and the blank screen that it shows
+            "keymaps/en-us", "vgabios-ramfb.bin")
 VIRTIO = ("virtio_pci", "virtio_console")
 # of L2, if it is asked to (l2-init)
 INPUT = ("evdev", "psmouse")
