@@ -132,6 +132,7 @@ def _l2(build, kernel):
     w.copy("init", os.path.join(GUEST, "l2-init"))
     for m in kernel.closure(INPUT):
         w.copy(f"lib/modules/{m}.ko", kernel.module(m))
+    w.copy("bin/keys", os.path.join(GUEST, "l2-keys"))
     w.copy("bin/bench-line", os.path.join(GUEST, "l2-bench"))
     identify = os.path.join(build, "guest-tools/vsb-identify")
     if os.path.exists(identify):

@@ -61,6 +61,24 @@ keyboard_args() {
 # admin COMMAND...: to that monitor
 admin() { { printf '%s\n' "$@"; sleep 1; } | nc 127.0.0.1 7002 >/run/admin.log; }
 
+# Interrupts that nobody has asked for, with bytes that nobody has typed.
+admin_floods() {
+	local i=0
+	while [ $i -lt 40 ]; do
+		printf '%s\n' "o/b 100 210" "o/b 96 30" "i/b 96" "o/b 100 211" "o/b 96 8" "i/b 96"
+		i=$((i + 1))
+	done >/run/flood
+	admin "$(cat /run/flood)"
+}
+
+# Has nobody but the agent and the administrator written to the controller here?
+tap_only_us() {
+	grep -E 'pckbd_kbd_write_(command|data)' /run/tap/ps2.log |
+		grep -vE 'write_command.*0xd[23]|write_data.*0x(00|08|1e)' >/run/others
+	cat /run/others
+	[ ! -s /run/others ] && grep -q pckbd_kbd_write_command /run/tap/ps2.log
+}
+
 # tap_on: record every port access that KVM in L1 gets to see on COM1 and on the
 # keyboard controller
 tap_on() {

@@ -355,26 +355,19 @@ keyboard_start() {
 	l2_start "$1" "$2" "" 'L2_APPEND="vsb.input reboot=k" L2_ARGS=$(cat /run/keyboard.args)'
 }
 
-# of its shell, once after a login
-reader_define() {
-	con_run "dev() { sed -n \"/\$1/,/^\$/s/.*\\(event[0-9]*\\).*/\\1/p\" /proc/bus/input/devices; }" &&
-	con_run "events() { hexdump -v -e '16/1 \"\" 1/2 \"%u \" 1/2 \"%u \" 1/4 \"%d\\n\"' /tmp/\$1; }"
-}
-
 # reader_on DEVICE: AT, the keyboard, or Mouse; what was read before is forgotten
-reader_on() {
-	con_run "kill \$r; cat /dev/input/\$(dev $1) >/tmp/$1 & r=\$!"
-}
+reader_on() { con_run "keys on $1"; }
 
 # keys_seen: code and 1 (pressed) or 0, a line each, into /run/got
 keys_seen() {
-	con_run "events AT | sed -n 's/^1 \\(.* [01]\\)$/=\\1/p'" | tr -d '\r' | sed -n 's/^=//p' >/run/got
+	con_run "keys show AT" | tr -d '\r' | sed -n 's/^= 1 \([0-9]* [01]\)$/\1/p' >/run/got
 }
+
+keys_match() { keys_seen && cmp /run/want /run/got; }
 
 # keys_are: those of /run/want
 keys_are() {
-	keys_seen
-	cmp /run/want /run/got && return
+	wait_for 60 keys_match && return
 	echo "wanted, got:"
 	tr '\n' ' ' </run/want
 	echo

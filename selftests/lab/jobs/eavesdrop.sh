@@ -22,7 +22,6 @@ taps() {
 keyboard() {
 	local run=$1 secret=$2
 	shift 2
-	reader_define >/dev/null
 	reader_on AT >/dev/null
 	check "$run: the password is typed at the keyboard" "$@" || return
 	check "$run: it arrives" wait_for 100 keys_text_is "$secret"
