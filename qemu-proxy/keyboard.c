@@ -275,6 +275,17 @@ void keyboard_type(struct keyboard *keyboard, GArray *strokes, const char *unit,
 		go_on_in(keyboard, 0);
 }
 
+gboolean keyboard_progress(const struct keyboard *keyboard, guint *typed, guint *of)
+{
+	const struct job *job = keyboard->jobs.head ? keyboard->jobs.head->data : NULL;
+
+	if (!job)
+		return FALSE;
+	*typed = job->ended;
+	*of = job->total;
+	return TRUE;
+}
+
 void keyboard_stop(struct keyboard *keyboard)
 {
 	g_autoptr(GError) error = g_error_new_literal(VSB_ERROR, VSB_ERROR_FAILED,

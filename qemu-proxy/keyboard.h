@@ -39,6 +39,9 @@ void keyboard_free(struct keyboard *keyboard);
 void keyboard_type(struct keyboard *keyboard, GArray *strokes, const char *unit,
 		   keyboard_done done, gpointer data);
 
+/* What is being typed: how much the user VM has taken, *of so many. FALSE: nothing is. */
+gboolean keyboard_progress(const struct keyboard *keyboard, guint *typed, guint *of);
+
 /*
  * The QEMU is no more; what is under way gets an error. All QMP commands must have been
  * answered (qmp_free()).

@@ -773,6 +773,11 @@ gboolean proxy_may_pass(const struct proxy *proxy, GError **error)
 	return FALSE;
 }
 
+gboolean proxy_typing(const struct proxy *proxy, guint *typed, guint *of)
+{
+	return proxy->keyboard && keyboard_progress(proxy->keyboard, typed, of);
+}
+
 void proxy_type(struct proxy *proxy, GArray *strokes, const char *unit, keyboard_done done,
 		gpointer data)
 {

@@ -132,7 +132,8 @@ gboolean proxy_may_pass(const struct proxy *proxy, GError **error);
 /* A break on its serial line. */
 void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data);
 
-/* See keyboard_type(). */
+/* See keyboard_progress(), keyboard_type(). */
+gboolean proxy_typing(const struct proxy *proxy, guint *typed, guint *of);
 void proxy_type(struct proxy *proxy, GArray *strokes, const char *unit, keyboard_done done,
 		gpointer data);
 

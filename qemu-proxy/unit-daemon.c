@@ -864,7 +864,15 @@ static void test_keyboard(void)
 	{
 		struct rig third = { .daemon = rig.daemon };
 
-		g_assert_nonnull(uservm_status(&third, 0));
+		for (;;) {
+			JsonObject *status = uservm_status(&third, 0);
+			JsonObject *typing = json_object_get_object_member(status, "typing");
+
+			g_assert_cmpint(json_object_get_int_member(typing, "of"), ==, 300);
+			if (json_object_get_int_member(typing, "typed") > 0)
+				break;
+			g_main_context_iteration(NULL, TRUE);
+		}
 		forget_result(&third);
 	}
 	g_assert_false(rig.done);
@@ -875,6 +883,7 @@ static void test_keyboard(void)
 	g_assert_no_error(other.error);
 	for (guint i = 0; i < 900; i++)
 		codes[i] = i % 3 == 1 ? 0xf0 : 0x1c;
+	g_assert_false(json_object_has_member(uservm_status(&other, 0), "typing"));
 	memcpy(codes + 900, text + 3, 6);
 	expect_codes(got, codes, sizeof(codes));
 

@@ -210,6 +210,28 @@ static void test_show(void)
 	}
 }
 
+static void test_typing(void)
+{
+	static const struct {
+		const char *result, *text;
+	} cases[] = {
+		{ "{}", NULL }, { "{\"clouds\":[1,{}]}", NULL },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\"}]}]}", NULL },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm2\",\"typing\":{}}]}]}", NULL },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"typing\":3}]}]}", NULL },
+		{ "{\"clouds\":[{},{\"uservms\":[{},{\"name\":\"vm1\",\"typing\":{\"typed\":7,"
+		  "\"of\":300}}]}]}", "7 of 300 typed" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(JsonObject) result = json_line_parse(cases[i].result,
+			strlen(cases[i].result), 100, NULL);
+		g_autofree char *text = vsbctl_show_typing("vm1", result);
+
+		g_assert_cmpstr(text, ==, cases[i].text);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -217,5 +239,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/vsbctl-args/bad", test_bad);
 	g_test_add_func("/vsbctl-args/help", test_help);
 	g_test_add_func("/vsbctl-args/show", test_show);
+	g_test_add_func("/vsbctl-args/typing", test_typing);
 	return g_test_run();
 }

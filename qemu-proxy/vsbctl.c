@@ -2,6 +2,7 @@
 /* vsbctl: one command to vsbypassd, its reply printed. */
 #include <errno.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 
 /* A reply lists up to some thousand user VMs, with two objects each. */
 #define REPLY_MAX_OPEN	100000
+#define PROGRESS_MS	1000
 
 static int connect_to(const char *path, GError **error)
 {
@@ -88,6 +90,45 @@ static GString *receive_line(int fd, GError **error)
 	}
 }
 
+/*
+ * Until there is something to receive. A person who waits for keys to be typed is shown
+ * how far that is.
+ */
+static void wait_for_reply(const struct vsbctl_args *args, int fd)
+{
+	static const char status[] = "{\"execute\":\"status\"}\n";
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	JsonObject *arguments = json_object_get_object_member(args->request, "arguments");
+	const char *uservm = json_object_get_string_member_with_default(arguments, "uservm", "");
+	gboolean any = FALSE;
+	JsonNode *node;
+
+	if ((strcmp(args->command, "type") && strcmp(args->command, "send-key")) ||
+	    !isatty(STDERR_FILENO))
+		return;
+	while (!poll(&pollfd, 1, PROGRESS_MS)) {
+		g_autoptr(GString) line = NULL;
+		g_autoptr(JsonObject) reply = NULL;
+		g_autofree char *text = NULL;
+		int other = connect_to(args->socket, NULL);
+
+		if (other >= 0 && send_all(other, status, strlen(status), NULL))
+			line = receive_line(other, NULL);
+		if (other >= 0)
+			close(other);
+		if (line)
+			reply = json_line_parse(line->str, line->len, REPLY_MAX_OPEN, NULL);
+		node = reply ? json_object_get_member(reply, "return") : NULL;
+		if (node && JSON_NODE_HOLDS_OBJECT(node))
+			text = vsbctl_show_typing(uservm, json_node_get_object(node));
+		if (text)
+			fprintf(stderr, "\r%s", text);
+		any |= text != NULL;
+	}
+	if (any)
+		fputc('\n', stderr);
+}
+
 /* Return: (transfer full): "return" of the reply, or NULL with its "error". */
 static JsonObject *ask(const struct vsbctl_args *args, GString **line, GError **error)
 {
@@ -100,8 +141,10 @@ static JsonObject *ask(const struct vsbctl_args *args, GString **line, GError **
 	if (fd < 0)
 		return NULL;
 	request = json_line_format(args->request, &len);
-	if (send_all(fd, request, len, error))
+	if (send_all(fd, request, len, error)) {
+		wait_for_reply(args, fd);
 		*line = receive_line(fd, error);
+	}
 	close(fd);
 	if (!*line)
 		return NULL;

@@ -128,13 +128,18 @@ class Vnc:
              'unix:' + self.path, '-monitor', 'unix:%s,server=on,wait=off' % w.path('monitor')],
             stdin=subprocess.DEVNULL)
         self.monitor_path = w.path('monitor')
-        wait_for('monitor of QEMU', lambda: os.path.exists(self.monitor_path))
         # It answers when all else is there.
-        with socket.socket(socket.AF_UNIX) as s:
-            s.connect(self.monitor_path)
-            s.settimeout(PATIENCE)
-            s.recv(1)
+        wait_for('monitor of QEMU', self.answers)
         os.chmod(self.path, 0o666)
+
+    def answers(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(PATIENCE)
+            try:
+                s.connect(self.monitor_path)
+                return s.recv(1)
+            except OSError:
+                return False
 
     def codes(self, n):
         """N bytes that the keyboard has for its reader."""
@@ -339,14 +344,13 @@ class World:
     def new_vnc(self, **kw):
         return Vnc(self, **kw)
 
-    def forward(self, target, vm='vm1', **kw):
+    def forward(self, target, vm='vm1', options=('-N',), **kw):
         """ssh -L. Return the client and the port."""
         with socket.socket() as s:
             s.bind(('127.0.0.1', 0))
             port = s.getsockname()[1]
-        c = self.client(vm=vm, options=['-N', '-L', '127.0.0.1:%d:%s' % (port, target),
-                                        '-o', 'ExitOnForwardFailure=yes', *kw.pop('options', ())],
-                        **kw)
+        c = self.client(vm=vm, options=['-L', '127.0.0.1:%d:%s' % (port, target),
+                                        '-o', 'ExitOnForwardFailure=yes', *options], **kw)
 
         def ready():
             try:
@@ -760,6 +764,24 @@ def test_vnc_subsystem(w):
     c.ended(0)
 
 
+def test_vnc_beside_console(w):
+    """The console and VNC in one connection; they end together."""
+    w.new_daemon().identity = FIRST_SEEN
+    w.start()
+    w.new_vnc()
+    c, port = w.forward('vm1:5900', options=(), tty=True)
+    c.expect(b'for help]')
+    with socket.create_connection(('127.0.0.1', port)) as s:
+        check(receive(s, 12) == RFB_HELLO, 'no greeting')
+        c.type(b'typed')
+        w.chardev.expect(b'typed')
+        w.chardev.send(b'shown')
+        c.expect(b'shown')
+        c.type(ESC + b'.')
+        check(receive(s, 1) == b'', 'VNC goes on')
+    c.ended(0)
+
+
 def test_vnc_targets(w):
     """Nothing is forwarded but a user VM's own VNC server."""
     w.new_daemon().identity = FIRST_SEEN
@@ -820,7 +842,7 @@ def test_vnc_ends(w):
 
 
 def test_vnc_limits(w):
-    """Four connections of one session, 32 of all; one that ends makes room."""
+    """Four connections of one session; one that ends makes room."""
     w.new_daemon().identity = FIRST_SEEN
     w.start()
     w.new_vnc()
