@@ -355,6 +355,15 @@ keyboard_start() {
 	l2_start "$1" "$2" "" 'L2_APPEND="vsb.input reboot=k" L2_ARGS=$(cat /run/keyboard.args)'
 }
 
+# control_boot PASSWORD: user VM vm1 without the bypass, up to its login prompt
+control_boot() {
+	check "control: no bypass is loaded" bypass_off
+	check "control: the tap is set" l1 tap_on
+	check "control: user VM is started" keyboard_start vm1 "$1"
+	conventional_console
+	check "control: login prompt on the console" con_wait 1200 "vm1 login:"
+}
+
 # reader_on DEVICE: AT, the keyboard, or Mouse; what was read before is forgotten
 reader_on() { con_run "keys on $1"; }
 

@@ -45,11 +45,7 @@ stage "cloud VM boots"
 check "the cloud VM is up" l1_need || exit 0
 
 stage "run 1, without bypass: user VM boots"
-check "control: no bypass is loaded" bypass_off
-check "control: the tap is set" l1 tap_on
-check "control: user VM is started" keyboard_start vm1 "$SECRET1"
-conventional_console
-check "control: login prompt on the console" con_wait 1200 "vm1 login:"
+control_boot "$SECRET1"
 stage "run 1: login on the console that the cloud VM offers"
 check "control: login with the secret works" con_login "$SECRET1"
 taps run1
