@@ -50,12 +50,13 @@ l2_writes() {
 
 l2_alive() { kill -0 "$(cat "/run/qemu-$1.pid")" 2>/dev/null; }
 
-# What a job for keyboards needs: a monitor of the administrator's own, a log of what the
-# keyboard controller in QEMU is asked to do, and time to choose from the boot menu.
+# What a job for keyboards needs: a monitor of the administrator's own and a log of what
+# the keyboard controller in QEMU is asked to do. "menu": and a boot menu, on the serial
+# console, with time to choose.
 keyboard_args() {
 	echo "-monitor telnet:127.0.0.1:7002,server=on,wait=off" \
 		"-trace enable=pckbd_kbd_* -trace enable=ps2_put_keycode -D /run/tap/ps2.log" \
-		"-machine graphics=off -boot menu=on,splash-time=10000"
+		${1:+-machine graphics=off -boot menu=on,splash-time=10000}
 }
 
 # admin COMMAND...: to that monitor

@@ -349,9 +349,9 @@ bypass_off() {
 
 # Keyboards. A user VM that keyboard_start has started can say what it gets.
 
-# keyboard_start NAME PASSWORD
+# keyboard_start NAME PASSWORD [menu]
 keyboard_start() {
-	l1 'keyboard_args >/run/keyboard.args'
+	l1 "keyboard_args $3 >/run/keyboard.args"
 	l2_start "$1" "$2" "" 'L2_APPEND="vsb.input reboot=k" L2_ARGS=$(cat /run/keyboard.args)'
 }
 
