@@ -20,7 +20,8 @@ static bool vsb_claims_check_i8042(const struct vsb_range *ranges, u32 nr)
 
 		if (r->device != VSB_DEV_I8042)
 			continue;
-		if (r->first != r->last || (r->first != VSB_KBD_DATA && r->first != VSB_KBD_COMMAND))
+		if (r->first != r->last ||
+		    (r->first != VSB_KBD_DATA && r->first != VSB_KBD_COMMAND))
 			return false;
 		ports++;
 	}

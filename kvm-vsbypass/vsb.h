@@ -397,7 +397,7 @@ struct vsb_anchor {
  * @roots:	frames of EPT pointers, a ring of @nr_roots; cloud->lock
  * @anchors:	its vCPUs, the first is the one that boots; cloud->lock
  * @coms:	the 16550s among @claims. RCU, written under cloud->lock
- * @kbd_lock:	guards @kbd; innermost but proxy->lock
+ * @kbd_lock:	guards @kbd
  * @kbd:	keyboard controller, if it is among @claims
  * @identity:	what it has proved
  * @count:	enum vsb_counter
@@ -421,7 +421,7 @@ struct vsb_l2 {
 	unsigned long roots[VSB_MAX_ROOTS];
 	struct vsb_anchor anchors[VSB_MAX_ANCHORS];
 	struct vsb_coms __rcu *coms;
-	spinlock_t kbd_lock;
+	spinlock_t kbd_lock;	/* innermost but proxy->lock */
 	struct vsb_i8042 kbd;
 	struct vsb_identity identity;
 	atomic64_t count[VSB_NR_COUNTERS];

@@ -9,7 +9,7 @@
 #include "keys.h"
 #include "qmp.h"
 
-#define KEYBOARD_WAIT_MS	10000	/* for the user VM to take a stroke */
+#define KEYBOARD_WAIT_MS	30000	/* for the user VM to take a stroke */
 #define KEYBOARD_MAX_JOBS	16	/* that wait for their turn */
 
 struct keyboard;

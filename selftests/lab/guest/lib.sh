@@ -381,6 +381,7 @@ keys_are() {
 	tr '\n' ' ' </run/want
 	echo
 	tr '\n' ' ' </run/got
+	con_run "ls -l /tmp; ps | grep cat; grep i8042 /proc/interrupts; keys all"
 	return 1
 }
 
