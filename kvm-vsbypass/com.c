@@ -282,6 +282,7 @@ static void vsb_com_byte(struct vsb_com *com, struct vsb_coms *coms, struct vsb_
 	bool level, soon, work;
 
 	spin_lock(&com->lock);
+	com->touched = true;
 	level = f->level;
 	soon = f->thri_soon;
 	proxy = rcu_dereference(u->proxy);
@@ -465,7 +466,10 @@ void vsb_com_poll(struct vsb_proxy *proxy)
 		}
 		work |= com->late;
 		com->late = false;
-		com->front.handler = false;
+		/* It ended without a last look. */
+		if (!com->touched)
+			com->front.handler = false;
+		com->touched = false;
 		spin_unlock(&com->lock);
 	}
 	rcu_read_unlock();

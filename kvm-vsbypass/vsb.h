@@ -118,7 +118,8 @@ bool vsb_claims_i8042(const struct vsb_claims *claims);
  *		hardware would. Written under cloud->lock and @lock
  * @uart:	registers as written
  * @front:	valid if @on
- * @late:	the proxy was not woken for what that has sent
+ * @late:	the proxy was not woken for what a handler has sent
+ * @touched:	by the user VM, since vsb_com_poll() looked
  * @line:	interrupt line of the proxy's UART
  * @serial:	of the present proxy; 0: none
  * @required:	data is for a user VM that has proved who it is
@@ -129,6 +130,7 @@ struct vsb_com {
 	struct vsb_uart uart;
 	struct vsb_front front;
 	bool late;
+	bool touched;
 	bool line;
 	u64 serial;
 	bool required;
