@@ -85,6 +85,7 @@ struct vsb_pump {
  * @overrun:	LSR.OE
  * @thri:	"transmitter empty" is due
  * @thri_soon:	it will be, see vsb_front_moment()
+ * @burst:	bytes sent since the driver was told so, or wanted to know no more
  * @handler:	the user VM's interrupt handler is at work: IIR showed it an interrupt,
  *		and has not shown none since
  * @full:	LSR.THRE is clear: the output has to drain first
@@ -107,6 +108,7 @@ struct vsb_front {
 	bool overrun;
 	bool thri;
 	bool thri_soon;
+	u32 burst;
 	bool handler;
 	bool full;
 	u8 deltas;

@@ -142,6 +142,7 @@ FRONT_TABLES(TABLE_TEST)
 static void test_edges(void)
 {
 	begin();
+	WR(UART_FCR, 0x01);
 	WR(UART_IER, UART_IER_THRI);
 	vsb_front_moment(&front);
 	g_assert_true(front.level);
@@ -152,7 +153,7 @@ static void test_edges(void)
 	vsb_front_moment(&front);
 	g_assert_true(front.level);
 	g_assert_true(rose());
-	g_assert_cmphex(RD(UART_IIR), ==, UART_IIR_THRI);
+	g_assert_cmphex(RD(UART_IIR) & 0x0f, ==, UART_IIR_THRI);
 	g_assert_false(front.level);
 	g_assert_false(rose());
 	/* In a handler there is nothing to wait for. */
@@ -187,14 +188,41 @@ static void test_linux_sends_at_once(void)
 	g_assert_cmphex(RD(UART_LSR), ==, UART_LSR_TEMT | UART_LSR_THRE);
 	g_assert_cmphex(RD(UART_IIR), ==, UART_IIR_NO_INT);
 	WR(UART_IER, UART_IER_RDI);
-	/* An echo. */
+	WR(UART_FCR, 0x81);
+	/* Echoes. */
+	for (guint i = 0; i < 40; i++) {
+		WR(UART_IER, UART_IER_RDI | UART_IER_THRI);
+		g_assert_cmphex(RD(UART_LSR), ==, UART_LSR_TEMT | UART_LSR_THRE);
+		WR(UART_TX, 'e');
+		WR(UART_IER, UART_IER_RDI);
+		vsb_front_moment(&front);
+		g_assert_false(front.level);
+		g_assert_false(rose());
+	}
+	/* There is more than fits. */
 	WR(UART_IER, UART_IER_RDI | UART_IER_THRI);
-	g_assert_cmphex(RD(UART_LSR), ==, UART_LSR_TEMT | UART_LSR_THRE);
-	WR(UART_TX, 'e');
-	WR(UART_IER, UART_IER_RDI);
-	vsb_front_moment(&front);
-	g_assert_false(front.level);
-	g_assert_false(rose());
+	for (guint i = 0; i < VSB_FIFO_SIZE; i++) {
+		g_assert_false(front.level);
+		WR(UART_TX, 'm');
+	}
+	g_assert_true(rose());
+	g_assert_cmphex(RD(UART_IIR) & 0x0f, ==, UART_IIR_THRI);
+}
+
+/* As FreeBSD's ns8250_bus_transmit(): a FIFO full, then the interrupt is switched on. */
+static void test_full_fifo(void)
+{
+	begin();
+	WR(UART_FCR, 0x01);
+	for (guint i = 0; i < 3; i++) {
+		for (guint n = 0; n < VSB_FIFO_SIZE; n++)
+			WR(UART_TX, n);
+		WR(UART_IER, UART_IER_THRI);
+		g_assert_true(rose());
+		g_assert_cmphex(RD(UART_IIR) & 0x0f, ==, UART_IIR_THRI);
+		WR(UART_IER, 0);
+		g_assert_cmphex(RD(UART_IIR) & 0x0f, ==, UART_IIR_NO_INT);
+	}
 }
 
 /* ---- what goes out ---- */
@@ -640,6 +668,7 @@ int main(int argc, char **argv)
 	FRONT_TABLES(ADD_TABLE)
 	g_test_add_func("/edges", test_edges);
 	g_test_add_func("/linux-sends-at-once", test_linux_sends_at_once);
+	g_test_add_func("/full-fifo", test_full_fifo);
 	g_test_add_func("/out/order", test_order);
 	g_test_add_func("/out/last-byte", test_last_byte);
 	g_test_add_func("/out/reset", test_reset);
