@@ -492,6 +492,7 @@ void uart_front_in_use(void)
 	CHECK_EQ(proxy_uservm(p).ier, 0x05);
 	/* Once. */
 	write_reg(UART_IER, 0x07);
+	expect_event(1);
 	CHECK_EQ(read_reg(UART_IIR) & 0x0f, 0x02);
 	CHECK_EQ(read_reg(UART_IIR) & 0x0f, 0x01);
 	CHECK_EQ(proxy_uservm(p).ier, 0x07);
