@@ -135,6 +135,8 @@ void vsb_coms_attached(struct vsb_l2 *u, struct vsb_coms *coms)
 		spin_lock(&com->lock);
 		if (com->on)
 			vsb_com_tell_line(com, coms, proxy);
+		if (com->on && com->front.thri_soon)
+			vsb_proxy_moment_from_now(proxy);
 		spin_unlock(&com->lock);
 	}
 	wake_up(&proxy->work);
@@ -181,7 +183,6 @@ void vsb_coms_reset(struct vsb_l2 *u, struct vsb_coms *coms)
 		struct vsb_com *com = &coms->com[i];
 
 		spin_lock(&com->lock);
-		com->handler = false;
 		if (com->on) {
 			vsb_front_reset(&com->front);
 			vsb_com_tell_line(com, coms, rcu_dereference(u->proxy));
@@ -261,7 +262,7 @@ static bool vsb_com_work(struct vsb_com *com, struct vsb_proxy *proxy)
 {
 	if (!proxy || !vsb_pump_ready(&com->front))
 		return false;
-	if (!com->handler || vsb_pump_urgent(&com->front)) {
+	if (!com->front.handler || vsb_pump_urgent(&com->front)) {
 		com->late = false;
 		return true;
 	}
@@ -277,10 +278,13 @@ static void vsb_com_byte(struct vsb_com *com, struct vsb_coms *coms, struct vsb_
 	struct vsb_front *f = &com->front;
 	struct vsb_proxy *proxy;
 	u8 ier = com->uart.ier;
-	bool level, starts, ends, work;
+	bool looks = in && reg == UART_IIR;
+	bool level, soon, work;
 
 	spin_lock(&com->lock);
+	com->touched = true;
 	level = f->level;
+	soon = f->thri_soon;
 	proxy = rcu_dereference(u->proxy);
 	if (vsb_uart_in_use(&com->uart, reg, in))
 		vsb_front_ier(f, ier);
@@ -289,15 +293,14 @@ static void vsb_com_byte(struct vsb_com *com, struct vsb_coms *coms, struct vsb_
 	vsb_com_gate(com, u, proxy, reg, value);
 	if (!in)
 		vsb_front_write(f, reg, *value);
-	starts = in && reg == UART_IIR && !(*value & UART_IIR_NO_INT);
-	ends = in && reg == UART_IIR && *value & UART_IIR_NO_INT;
-	com->handler = (com->handler || starts) && !ends;
-	if (proxy && starts)
+	if (proxy && looks && f->handler)
 		vsb_proxy_hold(proxy, vsb_uart_gsi(&com->uart), true);
 	if (f->level != level || f->rose)
 		vsb_com_tell_line(com, coms, proxy);
-	if (proxy && ends)
+	if (proxy && looks && !f->handler)
 		vsb_proxy_hold(proxy, vsb_uart_gsi(&com->uart), false);
+	if (proxy && f->thri_soon && !soon)
+		vsb_proxy_moment_from_now(proxy);
 	work = vsb_com_work(com, proxy);
 	spin_unlock(&com->lock);
 
@@ -463,10 +466,35 @@ void vsb_com_poll(struct vsb_proxy *proxy)
 		}
 		work |= com->late;
 		com->late = false;
-		com->handler = false;
+		/* It ended without a last look. */
+		if (!com->touched)
+			com->front.handler = false;
+		com->touched = false;
 		spin_unlock(&com->lock);
 	}
 	rcu_read_unlock();
 	if (work)
 		wake_up(&proxy->work);
+}
+
+/* Work: transmitters that are empty are reported as such by now. */
+void vsb_com_moment(struct vsb_proxy *proxy)
+{
+	struct vsb_coms *coms;
+	struct vsb_l2 *u;
+	u32 i;
+
+	rcu_read_lock();
+	coms = vsb_com_of_proxy(proxy, &u);
+	for (i = 0; coms && i < coms->nr; i++) {
+		struct vsb_com *com = &coms->com[i];
+
+		spin_lock(&com->lock);
+		if (com->on && com->front.thri_soon) {
+			vsb_front_moment(&com->front);
+			vsb_com_tell_line(com, coms, proxy);
+		}
+		spin_unlock(&com->lock);
+	}
+	rcu_read_unlock();
 }

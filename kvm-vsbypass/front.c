@@ -63,13 +63,40 @@ static void vsb_front_update(struct vsb_front *f)
 	f->level = level;
 }
 
+/*
+ * The transmitter is empty. A handler that is at work will look for it, and who has
+ * filled the FIFO has more. Anybody else has the interrupt after a moment, as from a
+ * UART that needs a character time for it: perhaps he sends a little right away, and
+ * wants none (Linux does if he found it so, UART_BUG_TXEN).
+ */
+static void vsb_front_empty(struct vsb_front *f)
+{
+	f->thri = f->handler || f->burst >= vsb_front_depth(f);
+	f->thri_soon = !f->thri && f->uart->ier & UART_IER_THRI;
+	vsb_front_update(f);
+}
+
+/**
+ * vsb_front_moment - a few milliseconds have passed
+ * @f: the front; @f->thri_soon was set all the while
+ */
+void vsb_front_moment(struct vsb_front *f)
+{
+	f->thri |= f->thri_soon;
+	f->thri_soon = false;
+	f->burst = 0;
+	vsb_front_update(f);
+}
+
 /* A byte goes out: for a moment the transmitter is not empty. */
 static void vsb_front_sends(struct vsb_front *f)
 {
 	f->thri = false;
+	f->thri_soon = false;
+	f->burst++;
 	vsb_front_update(f);
-	f->thri = !f->full;
-	vsb_front_update(f);
+	if (!f->full)
+		vsb_front_empty(f);
 }
 
 /* ---- receiver ---- */
@@ -266,8 +293,14 @@ static void vsb_front_write_mcr(struct vsb_front *f, u8 value)
  */
 void vsb_front_ier(struct vsb_front *f, u8 old)
 {
-	if ((old ^ f->uart->ier) & UART_IER_THRI)
-		f->thri = f->uart->ier & UART_IER_THRI && !f->full;
+	if ((old ^ f->uart->ier) & UART_IER_THRI) {
+		f->thri = false;
+		f->thri_soon = false;
+		if (!(f->uart->ier & UART_IER_THRI))
+			f->burst = 0;
+		else if (!f->full)
+			vsb_front_empty(f);
+	}
 	vsb_front_update(f);
 }
 
@@ -278,6 +311,8 @@ static void vsb_front_write_fcr(struct vsb_front *f, u8 value)
 	bool on = value & UART_FCR_ENABLE_FIFO;
 
 	vsb_uart_write(f->uart, UART_FCR, value);
+	if (on != was || (on && value & UART_FCR_CLEAR_XMIT))
+		f->burst = 0;
 	if (on != was || (on && value & UART_FCR_CLEAR_RCVR)) {
 		f->fifo_nr = 0;
 		f->overrun = false;
@@ -331,8 +366,11 @@ static u8 vsb_front_read_iir(struct vsb_front *f)
 {
 	u8 cause = vsb_front_cause(f);
 
-	if (cause == UART_IIR_THRI)
+	f->handler = cause != UART_IIR_NO_INT;
+	if (cause == UART_IIR_THRI) {
 		f->thri = false;
+		f->burst = 0;
+	}
 	vsb_front_update(f);
 	return cause | (f->uart->fcr & UART_FCR_ENABLE_FIFO ? 0xc0 : 0);
 }
@@ -383,6 +421,9 @@ void vsb_front_reset(struct vsb_front *f)
 	f->fifo_nr = 0;
 	f->overrun = false;
 	f->thri = false;
+	f->thri_soon = false;
+	f->burst = 0;
+	f->handler = false;
 	f->deltas = 0;
 	vsb_front_tell(f);
 	vsb_front_refill(f);

@@ -84,6 +84,10 @@ struct vsb_pump {
  * @fifo_nr:	in use; @fifo[0] is read next
  * @overrun:	LSR.OE
  * @thri:	"transmitter empty" is due
+ * @thri_soon:	it will be, see vsb_front_moment()
+ * @burst:	bytes sent since the driver was told so, or wanted to know no more
+ * @handler:	the user VM's interrupt handler is at work: IIR showed it an interrupt,
+ *		and has not shown none since
  * @full:	LSR.THRE is clear: the output has to drain first
  * @deltas:	MSR bits 0 to 3
  * @dry:	the proxy's UART has nothing to receive
@@ -103,6 +107,9 @@ struct vsb_front {
 	u8 fifo_nr;
 	bool overrun;
 	bool thri;
+	bool thri_soon;
+	u32 burst;
+	bool handler;
 	bool full;
 	u8 deltas;
 	bool dry;
@@ -123,6 +130,7 @@ void vsb_front_reset(struct vsb_front *f);
 u8 vsb_front_read(struct vsb_front *f, u8 reg);
 void vsb_front_write(struct vsb_front *f, u8 reg, u8 value);
 void vsb_front_ier(struct vsb_front *f, u8 old);
+void vsb_front_moment(struct vsb_front *f);
 
 /* For pump.c. */
 void vsb_front_receive(struct vsb_front *f, u16 byte);

@@ -32,6 +32,13 @@
 /* A UART that is blocked, and has perhaps no interrupt for the end of that. */
 #define VSB_POLL_MS		20
 
+/*
+ * From an empty transmitter to its interrupt, outside of a handler: a character at
+ * 1200 baud. On a host with one CPU all that a byte wakes may come before the driver's
+ * next access.
+ */
+#define VSB_MOMENT_MS		10
+
 /**
  * struct vsb_access - an access in flight, on the stack of the vCPU that waits
  * @node:	in proxy->queue until it is taken; proxy->lock
@@ -354,7 +361,7 @@ out:
 static void vsb_proxy_settle_soon(struct vsb_proxy *proxy)
 {
 	if (vsb_irq_unsettled(&proxy->irqs) && !proxy->dead)
-		schedule_delayed_work(&proxy->settle, msecs_to_jiffies(VSB_SETTLE_MS));
+		mod_delayed_work(system_wq, &proxy->settle, msecs_to_jiffies(VSB_SETTLE_MS));
 }
 
 /*
@@ -479,6 +486,20 @@ void vsb_proxy_poll_soon(struct vsb_proxy *proxy)
 	spin_lock(&proxy->lock);
 	if (!proxy->dead)
 		schedule_delayed_work(&proxy->poll, msecs_to_jiffies(VSB_POLL_MS));
+	spin_unlock(&proxy->lock);
+}
+
+static void vsb_proxy_moment_work(struct work_struct *work)
+{
+	vsb_com_moment(container_of(to_delayed_work(work), struct vsb_proxy, moment));
+}
+
+/* Have vsb_com_moment() called VSB_MOMENT_MS after the last call of this. */
+void vsb_proxy_moment_from_now(struct vsb_proxy *proxy)
+{
+	spin_lock(&proxy->lock);
+	if (!proxy->dead)
+		mod_delayed_work(system_wq, &proxy->moment, msecs_to_jiffies(VSB_MOMENT_MS));
 	spin_unlock(&proxy->lock);
 }
 
@@ -692,6 +713,7 @@ static void vsb_proxy_stop(struct vsb_proxy *proxy)
 	cancel_delayed_work_sync(&proxy->unhold);
 	cancel_delayed_work_sync(&proxy->settle);
 	cancel_delayed_work_sync(&proxy->poll);
+	cancel_delayed_work_sync(&proxy->moment);
 	vsb_vm_remove(&proxy->vm);
 }
 
@@ -812,6 +834,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	INIT_DELAYED_WORK(&proxy->unhold, vsb_proxy_unhold);
 	INIT_DELAYED_WORK(&proxy->settle, vsb_proxy_settle);
 	INIT_DELAYED_WORK(&proxy->poll, vsb_proxy_poll_work);
+	INIT_DELAYED_WORK(&proxy->moment, vsb_proxy_moment_work);
 	proxy->vm.proxy = proxy;
 
 	fd = get_unused_fd_flags(O_CLOEXEC | O_RDWR);

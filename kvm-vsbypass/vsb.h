@@ -118,8 +118,8 @@ bool vsb_claims_i8042(const struct vsb_claims *claims);
  *		hardware would. Written under cloud->lock and @lock
  * @uart:	registers as written
  * @front:	valid if @on
- * @handler:	the user VM's interrupt handler is at work
- * @late:	the proxy was not woken for what that has sent
+ * @late:	the proxy was not woken for what a handler has sent
+ * @touched:	by the user VM, since vsb_com_poll() looked
  * @line:	interrupt line of the proxy's UART
  * @serial:	of the present proxy; 0: none
  * @required:	data is for a user VM that has proved who it is
@@ -129,8 +129,8 @@ struct vsb_com {
 	bool on;
 	struct vsb_uart uart;
 	struct vsb_front front;
-	bool handler;
 	bool late;
+	bool touched;
 	bool line;
 	u64 serial;
 	bool required;
@@ -173,6 +173,7 @@ void vsb_com_complete(struct vsb_proxy *proxy, const struct vsb_com_job *job,
 		      const u8 *data);
 bool vsb_com_irq_line(struct vsb_proxy *proxy, u32 gsi, bool level);
 void vsb_com_poll(struct vsb_proxy *proxy);
+void vsb_com_moment(struct vsb_proxy *proxy);
 
 /* ---- proxy.c: accesses handed to the VMM of a proxy VM ---- */
 
@@ -225,6 +226,7 @@ struct vsb_irqs {
  * @unhold:	ends irqs.held if the user VM does not
  * @settle:	has falls reported
  * @poll:	looks at UARTs that may have no interrupt for us
+ * @moment:	lets fronts report that their transmitter is empty
  * @hold_until:	jiffies when @unhold does so in any case
  * @touched:	the user VM has made an access since @unhold ran
  * @changed:	VSB_EVENT_USERVM is due
@@ -263,6 +265,7 @@ struct vsb_proxy {
 	struct delayed_work unhold;
 	struct delayed_work settle;
 	struct delayed_work poll;
+	struct delayed_work moment;
 	unsigned long hold_until;
 	bool touched;
 	bool changed;
@@ -280,6 +283,7 @@ void vsb_proxy_notify(struct vsb_proxy *proxy);
 void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold);
 void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose);
 void vsb_proxy_poll_soon(struct vsb_proxy *proxy);
+void vsb_proxy_moment_from_now(struct vsb_proxy *proxy);
 int vsb_proxy_run(struct kvm_vcpu *vcpu);
 int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_status);
 

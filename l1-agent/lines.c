@@ -3,8 +3,8 @@
  * The table of lines, and the merging of rises that the monitor has not taken yet.
  *
  * Interrupts of ISA are edges: what counts is that the line rises, and the guest's
- * interrupt controllers keep that. So it is lowered at once behind, where nobody
- * waits for it, and the next rise need not wait for a fall.
+ * interrupt controllers keep that. So it is lowered behind, when nobody waits, and the
+ * next rise need not wait for a fall.
  */
 #include "lines.h"
 
@@ -18,7 +18,7 @@
  * a dummy that nobody uses is always empty.
  */
 const struct line_cmds line_table[] = {
-	{ .gsi = 4, .pulse = { "o/b 1017 2", "o/b 1017 0" }, .lower = "o/b 1017 0",
+	{ .gsi = 4, .pulse = { "o/b 1017 2" }, .after = "o/b 1017 0", .lower = "o/b 1017 0",
 	  .give = { "o/b 1017 0", "o/b 1017 " } },
 	{ .gsi = 1, .pulse = { "o/b 100 210", "o/b 96 0", "i/b 96" }, .lower = "i/b 96" },
 	{ .gsi = 12, .pulse = { "o/b 100 211", "o/b 96 0", "i/b 96" }, .lower = "i/b 96" },
@@ -50,5 +50,6 @@ void line_restart(struct line *l)
 {
 	l->in_flight = 0;
 	l->ours = FALSE;
+	l->raised = FALSE;
 	l->rise = l->level;
 }

@@ -8,22 +8,30 @@
 
 #include <glib.h>
 
+#define LINE_PULSE_MAX	3
+
 /**
  * struct line_cmds - how the dummy device has one line rise
  * @gsi:	the line
- * @pulse:	commands of QEMU's human monitor: raise it, lower it; the last may be NULL
+ * @pulse:	commands of QEMU's human monitor that raise it, and lower it if @after is
+ *		NULL; the last may be NULL
+ * @after:	lowers it when nobody waits. Not for the keyboard controller: what it has
+ *		for another line comes when this has been read
  * @lower:	from whatever it is
  * @give:	sets it to the interrupt enable register that follows, so that
  *		what this enables and the device has is signalled; of a UART only
  */
 struct line_cmds {
 	unsigned int gsi;
-	const char *pulse[3];
+	const char *pulse[LINE_PULSE_MAX];
+	const char *after;
 	const char *lower;
 	const char *give[2];
 };
 
 #define LINES_MAX	4	/* room in a VM; the table has no more */
+/* The answer says nothing of how long ago it rose: one more may be on its way. */
+#define LINE_IN_FLIGHT_MAX	2
 
 extern const struct line_cmds line_table[];
 extern const unsigned int line_table_len;
@@ -33,12 +41,14 @@ extern const unsigned int line_table_len;
  * @level:	what vsbypassd said last
  * @rise:	it rose, and the monitor was not told
  * @ours:	the monitor has lowered it; before, its device may not even be a dummy
- * @in_flight:	commands that the monitor has not answered yet
+ * @raised:	the dummy's is high, or will be when the monitor has done all it was told
+ * @in_flight:	raises that the monitor has not answered yet
  */
 struct line {
 	gboolean level;
 	gboolean rise;
 	gboolean ours;
+	gboolean raised;
 	unsigned int in_flight;
 };
 

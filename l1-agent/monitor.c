@@ -21,8 +21,11 @@
 #define DEPTH_MAX	32	/* json-glib recurses */
 #define OUT_MAX_BYTES	65536
 #define REPLY_SECONDS	10
-/* Its line editor echoes each byte with a write of its own; they are read together. */
-#define HUMAN_PAUSE_MS	1
+/*
+ * Its line editor echoes each byte with a write of its own. They are read together, and
+ * late: the CPU may be wanted for what the command is about.
+ */
+#define HUMAN_PAUSE_MS	20
 #define HUMAN_GREETING	"QEMU "
 #define HUMAN_PROMPT	"(qemu) "
 
@@ -161,6 +164,23 @@ static gboolean can_write(gint fd, GIOCondition cond, gpointer p)
 	return m->out_id ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
+static gboolean can_read(gint fd, GIOCondition cond, gpointer p);
+
+static gboolean read_on(gpointer p)
+{
+	struct monitor *m = p;
+
+	m->in_id = g_unix_fd_add(m->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, can_read, m);
+	return G_SOURCE_REMOVE;
+}
+
+/* In a while, if it is not put off again. */
+static void read_later(struct monitor *m)
+{
+	drop_source(&m->in_id);
+	m->in_id = g_timeout_add(HUMAN_PAUSE_MS, read_on, m);
+}
+
 static void send_line(struct monitor *m, const char *text)
 {
 	if (m->out->len > OUT_MAX_BYTES) {
@@ -170,6 +190,8 @@ static void send_line(struct monitor *m, const char *text)
 	g_string_append(m->out, text);
 	g_string_append_c(m->out, '\n');
 	flush(m);
+	if (m->human && m->state != GONE)
+		read_later(m);
 }
 
 static void send_command(struct monitor *m, const char *name, const char *hmp)
@@ -326,19 +348,10 @@ static void got_bytes(struct monitor *m)
 		monitor_end(m, "it sent a line that does not end");
 }
 
-static gboolean can_read(gint fd, GIOCondition cond, gpointer p);
-
-static gboolean read_on(gpointer p)
-{
-	struct monitor *m = p;
-
-	m->in_id = g_unix_fd_add(m->fd, G_IO_IN | G_IO_HUP | G_IO_ERR, can_read, m);
-	return G_SOURCE_REMOVE;
-}
-
 static gboolean can_read(gint fd, GIOCondition cond, gpointer p)
 {
 	struct monitor *m = p;
+	guint id = m->in_id;
 	char buf[4096];
 	ssize_t n;
 
@@ -361,11 +374,9 @@ static gboolean can_read(gint fd, GIOCondition cond, gpointer p)
 	/* monitor_end() has removed this source already. */
 	if (m->state == GONE)
 		return G_SOURCE_REMOVE;
-	if (m->human && m->in->len) {
-		m->in_id = g_timeout_add(HUMAN_PAUSE_MS, read_on, m);
-		return G_SOURCE_REMOVE;
-	}
-	return G_SOURCE_CONTINUE;
+	if (m->human && m->in->len)
+		read_later(m);
+	return m->in_id == id ? G_SOURCE_CONTINUE : G_SOURCE_REMOVE;
 }
 
 /*

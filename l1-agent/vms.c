@@ -99,34 +99,58 @@ static gboolean ticket_valid(const struct ticket *t)
 
 static void line_play(struct vm *vm, unsigned int i);
 
+/* HMP prints nothing for "o", and what was read for "i"; else it is an error. */
+static void line_printed(struct monitor *m, const char *text, void *data)
+{
+	(void)data;
+	if (text && *text && !g_str_has_prefix(text, "port"))
+		g_warning("monitor %s: %s", monitor_path(m), text);
+}
+
 static void line_played(struct monitor *m, const char *text, void *data)
 {
 	struct ticket *t = data;
 
-	/* HMP prints nothing for "o", and what was read for "i"; else it is an error. */
-	if (text && *text && !g_str_has_prefix(text, "port"))
-		g_warning("monitor %s: %s", monitor_path(m), text);
-	if (ticket_valid(t) && t->vm->lines[t->line].in_flight &&
-	    !--t->vm->lines[t->line].in_flight)
+	line_printed(m, text, NULL);
+	if (ticket_valid(t)) {
+		t->vm->lines[t->line].in_flight--;
 		line_play(t->vm, t->line);
+	}
 	ticket_free(t);
 }
 
+static void line_lower(struct vm *vm, unsigned int i)
+{
+	if (vm->lines[i].raised)
+		monitor_hmp(vm->mon, line_table[i].after, line_printed, NULL);
+	vm->lines[i].raised = FALSE;
+}
+
+/*
+ * The user VM waits for the raise, nobody for the rest. So the line is lowered when
+ * QEMU has answered, or before it rises again.
+ */
 static void line_play(struct vm *vm, unsigned int i)
 {
 	struct line *l = &vm->lines[i];
 
-	if (vm->state != VM_FOUND || l->in_flight || !l->rise)
+	if (vm->state != VM_FOUND || l->in_flight == LINE_IN_FLIGHT_MAX)
+		return;
+	if (l->rise || !l->in_flight)
+		line_lower(vm, i);
+	if (!l->rise)
 		return;
 	l->rise = FALSE;
 	if (!l->ours)
 		monitor_hmp(vm->mon, line_table[i].lower, NULL, NULL);
 	l->ours = TRUE;
-	for (unsigned int n = 0; n < G_N_ELEMENTS(line_table[i].pulse); n++) {
-		if (!line_table[i].pulse[n])
-			break;
-		l->in_flight++;
-		monitor_hmp(vm->mon, line_table[i].pulse[n], line_played, ticket_new(vm, i));
+	l->raised = line_table[i].after != NULL;
+	l->in_flight++;
+	for (unsigned int n = 0; n < LINE_PULSE_MAX && line_table[i].pulse[n]; n++) {
+		gboolean last = n + 1 == LINE_PULSE_MAX || !line_table[i].pulse[n + 1];
+
+		monitor_hmp(vm->mon, line_table[i].pulse[n], last ? line_played : line_printed,
+			    last ? ticket_new(vm, i) : NULL);
 	}
 }
 
@@ -364,6 +388,8 @@ static void vm_drop(gpointer v)
 {
 	struct vm *vm = v;
 
+	for (unsigned int i = 0; vm->state == VM_FOUND && i < line_table_len; i++)
+		line_lower(vm, i);
 	vm_leave(vm);
 	unwatch(vm);
 	vm->owner = NULL;

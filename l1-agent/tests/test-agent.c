@@ -497,7 +497,7 @@ static void test_storm(void)
 	wait_for(s.state[1] == VM_FOUND);
 	for (int i = 0; i < 100001; i++)
 		vms_irq(vms, 1, 4, !(i & 1));
-	wait_for(heard(q, LOWER PULSE PULSE));
+	wait_for(heard(q, LOWER PULSE PULSE PULSE));
 	vms_free(vms);
 	qemu_stop(q);
 }

@@ -76,8 +76,9 @@ int main(int argc, char **argv)
 	time_op(c, "out_reflected", out);
 	OK(module_load());
 	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	p = proxy_add_uart(c, "vm1", true);
 	cloud_start(c);
+	time_op(c, "cpuid_no_proxy", cpuid);
+	p = proxy_add_uart(c, "vm1", true);
 	time_op(c, "out_front", out);
 	CHECK_EQ(L1_EXITS(c), 0);
 	time_send(c, p);

@@ -94,6 +94,11 @@ static void run_table(const char *name, const struct uart_access *a, size_t n)
 			if (a[i].reg == UART_IIR && !front)
 				settle();
 			got = read_reg(a[i].reg);
+			/* A front says so of its transmitter after a moment. */
+			while (a[i].reg == UART_IIR && front &&
+			       (a[i].value & 0x0f) == UART_IIR_THRI &&
+			       (got & 0x0f) == UART_IIR_NO_INT)
+				got = read_reg(a[i].reg);
 			/* QEMU's says time-out also of a FIFO that is at its level. */
 			if (got == 0xcc && a[i].value == 0xc4 && !front)
 				break;
@@ -487,6 +492,7 @@ void uart_front_in_use(void)
 	CHECK_EQ(proxy_uservm(p).ier, 0x05);
 	/* Once. */
 	write_reg(UART_IER, 0x07);
+	expect_event(1);
 	CHECK_EQ(read_reg(UART_IIR) & 0x0f, 0x02);
 	CHECK_EQ(read_reg(UART_IIR) & 0x0f, 0x01);
 	CHECK_EQ(proxy_uservm(p).ier, 0x07);

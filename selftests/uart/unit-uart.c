@@ -122,6 +122,7 @@ static void run_table(const struct uart_access *a, gsize n)
 			type(a[i].text);
 			break;
 		case UART_R:
+			vsb_front_moment(&front);
 			got = RD(a[i].reg);
 			if (got != a[i].value)
 				g_error("access %zu: register %u is 0x%02x, wanted 0x%02x", i + 1,
@@ -141,16 +142,21 @@ FRONT_TABLES(TABLE_TEST)
 static void test_edges(void)
 {
 	begin();
+	WR(UART_FCR, 0x01);
 	WR(UART_IER, UART_IER_THRI);
+	vsb_front_moment(&front);
 	g_assert_true(front.level);
 	g_assert_true(rose());
 	/* A driver that does not look at IIR gets an edge for each byte. */
 	WR(UART_TX, 'a');
+	g_assert_false(front.level);
+	vsb_front_moment(&front);
 	g_assert_true(front.level);
 	g_assert_true(rose());
-	RD(UART_IIR);
+	g_assert_cmphex(RD(UART_IIR) & 0x0f, ==, UART_IIR_THRI);
 	g_assert_false(front.level);
 	g_assert_false(rose());
+	/* In a handler there is nothing to wait for. */
 	WR(UART_TX, 'b');
 	g_assert_true(rose());
 	WR(UART_IER, UART_IER_RDI);
@@ -163,6 +169,60 @@ static void test_edges(void)
 	g_assert_true(front.level);
 	RD(UART_RX);
 	g_assert_false(front.level);
+}
+
+/*
+ * Linux's serial8250_do_startup() is to find a transmitter that can be written to
+ * as soon as its interrupt is switched on (UART_BUG_TXEN), and not one that has no
+ * second interrupt (UART_BUG_THRE). Then serial8250_start_tx() needs none.
+ */
+static void test_linux_sends_at_once(void)
+{
+	begin();
+	for (guint i = 0; i < 2; i++) {
+		WR(UART_IER, UART_IER_THRI);
+		g_assert_cmphex(RD(UART_IIR), ==, UART_IIR_NO_INT);
+		WR(UART_IER, 0);
+	}
+	WR(UART_IER, UART_IER_THRI);
+	g_assert_cmphex(RD(UART_LSR), ==, UART_LSR_TEMT | UART_LSR_THRE);
+	g_assert_cmphex(RD(UART_IIR), ==, UART_IIR_NO_INT);
+	WR(UART_IER, UART_IER_RDI);
+	WR(UART_FCR, 0x81);
+	/* Echoes. */
+	for (guint i = 0; i < 40; i++) {
+		WR(UART_IER, UART_IER_RDI | UART_IER_THRI);
+		g_assert_cmphex(RD(UART_LSR), ==, UART_LSR_TEMT | UART_LSR_THRE);
+		WR(UART_TX, 'e');
+		WR(UART_IER, UART_IER_RDI);
+		vsb_front_moment(&front);
+		g_assert_false(front.level);
+		g_assert_false(rose());
+	}
+	/* There is more than fits. */
+	WR(UART_IER, UART_IER_RDI | UART_IER_THRI);
+	for (guint i = 0; i < VSB_FIFO_SIZE; i++) {
+		g_assert_false(front.level);
+		WR(UART_TX, 'm');
+	}
+	g_assert_true(rose());
+	g_assert_cmphex(RD(UART_IIR) & 0x0f, ==, UART_IIR_THRI);
+}
+
+/* As FreeBSD's ns8250_bus_transmit(): a FIFO full, then the interrupt is switched on. */
+static void test_full_fifo(void)
+{
+	begin();
+	WR(UART_FCR, 0x01);
+	for (guint i = 0; i < 3; i++) {
+		for (guint n = 0; n < VSB_FIFO_SIZE; n++)
+			WR(UART_TX, n);
+		WR(UART_IER, UART_IER_THRI);
+		g_assert_true(rose());
+		g_assert_cmphex(RD(UART_IIR) & 0x0f, ==, UART_IIR_THRI);
+		WR(UART_IER, 0);
+		g_assert_cmphex(RD(UART_IIR) & 0x0f, ==, UART_IIR_NO_INT);
+	}
 }
 
 /* ---- what goes out ---- */
@@ -231,8 +291,11 @@ static void test_reset(void)
 	WR(UART_SCR, 0x5a);
 	WR(UART_IER, 0x0f);
 	WR(UART_TX, 'x');
+	vsb_front_moment(&front);
 	g_assert_true(front.level);
+	WR(UART_TX, 'x');
 	vsb_front_reset(&front);
+	vsb_front_moment(&front);
 	g_assert_false(front.level);
 	g_assert_cmphex(RD(UART_IER), ==, 0);
 	g_assert_cmphex(RD(UART_IIR), ==, 0x01);
@@ -433,7 +496,7 @@ static void test_hostile(void)
 
 	begin();
 	for (guint i = 0; i < 300000; i++) {
-		switch (g_rand_int_range(rand, 0, 6)) {
+		switch (g_rand_int_range(rand, 0, 7)) {
 		case 0:
 			RD(g_rand_int_range(rand, 0, 8));
 			break;
@@ -444,6 +507,9 @@ static void test_hostile(void)
 			vsb_pump_kick(&front);
 			break;
 		case 3:
+			vsb_front_moment(&front);
+			break;
+		case 4:
 			if (g_rand_int_range(rand, 0, 100) == 0)
 				vsb_pump_attach(&front);
 			else if (g_rand_int_range(rand, 0, 100) == 0)
@@ -582,6 +648,7 @@ static void test_in_use(void)
 	g_assert_true(vsb_uart_in_use(&uart, UART_IIR, true));
 	vsb_front_ier(&front, 0);
 	g_assert_cmphex(RD(UART_IER), ==, 0x07);
+	vsb_front_moment(&front);
 	g_assert_true(front.level);
 	g_assert_false(vsb_uart_in_use(&uart, UART_IIR, true));
 	g_assert_cmphex(RD(UART_IIR), ==, 0x02);
@@ -600,6 +667,8 @@ int main(int argc, char **argv)
 	UART_TABLES(ADD_TABLE)
 	FRONT_TABLES(ADD_TABLE)
 	g_test_add_func("/edges", test_edges);
+	g_test_add_func("/linux-sends-at-once", test_linux_sends_at_once);
+	g_test_add_func("/full-fifo", test_full_fifo);
 	g_test_add_func("/out/order", test_order);
 	g_test_add_func("/out/last-byte", test_last_byte);
 	g_test_add_func("/out/reset", test_reset);
