@@ -15,7 +15,7 @@ T		?=
 # otherwise. The newest if there are several; none before 'make deps' has run.
 KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null | sort -V))
 
-PARTS		:= qemu-proxy l1-agent guest-tools selftests/kvm selftests/uart \
+PARTS		:= qemu-proxy libvirt-hooks l1-agent guest-tools selftests/kvm selftests/uart \
 		   selftests/bench
 export O V PREFIX DESTDIR KDIR
 # Variables of the command line reach sub-makes as environment: kbuild would take
