@@ -70,6 +70,8 @@ static void test_good(void)
 		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl log -n 7", "{\"execute\":\"log\",\"arguments\":{\"lines\":7}}",
 		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl validate a.xml -", "{\"execute\":\"validate\",\"arguments\":{"
+		  "\"files\":[\"a.xml\",\"-\"]}}", DEFAULT_SOCKET, FALSE },
 		/* A VM may be called like a command. */
 		{ "vsbctl unbind status",
 		  "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"status\"}}",
@@ -113,7 +115,7 @@ static void test_bad(void)
 		"vsbctl add", "vsbctl add c", "vsbctl add ../c vm1", "vsbctl add c vm1=x",
 		"vsbctl add --cloud c vm1", "vsbctl remove", "vsbctl remove a b",
 		"vsbctl log -n 1000000", "vsbctl log -n", "vsbctl status --socket",
-		"vsbctl attach --pid 1 --agent /a vm1=identity=", "vsbctl key", "vsbctl key a b",
+		"vsbctl attach --pid 1 --agent /a vm1=identity=", "vsbctl key", "vsbctl key a b", "vsbctl validate",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=no", "vsbctl key ../a",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=required,",
 		"vsbctl attach --pid 1 --agent /a vm1=,identity=required",

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "control-client.h"
 #include "error.h"
 #include "identity-store.h"
 #include "names.h"
@@ -190,6 +191,20 @@ static gboolean build_log(const struct values *values, char **words, JsonObject 
 	return TRUE;
 }
 
+/* Not sent: the files are for vsbctl itself. */
+static gboolean build_files(const struct values *values, char **words, JsonObject *arguments,
+			    GError **error)
+{
+	g_autoptr(JsonArray) files = json_array_new();
+
+	if (!words[0])
+		return usage_error(error, "give the XML of a domain: a file, or - for standard input");
+	for (char **word = words; *word; word++)
+		json_array_add_string_element(files, *word);
+	json_object_set_array_member(arguments, "files", g_steal_pointer(&files));
+	return TRUE;
+}
+
 static const struct command commands[] = {
 	{ "status", "", "Shows cloud VMs, their user VMs and proxies", build_status, "" },
 	{ "list", "", "Shows who the user VMs are: page tables, vCPUs, how and since when bound",
@@ -213,6 +228,10 @@ static const struct command commands[] = {
 	  "see vsb-identify(8). Does not need vsbypassd.", build_uservm, "iR" },
 	{ "unbind", "NAME", "Frees a user VM's proxy for the next user VM", build_uservm, "" },
 	{ "log", "", "Prints the last messages of vsbypassd", build_log, "n" },
+	{ "validate", "FILE...", "Checks the element of VSBypass in the XML of libvirt domains\n"
+	  "FILEs are as 'virsh dumpxml' prints them, - is standard input. Checked is what the\n"
+	  "libvirt hook checks before a start, but for what only vsbypassd knows. Does not\n"
+	  "need vsbypassd.", build_files, "" },
 };
 
 static const struct command *find_command(const char *name)
@@ -379,7 +398,7 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 	args->replace = values.replace;
 	args->identity_dir = g_strdup(values.identity ? values.identity : IDENTITY_DIR);
 	args->socket = values.socket ? g_strdup(values.socket) :
-		       g_strdup("/run/vsbypass/control.sock");
+		       g_strdup(CONTROL_SOCKET);
 out:
 	if (rest)
 		g_ptr_array_unref(rest);

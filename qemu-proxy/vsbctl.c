@@ -1,129 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* vsbctl: one command to vsbypassd, its reply printed. */
-#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "error.h"
+#include "control-client.h"
 #include "identity-store.h"
 #include "json-line.h"
-#include "command.h"
 #include "vsbctl-args.h"
 #include "vsbctl-show.h"
+#include "vsbctl-validate.h"
 
-/* A reply lists up to some thousand user VMs, with two objects each. */
-#define REPLY_MAX_OPEN	100000
-
-static int connect_to(const char *path, GError **error)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path)) >= sizeof(addr.sun_path)) {
-		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "the path %s is too long", path);
-	} else if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		const char *advice = errno == ENOENT || errno == ECONNREFUSED ?
-				     "; is vsbypassd running?" :
-				     errno == EACCES ? "; are you root?" : "";
-
-		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "%s: %s%s", path,
-			    g_strerror(errno), advice);
-	} else {
-		return fd;
-	}
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static gboolean send_all(int fd, const char *data, gsize len, GError **error)
-{
-	while (len) {
-		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "sending: %s",
-				    g_strerror(errno));
-			return FALSE;
-		}
-		data += n;
-		len -= (gsize)n;
-	}
-	return TRUE;
-}
-
-/* Return: (transfer full): the reply line, without newline. */
-static GString *receive_line(int fd, GError **error)
-{
-	g_autoptr(GString) line = g_string_new(NULL);
-	char buf[4096];
-
-	for (;;) {
-		ssize_t n = recv(fd, buf, sizeof(buf), 0);
-		const char *end;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
-					    "vsbypassd closed the connection without a reply");
-			return NULL;
-		}
-		end = memchr(buf, '\n', (gsize)n);
-		g_string_append_len(line, buf, end ? end - buf : n);
-		if (end)
-			return g_steal_pointer(&line);
-		if (line->len > COMMAND_REPLY_MAX) {
-			g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
-					    "the reply is too long; is that vsbypassd?");
-			return NULL;
-		}
-	}
-}
-
-/* Return: (transfer full): "return" of the reply, or NULL with its "error". */
-static JsonObject *ask(const struct vsbctl_args *args, GString **line, GError **error)
-{
-	g_autoptr(JsonObject) reply = NULL;
-	g_autofree char *request = NULL;
-	JsonNode *node;
-	gsize len;
-	int fd = connect_to(args->socket, error);
-
-	if (fd < 0)
-		return NULL;
-	request = json_line_format(args->request, &len);
-	if (send_all(fd, request, len, error))
-		*line = receive_line(fd, error);
-	close(fd);
-	if (!*line)
-		return NULL;
-	reply = json_line_parse((*line)->str, (*line)->len, REPLY_MAX_OPEN, error);
-	if (!reply)
-		return NULL;
-	node = json_object_get_member(reply, "return");
-	if (node && JSON_NODE_HOLDS_OBJECT(node))
-		return json_object_ref(json_node_get_object(node));
-	node = json_object_get_member(reply, "error");
-	if (node && JSON_NODE_HOLDS_OBJECT(node)) {
-		const char *desc = "no reason given";
-
-		json_line_string(json_node_get_object(node), "desc", FALSE, &desc, NULL);
-		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED, desc);
-	} else {
-		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
-				    "the reply makes no sense; is that vsbypassd?");
-	}
-	return NULL;
-}
-
-/* The one command that vsbypassd has no part in: nobody but root needs the key. */
+/* vsbypassd has no part in it: nobody but root needs the key. */
 static int make_key(const struct vsbctl_args *args)
 {
 	JsonObject *arguments = json_object_get_object_member(args->request, "arguments");
@@ -165,7 +53,10 @@ static int run(const struct vsbctl_args *args)
 	}
 	if (!strcmp(args->command, "key"))
 		return make_key(args);
-	result = ask(args, &line, &error);
+	if (!strcmp(args->command, "validate"))
+		return vsbctl_validate(json_object_get_array_member(
+			json_object_get_object_member(args->request, "arguments"), "files"));
+	result = control_ask(args->socket, args->request, -1, &line, &error);
 	if (!result) {
 		if (args->json && line)
 			puts(line->str);

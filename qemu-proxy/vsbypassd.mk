@@ -3,13 +3,16 @@
 
 # All of the daemon but main() and what touches module and /proc.
 identity-objs	:= identity-store.o key-file.o key-text.o
-daemon-objs	:= agent-link.o agent-wire.o cloud.o command.o control.o daemon.o error.o \
+daemon-objs	:= agent-link.o agent-wire.o authkey.o cloud.o command.o control.o daemon.o error.o \
 		   json-line.o lineio.o listen.o log.o names.o proxy.o proxy-cmd.o qmp.o \
 		   rundir.o $(identity-objs)
 
 vsbypassd-objs	:= vsbypassd.o module.o procfd.o $(daemon-objs)
-vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-show.o error.o json-line.o names.o \
-		   $(identity-objs)
+# The element of a libvirt domain; the hook has these, too.
+element-objs	:= authkey.o domain-check.o element.o read-all.o schema.o
+vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-show.o vsbctl-validate.o control-client.o \
+		   error.o json-line.o listen.o names.o $(element-objs) $(identity-objs)
+vsbctl-pkgs	:= libxml-2.0
 
 UNIT_TESTS		+= unit-agent-wire
 unit-agent-wire-objs	:= unit-agent-wire.o agent-wire.o
