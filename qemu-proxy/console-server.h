@@ -18,6 +18,7 @@ struct vsb_server {
 	/* settings */
 	const char *run_dir;
 	const char *keys_dir;
+	const char *attached_keys_dir;	/* keys/ of run_dir */
 	guint grace_s;		/* to log in */
 	guint stall_s;		/* a writer may take no output */
 	ssh_bind bind;		/* holds the host key and the algorithms */

@@ -195,7 +195,8 @@ static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *k
 	    signature_state != SSH_PUBLICKEY_STATE_VALID)
 		return SSH_AUTH_DENIED;
 	fingerprint = vsb_key_fingerprint(key);
-	if (!vsb_keys_allow(session->server->keys_dir, user, key, &error)) {
+	if (!vsb_keys_allow_either(session->server->keys_dir, session->server->attached_keys_dir,
+				   user, key, &error)) {
 		report_refused(session, user, fingerprint, error->message);
 		if (++session->refused >= MAX_REFUSED) {
 			vsb_log("connection from %s ended: %u keys refused", session->peer,

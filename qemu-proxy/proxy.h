@@ -23,6 +23,7 @@ struct proxy;
  * @console_gid: group that may connect to them
  * @qmp_dir:	where the QMP sockets are
  * @identity_dir: keys of user VMs
+ * @access_dir:	see access.h
  */
 struct proxy_env {
 	const char *qemu;
@@ -32,6 +33,7 @@ struct proxy_env {
 	gid_t console_gid;
 	const char *qmp_dir;
 	const char *identity_dir;
+	const char *access_dir;
 };
 
 /**

@@ -219,6 +219,7 @@ int main(int argc, char **argv)
 	}
 	server.run_dir = run_dir;
 	server.keys_dir = keys_dir;
+	server.attached_keys_dir = g_build_filename(run_dir, "keys", NULL);
 	server.grace_s = grace;
 	server.stall_s = stall;
 	vsb_server_start(&server);

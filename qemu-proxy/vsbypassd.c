@@ -98,6 +98,7 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 		.console_gid = user->pw_gid,
 		.qmp_dir = rundir->proxy_dir,
 		.identity_dir = o->identity,
+		.access_dir = rundir->access_dir,
 	};
 	daemon = daemon_new(o->device, rundir->state, &env);
 	daemon_restore(daemon);

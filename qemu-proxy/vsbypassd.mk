@@ -3,7 +3,7 @@
 
 # All of the daemon but main() and what touches module and /proc.
 identity-objs	:= identity-store.o key-file.o key-text.o
-daemon-objs	:= agent-link.o agent-wire.o authkey.o cloud.o command.o control.o daemon.o error.o \
+daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o control.o daemon.o error.o \
 		   json-line.o lineio.o listen.o log.o names.o proxy.o proxy-cmd.o qmp.o \
 		   rundir.o $(identity-objs)
 
@@ -27,7 +27,7 @@ UNIT_TESTS		+= unit-edges
 unit-edges-objs		:= unit-edges.o
 
 UNIT_TESTS		+= unit-command
-unit-command-objs	:= unit-command.o command.o json-line.o names.o error.o \
+unit-command-objs	:= unit-command.o authkey.o command.o json-line.o names.o error.o \
 			   $(identity-objs)
 
 UNIT_TESTS		+= unit-proxy-cmd
