@@ -96,12 +96,16 @@ $(OUT)/man/%: ../Documentation/man/%.rst | $(OUT)/man
 $(OUT) $(ASAN) $(TESTS) $(OUT)/man:
 	$(Q)mkdir -p $@
 
+define newline
+
+
+endef
 # put LIST MODE FOLDER
 put = $(if $(1),$(Q)$(INSTALL) -d $(3) && $(INSTALL) -m $(2) $(1) $(3))
 install: all
 	$(call put,$(addprefix $(OUT)/,$(SBIN_PROGRAMS)),755,$(SBINDIR))
 	$(call put,$(addprefix $(OUT)/,$(BIN_PROGRAMS)),755,$(BINDIR))
-	$(call put,$(MAN_OUT),644,$(MANDIR)/man8)
+	$(foreach s,1 4 5 8,$(call put,$(filter %.$(s),$(MAN_OUT)),644,$(MANDIR)/man$(s))$(newline))
 
 clean:
 	$(Q)rm -rf $(OUT) $(addprefix $(TESTS)/,$(UNIT_TESTS))

@@ -103,7 +103,7 @@ static GString *exchange(const char *path, JsonObject *request, gint64 deadline,
 	}
 	if (fd < 0) {
 		const char *advice = errno == ENOENT || errno == ECONNREFUSED ?
-				     "; is vsbypassd running?" :
+				     "; is vsbypassd running? 'systemctl start vsbypassd' starts it" :
 				     errno == EACCES ? "; are you root?" :
 				     errno == EAGAIN ? "; vsbypassd is busy, try again" : "";
 
