@@ -25,6 +25,8 @@ V		?= 0
 BINDIR		= $(DESTDIR)$(PREFIX)/bin
 SBINDIR		= $(DESTDIR)$(PREFIX)/sbin
 MANDIR		= $(DESTDIR)$(PREFIX)/share/man
+# of systemd, kmod; no multiarch
+LIBDIR		= $(DESTDIR)$(PREFIX)/lib
 
 OUT		:= $(O)/$(PART)
 ASAN		:= $(OUT)/asan
@@ -100,6 +102,10 @@ define newline
 
 
 endef
+# put-unit NAME: a service from NAME.service.in
+put-unit = $(Q)$(INSTALL) -d $(LIBDIR)/systemd/system && \
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|' $(1).service.in > $(LIBDIR)/systemd/system/$(1).service && \
+	chmod 644 $(LIBDIR)/systemd/system/$(1).service
 # put LIST MODE FOLDER
 put = $(if $(1),$(Q)$(INSTALL) -d $(3) && $(INSTALL) -m $(2) $(1) $(3))
 install: all

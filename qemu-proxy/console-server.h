@@ -39,6 +39,8 @@ struct vsb_server {
 
 void vsb_server_start(struct vsb_server *server);
 void vsb_server_stop(struct vsb_server *server);
+/* Ends the sessions of keys that are not listed any more. */
+void vsb_server_recheck(struct vsb_server *server);
 struct vsb_hub *vsb_server_hub(struct vsb_server *server, const char *name);
 void vsb_server_ask_state(struct vsb_server *server);
 

@@ -17,6 +17,7 @@
 #include "control.h"
 #include "daemon.h"
 #include "log.h"
+#include "ready.h"
 #include "rundir.h"
 
 struct options {
@@ -108,7 +109,9 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 		g_unix_signal_add(SIGTERM, on_signal, loop);
 		g_unix_signal_add(SIGINT, on_signal, loop);
 		g_message("ready, control socket %s", rundir->control);
+		ready_tell();
 		g_main_loop_run(loop);
+		ready_stopping();
 		g_message("ending");
 	} else {
 		g_critical("%s", error->message);

@@ -7,7 +7,8 @@ daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o co
 		   json-line.o lineio.o listen.o log.o names.o proxy.o proxy-cmd.o qmp.o \
 		   rundir.o $(identity-objs)
 
-vsbypassd-objs	:= vsbypassd.o module.o procfd.o $(daemon-objs)
+vsbypassd-objs	:= vsbypassd.o module.o procfd.o ready.o $(daemon-objs)
+vsbypassd-pkgs	:= libsystemd
 # The element of a libvirt domain; the hook has these, too.
 element-objs	:= authkey.o domain-check.o element.o read-all.o schema.o
 vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-show.o vsbctl-validate.o control-client.o \

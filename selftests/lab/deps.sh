@@ -10,10 +10,11 @@
 set -u
 
 build="build-essential pkg-config libglib2.0-dev libjson-glib-dev libssh-dev
+libsystemd-dev libxml2-dev
 libseccomp-dev nettle-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3-docutils"
 # the kernel tree for build-intree, checkpatch and KVM's selftest library
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
-perl sparse openssh-client"
+perl sparse openssh-client systemd"
 bench="gnuplot-nox"
 lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochsbios
 vgabios isolinux syslinux-common xorriso"
