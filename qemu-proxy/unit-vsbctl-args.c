@@ -70,6 +70,8 @@ static void test_good(void)
 		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl log -n 7", "{\"execute\":\"log\",\"arguments\":{\"lines\":7}}",
 		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl metrics", "{\"execute\":\"status\",\"arguments\":{}}",
+		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl validate a.xml -", "{\"execute\":\"validate\",\"arguments\":{"
 		  "\"files\":[\"a.xml\",\"-\"]}}", DEFAULT_SOCKET, FALSE },
 		/* A VM may be called like a command. */

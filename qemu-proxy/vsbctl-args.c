@@ -209,6 +209,7 @@ static const struct command commands[] = {
 	{ "status", "", "Shows cloud VMs, their user VMs and proxies", build_status, "" },
 	{ "list", "", "Shows who the user VMs are: page tables, vCPUs, how and since when bound",
 	  build_status, "" },
+	{ "metrics", "", "Prints the status as metrics for Prometheus", build_status, "" },
 	{ "attach", "NAME[=[PORTS][,identity=MODE]]...",
 	  "Attaches a cloud VM, with a proxy for each user VM\n"
 	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
@@ -391,7 +392,8 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 	args->request = json_object_new();
 	/* Another view of the same. */
 	json_object_set_string_member(args->request, "execute",
-				      !strcmp(command->name, "list") ? "status" : command->name);
+				      !strcmp(command->name, "list") ||
+				      !strcmp(command->name, "metrics") ? "status" : command->name);
 	json_object_set_object_member(args->request, "arguments", arguments);
 	fine = command->build(&values, words, arguments, error);
 	args->json = values.json;

@@ -8,6 +8,7 @@
 #include "identity-store.h"
 #include "json-line.h"
 #include "vsbctl-args.h"
+#include "vsbctl-metrics.h"
 #include "vsbctl-show.h"
 #include "vsbctl-validate.h"
 
@@ -67,7 +68,8 @@ static int run(const struct vsbctl_args *args)
 		puts(line->str);
 		return 0;
 	}
-	text = vsbctl_show(args->command, result);
+	text = !strcmp(args->command, "metrics") ? vsbctl_metrics(result) :
+						   vsbctl_show(args->command, result);
 	fputs(text, stdout);
 	return 0;
 }

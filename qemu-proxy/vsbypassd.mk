@@ -11,7 +11,7 @@ vsbypassd-objs	:= vsbypassd.o module.o procfd.o ready.o $(daemon-objs)
 vsbypassd-pkgs	:= libsystemd
 # The element of a libvirt domain; the hook has these, too.
 element-objs	:= authkey.o domain-check.o element.o read-all.o schema.o
-vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-show.o vsbctl-validate.o control-client.o \
+vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-metrics.o vsbctl-show.o vsbctl-validate.o control-client.o \
 		   error.o json-line.o listen.o names.o $(element-objs) $(identity-objs)
 vsbctl-pkgs	:= libxml-2.0
 
@@ -37,6 +37,9 @@ unit-proxy-cmd-objs	:= unit-proxy-cmd.o proxy-cmd.o names.o error.o
 UNIT_TESTS		+= unit-vsbctl-args
 unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o names.o error.o \
 			   $(identity-objs)
+
+UNIT_TESTS			+= unit-vsbctl-metrics
+unit-vsbctl-metrics-objs	:= unit-vsbctl-metrics.o vsbctl-metrics.o json-line.o names.o error.o
 
 UNIT_TESTS			+= unit-identity-store
 unit-identity-store-objs	:= unit-identity-store.o names.o error.o $(identity-objs)
