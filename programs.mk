@@ -71,7 +71,7 @@ tests: $(addprefix $(TESTS)/,$(UNIT_TESTS))
 
 $(OUT)/%.o: %.c | $(OUT)
 	$(call say,CC,$(notdir $@))
-	$(Q)$(CC) $(VSB_CFLAGS) $(HARDEN) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(VSB_CFLAGS) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(ASAN)/%.o: %.c | $(ASAN)
 	$(call say,CC,asan/$(notdir $@))

@@ -28,6 +28,8 @@ install: install-units
 install-units:
 	$(call put-unit,vsbypassd)
 	$(call put-unit,vsb-console)
+	$(Q)$(INSTALL) -D -m 644 vsbctl.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vsbctl
 	$(Q)$(INSTALL) -D -m 644 vsbypass.sysusers $(LIBDIR)/sysusers.d/vsbypass.conf
 	$(Q)$(INSTALL) -D -m 644 vsbypass.tmpfiles $(LIBDIR)/tmpfiles.d/vsbypass.conf
 	$(Q)$(INSTALL) -D -m 644 vsbypass.modules-load $(LIBDIR)/modules-load.d/vsbypass.conf
