@@ -24,6 +24,7 @@ struct proxy;
  * @qmp_dir:	where the QMP sockets are
  * @identity_dir: keys of user VMs
  * @access_dir:	see access.h
+ * @log_dir:	see conlog.h
  */
 struct proxy_env {
 	const char *qemu;
@@ -34,6 +35,7 @@ struct proxy_env {
 	const char *qmp_dir;
 	const char *identity_dir;
 	const char *access_dir;
+	const char *log_dir;
 };
 
 /**

@@ -59,6 +59,7 @@ static void setup_qemu(struct rig *rig, const char *qemu)
 		.qmp_dir = rig->rundir->proxy_dir,
 		.identity_dir = rig->identity,
 		.access_dir = rig->rundir->access_dir,
+		.log_dir = "/nonexistent/logs",
 	};
 	rig->daemon = daemon_new("/dev/null", rig->rundir->state, &rig->env);
 	rig->control = control_new(rig->rundir->control, 12345, getgid(), &daemon_ops,

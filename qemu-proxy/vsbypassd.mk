@@ -3,8 +3,8 @@
 
 # All of the daemon but main() and what touches module and /proc.
 identity-objs	:= identity-store.o key-file.o key-text.o
-daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o control.o daemon.o error.o \
-		   json-line.o lineio.o listen.o log.o names.o proxy.o proxy-cmd.o qmp.o \
+daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o conlog.o control.o daemon.o error.o \
+		   json-line.o lineio.o listen.o log.o log-names.o names.o proxy.o proxy-cmd.o qmp.o \
 		   rundir.o $(identity-objs)
 
 vsbypassd-objs	:= vsbypassd.o module.o procfd.o ready.o $(daemon-objs)
@@ -37,6 +37,12 @@ unit-proxy-cmd-objs	:= unit-proxy-cmd.o proxy-cmd.o names.o error.o
 UNIT_TESTS		+= unit-vsbctl-args
 unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o names.o error.o \
 			   $(identity-objs)
+
+UNIT_TESTS		+= unit-conlog
+unit-conlog-objs	:= unit-conlog.o conlog.o
+
+UNIT_TESTS		+= unit-log-names
+unit-log-names-objs	:= unit-log-names.o log-names.o names.o error.o
 
 UNIT_TESTS			+= unit-vsbctl-metrics
 unit-vsbctl-metrics-objs	:= unit-vsbctl-metrics.o vsbctl-metrics.o json-line.o names.o error.o
