@@ -43,12 +43,13 @@ help:
 	@echo 'make lab          a root shell in the emulated host, HOST=amd or intel'
 	@echo 'make module       the kernel module only; KDIR=folder for another kernel'
 	@echo 'make docs         the manuals as HTML, into $$(O)/docs'
+	@echo 'make deb          the Debian packages, into $$(O)'
 	@echo 'make install      with DESTDIR and PREFIX, default /usr/local'
 	@echo 'make clean        remove $$(O)'
 	@echo 'V=1 shows commands. Downloads and images: $${XDG_CACHE_HOME:-~/.cache}/vsbypass'
 
 # What a package has; the module is built on the host that it is for.
-.PHONY: programs install-programs
+.PHONY: programs install-programs deb
 programs: $(PROGRAMS)
 
 install-programs: programs
@@ -58,6 +59,10 @@ install-programs: programs
 docs:
 	$(Q)sphinx-build -W --keep-going -q -b html -d $(O)/docs.cache Documentation $(O)/docs
 	$(Q)echo "$(O)/docs/index.html"
+
+deb: deps
+	$(Q)mkdir -p $(O)
+	$(Q)selftests/deb $(O)
 
 module:
 	$(Q)test -n "$(KDIR)" || { echo "no kernel headers found; run 'make deps' as root, or give KDIR=" >&2; exit 1; }

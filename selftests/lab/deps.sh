@@ -17,11 +17,12 @@ python3-sphinx"
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
 perl sparse openssh-client systemd"
 bench="gnuplot-nox"
+package="debhelper dh-dkms lintian mmdebstrap fakeroot"
 lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochsbios
 vgabios isolinux syslinux-common xorriso"
 
 missing=
-for p in $build $check $bench $lab; do
+for p in $build $check $bench $package $lab; do
 	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
 	installed) ;;
 	*) missing="$missing $p" ;;
