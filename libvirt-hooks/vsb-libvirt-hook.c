@@ -20,6 +20,7 @@
 #include "error.h"
 #include "json-line.h"
 #include "read-all.h"
+#include "validate.h"
 
 /*
  * Milliseconds. A start waits that long, and libvirt with it: proxies start within
@@ -236,7 +237,8 @@ static gboolean run(const struct operation *operation, struct call *call, GError
 
 static int help(void)
 {
-	puts("Usage: vsb-libvirt-hook DOMAIN OPERATION [SUB-OPERATION [EXTRA]] <DOMAIN.XML\n\n"
+	puts("Usage: vsb-libvirt-hook DOMAIN OPERATION [SUB-OPERATION [EXTRA]] <DOMAIN.XML\n"
+	     "       vsb-libvirt-hook --validate FILE...\n\n"
 	     "Called by libvirt for each QEMU domain, as /etc/libvirt/hooks/qemu.d/vsbypass.\n"
 	     "For domains that have the element of VSBypass, see vsbypass-domain(5):\n\n"
 	     "  prepare             refuse the start if element, domain or vsbypassd are not ready\n"
@@ -245,6 +247,7 @@ static int help(void)
 	     "  reconnect           warn in the journal if it is not attached\n"
 	     "  migrate             refuse\n\n"
 	     "All else, and all other domains, are let pass.\n\n"
+	     "--validate is 'vsbctl validate', see vsbctl(8).\n\n"
 	     "Exit status: 0 go on, 1 refused, 2 usage.");
 	return 0;
 }
@@ -259,6 +262,8 @@ int main(int argc, char **argv)
 	setlocale(LC_ALL, "C");
 	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")))
 		return help();
+	if (argc > 2 && !strcmp(argv[1], "--validate"))
+		return validate_files(argv + 2);
 	if (argc < 3) {
 		fputs("vsb-libvirt-hook: give a domain and an operation; see --help\n", stderr);
 		return 2;

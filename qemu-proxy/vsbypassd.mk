@@ -9,11 +9,8 @@ daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o co
 
 vsbypassd-objs	:= vsbypassd.o module.o procfd.o ready.o $(daemon-objs)
 vsbypassd-pkgs	:= libsystemd
-# The element of a libvirt domain; the hook has these, too.
-element-objs	:= authkey.o domain-check.o element.o read-all.o schema.o
-vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-metrics.o vsbctl-show.o vsbctl-validate.o control-client.o \
-		   error.o json-line.o listen.o names.o $(element-objs) $(identity-objs)
-vsbctl-pkgs	:= libxml-2.0
+vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-metrics.o vsbctl-show.o control-client.o \
+		   error.o json-line.o listen.o names.o $(identity-objs)
 
 UNIT_TESTS		+= unit-agent-wire
 unit-agent-wire-objs	:= unit-agent-wire.o agent-wire.o

@@ -53,23 +53,25 @@ def sources():
     return lines
 
 
-def base_root():
+def base_root(name="package-root", packages=BASE):
     """A tar file of the root, made once."""
     def make(path):
         print("     (making a Debian root, once; a few minutes)", flush=True)
         options = ["--aptopt=" + line for line in run("apt-config", "dump").splitlines()
                    if line.startswith("Acquire::http") and "Proxy" in line]
-        run("mmdebstrap", "--variant=apt", "--mode=root", "--format=tar", "--include=" + BASE,
+        run("mmdebstrap", "--variant=apt", "--mode=root", "--format=tar", "--include=" + packages,
             *options, "bookworm", path, *sources())
-    return cache.file("package-root", cache.key(BASE), make)
+    return cache.file(name, cache.key(packages), make)
 
 
 class Root:
     """The root, unpacked; gone at the end."""
 
+    base = ("package-root", BASE)
+
     def __enter__(self):
         self.dir = tempfile.mkdtemp(prefix="vsb-package-")
-        run("tar", "-xpf", base_root(), "-C", self.dir)
+        run("tar", "-xpf", base_root(*self.base), "-C", self.dir)
         os.makedirs(os.path.join(self.dir, "debs"))
         return self
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* "vsbctl validate": what the libvirt hook checks in the XML of a domain. */
-#include "vsbctl-validate.h"
+/* "vsbctl validate": what the hook checks in the XML of a domain. */
+#include "validate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,16 +46,15 @@ static gboolean validate(const char *name, const char *file, GError **error)
 	return TRUE;
 }
 
-int vsbctl_validate(JsonArray *files)
+int validate_files(char **files)
 {
 	int status = 0;
 
-	for (guint i = 0; i < json_array_get_length(files); i++) {
-		const char *file = json_array_get_string_element(files, i);
-		const char *name = strcmp(file, "-") ? file : "standard input";
+	for (; *files; files++) {
+		const char *name = strcmp(*files, "-") ? *files : "standard input";
 		g_autoptr(GError) error = NULL;
 
-		if (validate(name, file, &error))
+		if (validate(name, *files, &error))
 			continue;
 		complain(name, error);
 		status = 1;
