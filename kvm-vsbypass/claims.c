@@ -10,6 +10,25 @@ static const struct vsb_range vsb_com1 = {
 	.first = 0x3f8, .last = 0x3ff, .device = VSB_DEV_16550,
 };
 
+/* Both ports of a keyboard controller, or none. */
+static bool vsb_claims_check_i8042(const struct vsb_range *ranges, u32 nr)
+{
+	u32 i, ports = 0;
+
+	for (i = 0; i < nr; i++) {
+		const struct vsb_range *r = &ranges[i];
+
+		if (r->device != VSB_DEV_I8042)
+			continue;
+		if (r->first != r->last ||
+		    (r->first != VSB_KBD_DATA && r->first != VSB_KBD_COMMAND))
+			return false;
+		ports++;
+	}
+	/* No two ranges overlap. */
+	return ports != 1;
+}
+
 static int vsb_claims_check(const struct vsb_range *ranges, u32 nr)
 {
 	static const struct vsb_range unused;
@@ -23,7 +42,7 @@ static int vsb_claims_check(const struct vsb_range *ranges, u32 nr)
 	for (i = 0; i < nr; i++) {
 		const struct vsb_range *r = &ranges[i];
 
-		if (r->last < r->first || r->pad || r->device > VSB_DEV_16550)
+		if (r->last < r->first || r->pad || r->device > VSB_DEV_I8042)
 			return -EINVAL;
 		if (r->device == VSB_DEV_16550 && r->last - r->first != 7)
 			return -EINVAL;
@@ -31,7 +50,18 @@ static int vsb_claims_check(const struct vsb_range *ranges, u32 nr)
 			if (r->first <= ranges[j].last && ranges[j].first <= r->last)
 				return -EINVAL;
 	}
-	return 0;
+	return vsb_claims_check_i8042(ranges, nr) ? 0 : -EINVAL;
+}
+
+/* Is there a keyboard controller? */
+bool vsb_claims_i8042(const struct vsb_claims *claims)
+{
+	u32 i;
+
+	for (i = 0; i < claims->nr; i++)
+		if (claims->ranges[i].device == VSB_DEV_I8042)
+			return true;
+	return false;
 }
 
 /**

@@ -431,6 +431,41 @@ static void vsb_cloud_note_writes(struct vsb_coms *coms, const struct vsb_pio *p
 	}
 }
 
+/*
+ * What is written to a keyboard controller. Its ways to reset the machine are ours: L2
+ * shuts down, which guest hypervisors take for the reset that it is, as it is how
+ * systems reboot when all else fails. So no access has to be shown to one.
+ *
+ * Return: which bytes are not for the proxy.
+ */
+static u32 vsb_cloud_write_keyboard(struct kvm_vcpu *vcpu, struct vsb_l2 *u,
+				    const struct vsb_pio *pio, u32 claimed, u32 data)
+{
+	enum vsb_kbd_write whom;
+	struct vsb_claims *claims;
+	u32 i, ours = 0;
+	bool kbd;
+
+	rcu_read_lock();
+	claims = rcu_dereference(u->claims);
+	kbd = claims && vsb_claims_i8042(claims);
+	rcu_read_unlock();
+	for (i = 0; kbd && i < pio->size; i++) {
+		u16 port = pio->port + i;
+
+		if (!(claimed & BIT(i)) || (port != VSB_KBD_DATA && port != VSB_KBD_COMMAND))
+			continue;
+		spin_lock(&u->kbd_lock);
+		whom = vsb_i8042_write(&u->kbd, port, data >> (8 * i));
+		spin_unlock(&u->kbd_lock);
+		if (whom == VSB_KBD_RESET)
+			kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+		if (whom != VSB_KBD_PROXY)
+			ours |= BIT(i);
+	}
+	return ours;
+}
+
 /* What fronts have not done. Return: 0, or an error: nobody was there. */
 static int vsb_cloud_access_proxy(struct kvm_vcpu *vcpu, struct vsb_l2 *u,
 				  const struct vsb_pio *pio, u32 claimed, u32 *data)
@@ -473,6 +508,8 @@ static int vsb_cloud_access_of(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	claimed = vsb_cloud_claimed_bytes(u, pio);
 	if (vsb_cloud_fronts(cloud, u))
 		done = vsb_com_access(u, pio, claimed, data);
+	if (!pio->in)
+		done |= vsb_cloud_write_keyboard(vcpu, u, pio, claimed, *data);
 	if (!done || claimed & ~done)
 		ret = vsb_cloud_access_proxy(vcpu, u, pio, claimed & ~done, data);
 count:

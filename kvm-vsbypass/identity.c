@@ -259,7 +259,7 @@ static void vsb_identity_judged(struct vsb_cloud *cloud, struct vsb_l2 *u,
 		return;
 	}
 	if (proved && proxy->required)
-		vsb_proxy_set_replay(proxy, vsb_locked(cloud, u->coms));	/* see gate.c */
+		vsb_proxy_set_replay(proxy, u);	/* see gate.c */
 	if (now)
 		vsb_proxy_notify(now);
 }

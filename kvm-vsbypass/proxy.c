@@ -260,7 +260,7 @@ static bool vsb_proxy_take(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
 		if (proxy->replay_by < 0) {
 			proxy->replay_by = n;
 			vsb_proxy_exit_io(vcpu, &(struct vsb_pio){
-				.port = w->port, .size = 1 }, 1, &w->value);
+				.port = w->port, .size = 1, .in = w->in }, 1, &w->value);
 			taken = true;
 		}
 	} else {
@@ -501,11 +501,13 @@ void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold)
 
 /* ---- life ---- */
 
-/* The registers that a user VM has programmed, but for fronts. Under cloud->lock. */
-void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_coms *coms)
+/* What the user VM @u has programmed, but for fronts. Under cloud->lock. */
+void vsb_proxy_set_replay(struct vsb_proxy *proxy, struct vsb_l2 *u)
 {
+	const struct vsb_coms *coms = vsb_locked(proxy->cloud, u->coms);
 	u32 i;
 
+	spin_lock(&u->kbd_lock);
 	spin_lock(&proxy->lock);
 	proxy->replay_nr = 0;
 	proxy->replay_pos = 0;
@@ -514,7 +516,10 @@ void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_coms *coms)
 		if (!coms->com[i].on)
 			proxy->replay_nr += vsb_uart_replay(&coms->com[i].uart,
 							    proxy->replay + proxy->replay_nr);
+	if (vsb_claims_i8042(proxy->claims))
+		proxy->replay_nr += vsb_i8042_replay(&u->kbd, proxy->replay + proxy->replay_nr);
 	spin_unlock(&proxy->lock);
+	spin_unlock(&u->kbd_lock);
 	wake_up(&proxy->work);
 	if (proxy->replay_nr)
 		trace_vsbypass_reset(proxy->name, proxy->replay_nr);
@@ -680,6 +685,16 @@ void vsb_proxy_retire(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 	vsb_proxy_kill(proxy);
 }
 
+/* Nothing of it runs any more, but for who holds a reference. */
+static void vsb_proxy_stop(struct vsb_proxy *proxy)
+{
+	vsb_proxy_kill(proxy);
+	cancel_delayed_work_sync(&proxy->unhold);
+	cancel_delayed_work_sync(&proxy->settle);
+	cancel_delayed_work_sync(&proxy->poll);
+	vsb_vm_remove(&proxy->vm);
+}
+
 static int vsb_proxy_release(struct inode *inode, struct file *file)
 {
 	struct vsb_proxy *proxy = file->private_data;
@@ -689,11 +704,7 @@ static int vsb_proxy_release(struct inode *inode, struct file *file)
 	vsb_proxy_leave(cloud, proxy);
 	mutex_unlock(&cloud->lock);
 
-	vsb_proxy_kill(proxy);
-	cancel_delayed_work_sync(&proxy->unhold);
-	cancel_delayed_work_sync(&proxy->settle);
-	cancel_delayed_work_sync(&proxy->poll);
-	vsb_vm_remove(&proxy->vm);
+	vsb_proxy_stop(proxy);
 	vsb_cloud_left(cloud);
 	vsb_proxy_put(proxy);	/* of the pool */
 	vsb_proxy_put(proxy);
@@ -829,11 +840,7 @@ leave:
 	mutex_unlock(&cloud->lock);
 	vsb_proxy_put(proxy);
 remove:
-	vsb_proxy_kill(proxy);
-	cancel_delayed_work_sync(&proxy->unhold);
-	cancel_delayed_work_sync(&proxy->settle);
-	cancel_delayed_work_sync(&proxy->poll);
-	vsb_vm_remove(&proxy->vm);
+	vsb_proxy_stop(proxy);
 put_fd:
 	put_unused_fd(fd);
 put:

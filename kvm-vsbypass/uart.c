@@ -123,7 +123,7 @@ unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *
 {
 	struct vsb_reg_write *w = out;
 
-#define PUT(reg, val) (*w++ = (struct vsb_reg_write){ uart->base + (reg), (val) })
+#define PUT(reg, val) (*w++ = (struct vsb_reg_write){ uart->base + (reg), (val), false })
 	if (uart->seen & (BIT(SEEN_DLL) | BIT(SEEN_DLM))) {
 		PUT(UART_LCR, uart->lcr | UART_LCR_DLAB);
 		if (uart->seen & BIT(SEEN_DLL))

@@ -31,9 +31,11 @@ struct vsb_uart {
 	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
 };
 
+/* An access of a replay. What is read (@in) is of no interest. */
 struct vsb_reg_write {
 	u16 port;
 	u8 value;
+	bool in;
 };
 
 void vsb_uart_write(struct vsb_uart *uart, u8 reg, u8 value);

@@ -150,6 +150,20 @@ void vsb_uservm_disown(struct vsb_cloud *cloud, struct vsb_l2 *u)
 }
 
 /*
+ * That of the proxy is new to @u. It has programmed another one if it has not just
+ * booted. Under cloud->lock.
+ */
+static void vsb_uservm_new_keyboard(struct vsb_l2 *u)
+{
+	spin_lock(&u->kbd_lock);
+	if (u->nr_anchors && !u->anchors[0].boots)
+		vsb_i8042_assume(&u->kbd);
+	else
+		vsb_i8042_init(&u->kbd);
+	spin_unlock(&u->kbd_lock);
+}
+
+/*
  * @u has this name, and these ports are claimed for it for as long as it has.
  * Under cloud->lock. Return: false: no memory.
  */
@@ -179,6 +193,7 @@ static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const ch
 			vsb_uservm_absorb(u);
 		rcu_assign_pointer(u->coms, coms);
 		vsb_coms_put(old_coms);
+		vsb_uservm_new_keyboard(u);
 	} else if (memcmp(u->name, name, sizeof(u->name))) {
 		/* What one console has typed, or is shown, is not for another. */
 		vsb_coms_empty(old_coms);
@@ -200,7 +215,7 @@ static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
 		return;		/* stays as it is: absorbed */
 	coms = vsb_locked(cloud, u->coms);
 	vsb_coms_attach(coms, proxy);
-	vsb_proxy_set_replay(proxy, coms);
+	vsb_proxy_set_replay(proxy, u);
 	refcount_inc(&u->ref);
 	rcu_assign_pointer(proxy->uservm, u);
 	WRITE_ONCE(cloud->nr_free, cloud->nr_free - 1);
@@ -287,6 +302,7 @@ static struct vsb_l2 *vsb_uservm_create(struct vsb_cloud *cloud)
 	if (!u)
 		return NULL;
 	refcount_set(&u->ref, 1);
+	spin_lock_init(&u->kbd_lock);
 	vsb_identity_init(&u->identity);
 	list_add_tail(&u->node, &cloud->uservms);
 	cloud->nr_unbound++;
@@ -406,7 +422,7 @@ static struct vsb_l2 *vsb_uservm_succeed(struct vsb_cloud *cloud, struct vsb_l2 
 	return u ?: vsb_uservm_create(cloud);
 }
 
-/* So is its UART. Under cloud->lock. */
+/* So are its devices. Under cloud->lock. */
 static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
 	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
@@ -415,8 +431,11 @@ static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	vsb_count(u, VSB_C_RESETS);
 	vsb_uservm_unprove(u);
 	vsb_coms_reset(u, coms);
+	spin_lock(&u->kbd_lock);
+	vsb_i8042_reset(&u->kbd);
+	spin_unlock(&u->kbd_lock);
 	if (proxy) {
-		vsb_proxy_set_replay(proxy, coms);
+		vsb_proxy_set_replay(proxy, u);
 		vsb_proxy_notify(proxy);
 	}
 }

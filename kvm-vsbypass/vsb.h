@@ -14,6 +14,7 @@
  *   cloud->lock (mutex)	pool, user VMs and their bindings
  *   com->lock (spinlock)	a serial port of a user VM
  *   uservm->identity.lock (spinlock)	the exchange in progress, the proof
+ *   uservm->kbd_lock (spinlock)	the keyboard controller as programmed
  *   proxy->lock (spinlock)	accesses in flight, interrupt lines, counters
  *   vm_lock (spinlock, vm.c)	registry of VMs
  */
@@ -31,6 +32,7 @@
 
 #include "compat.h"
 #include "front.h"
+#include "i8042.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
 #include "include/uapi/linux/vsbypass_identity.h"
 
@@ -104,6 +106,7 @@ struct vsb_claims {
 
 struct vsb_claims *vsb_claims_create(const struct vsb_range *ranges, u32 nr);
 bool vsb_claims_any(const struct vsb_claims *claims, u32 port, u32 size);
+bool vsb_claims_i8042(const struct vsb_claims *claims);
 
 /* ---- com.c: serial ports of a user VM ---- */
 
@@ -174,7 +177,7 @@ void vsb_com_poll(struct vsb_proxy *proxy);
 /* ---- proxy.c: accesses handed to the VMM of a proxy VM ---- */
 
 #define VSB_MAX_SERVERS	16	/* vCPUs of a proxy that serve accesses */
-#define VSB_MAX_REPLAY	(VSB_MAX_RANGES * VSB_UART_WRITES)
+#define VSB_MAX_REPLAY	(VSB_MAX_RANGES * VSB_UART_WRITES + VSB_KBD_WRITES)
 
 struct vsb_access;
 
@@ -215,9 +218,9 @@ struct vsb_irqs {
  * @dead:	answers nothing any more
  * @stalled:	missed a time-out and has not been in KVM_RUN since
  * @idle:	vCPUs waiting in KVM_RUN
- * @replay:	registers to write before anything else, @replay_nr of them
+ * @replay:	accesses to make before anything else, @replay_nr of them
  * @replay_pos:	next one
- * @replay_by:	vCPU that writes one now, or -1
+ * @replay_by:	vCPU that makes one now, or -1
  * @irqs:	interrupt lines
  * @unhold:	ends irqs.held if the user VM does not
  * @settle:	has falls reported
@@ -272,7 +275,7 @@ void vsb_proxy_retire(struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 bool vsb_proxy_idle(struct vsb_proxy *proxy);
 int vsb_proxy_wait_idle(struct vsb_proxy *proxy);
 int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *data);
-void vsb_proxy_set_replay(struct vsb_proxy *proxy, const struct vsb_coms *coms);
+void vsb_proxy_set_replay(struct vsb_proxy *proxy, struct vsb_l2 *u);
 void vsb_proxy_notify(struct vsb_proxy *proxy);
 void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold);
 void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose);
@@ -394,6 +397,8 @@ struct vsb_anchor {
  * @roots:	frames of EPT pointers, a ring of @nr_roots; cloud->lock
  * @anchors:	its vCPUs, the first is the one that boots; cloud->lock
  * @coms:	the 16550s among @claims. RCU, written under cloud->lock
+ * @kbd_lock:	guards @kbd
+ * @kbd:	keyboard controller, if it is among @claims
  * @identity:	what it has proved
  * @count:	enum vsb_counter
  */
@@ -416,6 +421,8 @@ struct vsb_l2 {
 	unsigned long roots[VSB_MAX_ROOTS];
 	struct vsb_anchor anchors[VSB_MAX_ANCHORS];
 	struct vsb_coms __rcu *coms;
+	spinlock_t kbd_lock;	/* innermost but proxy->lock */
+	struct vsb_i8042 kbd;
 	struct vsb_identity identity;
 	atomic64_t count[VSB_NR_COUNTERS];
 };

@@ -9,6 +9,10 @@
 #include "lines.h"
 
 /*
+ * IRQ 1 and 12 are those of the keyboard controller: with 0xd2 (210) to port 0x64 (100)
+ * the byte that follows at 0x60 (96) is one that the keyboard has sent, with 0xd3 the
+ * mouse; to read it lowers the line.
+ *
  * IRQ 4 is QEMU's first ISA UART: bit 1 of IER (0x3f9, or 1017, which is a byte less
  * for QEMU to read) enables the interrupt "transmitter empty", and the transmitter of
  * a dummy that nobody uses is always empty.
@@ -16,6 +20,8 @@
 const struct line_cmds line_table[] = {
 	{ .gsi = 4, .pulse = { "o/b 1017 2", "o/b 1017 0" }, .lower = "o/b 1017 0",
 	  .give = { "o/b 1017 0", "o/b 1017 " } },
+	{ .gsi = 1, .pulse = { "o/b 100 210", "o/b 96 0", "i/b 96" }, .lower = "i/b 96" },
+	{ .gsi = 12, .pulse = { "o/b 100 211", "o/b 96 0", "i/b 96" }, .lower = "i/b 96" },
 };
 
 const unsigned int line_table_len = G_N_ELEMENTS(line_table);
@@ -43,5 +49,6 @@ void line_set(struct line *l, gboolean level)
 void line_restart(struct line *l)
 {
 	l->in_flight = 0;
+	l->ours = FALSE;
 	l->rise = l->level;
 }

@@ -103,8 +103,8 @@ static void line_played(struct monitor *m, const char *text, void *data)
 {
 	struct ticket *t = data;
 
-	/* HMP prints nothing for "o"; text is an error message. */
-	if (text && *text)
+	/* HMP prints nothing for "o", and what was read for "i"; else it is an error. */
+	if (text && *text && !g_str_has_prefix(text, "port"))
 		g_warning("monitor %s: %s", monitor_path(m), text);
 	if (ticket_valid(t) && t->vm->lines[t->line].in_flight &&
 	    !--t->vm->lines[t->line].in_flight)
@@ -119,7 +119,12 @@ static void line_play(struct vm *vm, unsigned int i)
 	if (vm->state != VM_FOUND || l->in_flight || !l->rise)
 		return;
 	l->rise = FALSE;
+	if (!l->ours)
+		monitor_hmp(vm->mon, line_table[i].lower, NULL, NULL);
+	l->ours = TRUE;
 	for (unsigned int n = 0; n < G_N_ELEMENTS(line_table[i].pulse); n++) {
+		if (!line_table[i].pulse[n])
+			break;
 		l->in_flight++;
 		monitor_hmp(vm->mon, line_table[i].pulse[n], line_played, ticket_new(vm, i));
 	}
@@ -238,7 +243,6 @@ static void search_end(struct vm *vm)
 			return;
 		}
 		for (unsigned int i = 0; i < line_table_len; i++) {
-			monitor_hmp(vm->mon, line_table[i].lower, NULL, NULL);
 			line_restart(&vm->lines[i]);
 			line_play(vm, i);
 		}

@@ -101,7 +101,7 @@ static void setup(struct rig *rig)
 		.console_dir = rig->rundir->console_dir, .console_gid = getgid(),
 		.qmp_dir = rig->rundir->proxy_dir, .identity_dir = "/nonexistent/identity",
 		.access_dir = rig->rundir->access_dir,
-		.log_dir = "/nonexistent/logs",
+		.log_dir = "/nonexistent/logs", .key_wait_ms = KEYBOARD_WAIT_MS,
 	};
 	rig->daemon = daemon_new("/dev/null", rig->rundir->state, &rig->env);
 	rig->control = control_new(rig->rundir->control, 12345, getgid(), &daemon_ops,

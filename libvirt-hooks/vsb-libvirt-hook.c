@@ -54,14 +54,16 @@ static const char *setting(const char *variable, const char *standard)
 static JsonObject *ask(const char *command, JsonObject *arguments, const char *limit,
 		       GError **error)
 {
-	int timeout_ms = (int)g_ascii_strtoll(setting("VSB_HOOK_TIMEOUT_MS", limit), NULL, 10);
+	const struct control_wait wait = {
+		.timeout_ms = (int)g_ascii_strtoll(setting("VSB_HOOK_TIMEOUT_MS", limit), NULL, 10),
+	};
 	g_autoptr(JsonObject) request = json_object_new();
 	g_autoptr(GString) line = NULL;
 
 	json_object_set_string_member(request, "execute", command);
 	if (arguments)
 		json_object_set_object_member(request, "arguments", json_object_ref(arguments));
-	return control_ask(setting("VSB_HOOK_SOCKET", CONTROL_SOCKET), request, timeout_ms, &line,
+	return control_ask(setting("VSB_HOOK_SOCKET", CONTROL_SOCKET), request, &wait, &line,
 			   error);
 }
 

@@ -233,11 +233,6 @@ static gboolean is_proved(struct proxy *proxy)
 	return module_get_uservm(proxy_fd(proxy), &uservm) && uservm.flags & VSB_USERVM_PROVED;
 }
 
-gboolean cloud_may_pass(struct proxy *proxy)
-{
-	return !proxy_identity(proxy)->required || is_proved(proxy);
-}
-
 static void on_uservm(struct proxy *proxy, gpointer data)
 {
 	tell_agent(data, proxy);
@@ -775,6 +770,19 @@ static void add_counters(JsonObject *object, const struct vsb_counters *counters
 	json_object_set_object_member(object, "counters", c);
 }
 
+static void add_typing(JsonObject *object, const struct proxy *proxy)
+{
+	JsonObject *typing;
+	guint typed, of;
+
+	if (!proxy_typing(proxy, &typed, &of))
+		return;
+	typing = json_object_new();
+	json_object_set_int_member(typing, "typed", typed);
+	json_object_set_int_member(typing, "of", of);
+	json_object_set_object_member(object, "typing", typing);
+}
+
 static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 {
 	static const char * const lines[] = {
@@ -805,6 +813,7 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 				       uservm.flags & VSB_USERVM_PROVED);
 	json_object_set_string_member(object, "line",
 				      lines[agent_link_get_vm(cloud->agent, proxy_id(proxy))]);
+	add_typing(object, proxy);
 	if (!bound)
 		return object;
 	ept = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", (guint64)uservm.ept_pointer);

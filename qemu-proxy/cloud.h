@@ -68,9 +68,6 @@ pid_t cloud_pid(const struct cloud *cloud);
 gboolean cloud_is_attached(const struct cloud *cloud);
 struct proxy *cloud_find_proxy(const struct cloud *cloud, const char *name);
 
-/* Whether data may pass now: it has proved who it is, or does not have to. */
-gboolean cloud_may_pass(struct proxy *proxy);
-
 /* The proxy forgets its user VM and is free for the next one. */
 gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error);
 

@@ -9,6 +9,8 @@
 #include "error.h"
 #include "identity-store.h"
 #include "json-line.h"
+#include "keymap.h"
+#include "keys.h"
 
 static void attach_uservm_free(struct attach_uservm *uservm)
 {
@@ -283,6 +285,43 @@ static gboolean call_send_break(struct call *call, GError **error)
 	return TRUE;
 }
 
+static gboolean call_send_key(struct call *call, GError **error)
+{
+	static const char * const members[] = { "uservm", "keys", NULL };
+	const char *name = NULL, *keys = NULL;
+	GArray *strokes;
+
+	if (!json_line_only(call->args, members, error) ||
+	    !json_line_string(call->args, "uservm", TRUE, &name, error) ||
+	    !json_line_string(call->args, "keys", TRUE, &keys, error) ||
+	    !vsb_name_check("user VM", name, error))
+		return FALSE;
+	strokes = keys_parse(keys, error);
+	if (!strokes)
+		return FALSE;
+	call->ops->type(name, strokes, "keys", call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean call_type(struct call *call, GError **error)
+{
+	static const char * const members[] = { "uservm", "text", "keymap", NULL };
+	const char *name = NULL, *text = NULL, *keymap = KEYMAP_DEFAULT;
+	GArray *strokes;
+
+	if (!json_line_only(call->args, members, error) ||
+	    !json_line_string(call->args, "uservm", TRUE, &name, error) ||
+	    !json_line_string(call->args, "text", TRUE, &text, error) ||
+	    !json_line_string(call->args, "keymap", FALSE, &keymap, error) ||
+	    !vsb_name_check("user VM", name, error))
+		return FALSE;
+	strokes = keymap_strokes(keymap, text, error);
+	if (!strokes)
+		return FALSE;
+	call->ops->type(name, strokes, "characters", call->done, call->done_data, call->data);
+	return TRUE;
+}
+
 static gboolean call_unbind(struct call *call, GError **error)
 {
 	const char *name = NULL;
@@ -343,6 +382,8 @@ static const struct {
 	{ "detach", COMMAND_PEER_ROOT, call_detach },
 	{ "status", COMMAND_PEER_CONSOLE, call_status },
 	{ "send-break", COMMAND_PEER_CONSOLE, call_send_break },
+	{ "send-key", COMMAND_PEER_CONSOLE, call_send_key },
+	{ "type", COMMAND_PEER_ROOT, call_type },
 	{ "unbind", COMMAND_PEER_ROOT, call_unbind },
 	{ "add", COMMAND_PEER_ROOT, call_add },
 	{ "remove", COMMAND_PEER_ROOT, call_remove },
@@ -383,7 +424,7 @@ static gboolean dispatch(JsonObject *request, enum command_peer peer, struct cal
 		strcpy(shown + 37, "...");
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 		    "unknown command '%s'; there are attach, check, detach, status, send-break, "
-		    "unbind, add, remove, log", shown);
+		    "send-key, type, unbind, add, remove, log", shown);
 	return FALSE;
 }
 

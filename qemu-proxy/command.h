@@ -17,7 +17,7 @@
 /* Who asks. */
 enum command_peer {
 	COMMAND_PEER_NOBODY,	/* nothing is allowed */
-	COMMAND_PEER_CONSOLE,	/* user of vsb-console: status and send-break */
+	COMMAND_PEER_CONSOLE,	/* user of vsb-console: status, send-break, send-key */
 	COMMAND_PEER_ROOT,
 };
 
@@ -80,6 +80,9 @@ struct command_ops {
 	void (*status)(command_done done, gpointer done_data, gpointer data);
 	void (*send_break)(const char *uservm, command_done done, gpointer done_data,
 			   gpointer data);
+	/* takes strokes over: struct stroke; unit: see keyboard_type() */
+	void (*type)(const char *uservm, GArray *strokes, const char *unit, command_done done,
+		     gpointer done_data, gpointer data);
 	void (*unbind)(const char *uservm, command_done done, gpointer done_data,
 		       gpointer data);
 	/* takes uservms over: struct attach_uservm, names different, at least one */

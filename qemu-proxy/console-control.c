@@ -132,7 +132,7 @@ static void fail(const char *path, const char *cause, vsb_control_done done, gpo
 	g_idle_add(on_failure, failure);
 }
 
-static char *request_line(const char *execute, const char *uservm)
+static char *request_line(const char *execute, const char *uservm, const char *keys)
 {
 	g_autoptr(JsonBuilder) builder = json_builder_new();
 	g_autoptr(JsonNode) root = NULL;
@@ -146,6 +146,10 @@ static char *request_line(const char *execute, const char *uservm)
 		json_builder_begin_object(builder);
 		json_builder_set_member_name(builder, "uservm");
 		json_builder_add_string_value(builder, uservm);
+		if (keys) {
+			json_builder_set_member_name(builder, "keys");
+			json_builder_add_string_value(builder, keys);
+		}
 		json_builder_end_object(builder);
 	}
 	json_builder_end_object(builder);
@@ -154,12 +158,11 @@ static char *request_line(const char *execute, const char *uservm)
 	return g_strconcat(text, "\n", NULL);
 }
 
-/* Sends @execute; @uservm is its one argument, or NULL. */
 void vsb_control_call(const char *path, const char *execute, const char *uservm,
-		      vsb_control_done done, gpointer data)
+		      const char *keys, vsb_control_done done, gpointer data)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	g_autofree char *line = request_line(execute, uservm);
+	g_autofree char *line = request_line(execute, uservm, keys);
 	struct call *call;
 	int fd;
 

@@ -11,8 +11,9 @@
 /* @reply: the member "return", or NULL and then @error says why. */
 typedef void (*vsb_control_done)(JsonObject *reply, const char *error, gpointer data);
 
+/* @uservm, @keys: arguments, NULL: none. */
 void vsb_control_call(const char *path, const char *execute, const char *uservm,
-		      vsb_control_done done, gpointer data);
+		      const char *keys, vsb_control_done done, gpointer data);
 gint64 vsb_control_uservm_generation(JsonObject *status, const char *name);
 char *vsb_control_uservm_state(JsonObject *status, const char *name);
 JsonObject *vsb_control_uservm(JsonObject *status, const char *name);

@@ -50,12 +50,22 @@ enum vsb_command vsb_escape_feed(struct vsb_escape *esc, guint8 byte,
 			esc->state = VSB_ESC_LINE;
 			return VSB_CMD_NONE;
 		}
+		if (byte == 'k') {
+			esc->state = VSB_ESC_KEY;
+			return VSB_CMD_NONE;
+		}
 		return command_of(byte);
 	case VSB_ESC_LINE:
 		esc->state = VSB_ESC_TEXT;
 		if (byte == '0' || byte == '1')
 			return VSB_CMD_BREAK;
 		return byte == '?' ? VSB_CMD_HELP : VSB_CMD_UNKNOWN;
+	case VSB_ESC_KEY:
+		esc->state = VSB_ESC_TEXT;
+		if (!g_ascii_isalnum(byte))
+			return byte == '?' ? VSB_CMD_HELP : VSB_CMD_UNKNOWN;
+		esc->key = g_ascii_tolower(byte);
+		return VSB_CMD_SYSRQ;
 	default:
 		if (byte == VSB_ESCAPE_CHAR) {
 			esc->state = VSB_ESC_SEEN;
@@ -76,5 +86,6 @@ const char *vsb_escape_help(void)
 	       "Ctrl-E c w      who is attached\r\n"
 	       "Ctrl-E c r      replay the last output\r\n"
 	       "Ctrl-E c l 1    send a break on the serial line (also: b)\r\n"
+	       "Ctrl-E c k X    send Alt-SysRq-X on the keyboard; X: letter or digit\r\n"
 	       "Ctrl-E c Ctrl-E send Ctrl-E itself\r\n";
 }

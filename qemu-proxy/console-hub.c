@@ -326,6 +326,13 @@ static void run_command(struct vsb_client *client, enum vsb_command command)
 		}
 		hub->ops->send_break(hub, client->id);
 		return;
+	case VSB_CMD_SYSRQ:
+		if (hub->writer != client) {
+			notice(client, "you watch: no SysRq sent; Ctrl-E c f takes over");
+			return;
+		}
+		hub->ops->send_sysrq(hub, client->id, client->escape.key);
+		return;
 	default:
 		notice(client, "no such command; Ctrl-E c ? for help");
 		return;

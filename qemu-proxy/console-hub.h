@@ -71,6 +71,8 @@ struct vsb_hub_ops {
 	void (*update)(struct vsb_hub *hub);
 	/* Send a break; vsb_hub_notice_to() tells client @id how it went. */
 	void (*send_break)(struct vsb_hub *hub, guint64 id);
+	/* Send Alt-SysRq-@key on the keyboard, likewise. */
+	void (*send_sysrq)(struct vsb_hub *hub, guint64 id, char key);
 	/* What was said of the identity must be old: ask again. */
 	void (*ask_identity)(struct vsb_hub *hub);
 };

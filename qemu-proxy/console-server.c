@@ -6,6 +6,7 @@
 #include "console-log.h"
 #include "names.h"
 #include "console-session.h"
+#include "console-vnc.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,17 +40,20 @@ static void on_hub_update(struct vsb_hub *hub)
 		vsb_chardev_update(entry->chardev);
 }
 
-struct break_request {
+/* What client @id of user VM @name wants to have sent: @what. */
+struct send_request {
 	struct vsb_server *server;
 	char *name;
 	guint64 id;
+	const char *what;
 };
 
-static void on_break_done(JsonObject *reply, const char *error, gpointer data)
+static void on_send_done(JsonObject *reply, const char *error, gpointer data)
 {
-	struct break_request *request = data;
+	struct send_request *request = data;
 	struct hub_entry *entry = g_hash_table_lookup(request->server->hubs, request->name);
-	g_autofree char *text = g_strdup_printf(reply ? "break sent" : "no break sent: %s", error);
+	g_autofree char *text = reply ? g_strdup_printf("%s sent", request->what) :
+				g_strdup_printf("no %s sent: %s", request->what, error);
 
 	if (entry)
 		vsb_hub_notice_to(entry->hub, request->id, text);
@@ -58,15 +62,32 @@ static void on_break_done(JsonObject *reply, const char *error, gpointer data)
 	g_free(request);
 }
 
+static struct send_request *send_request_new(struct vsb_hub *hub, guint64 id, const char *what)
+{
+	struct send_request *request = g_new0(struct send_request, 1);
+
+	request->server = hub->owner;
+	request->name = g_strdup(hub->name);
+	request->id = id;
+	request->what = what;
+	return request;
+}
+
 static void on_hub_break(struct vsb_hub *hub, guint64 id)
 {
 	struct vsb_server *server = hub->owner;
-	struct break_request *request = g_new0(struct break_request, 1);
 
-	request->server = server;
-	request->name = g_strdup(hub->name);
-	request->id = id;
-	vsb_control_call(server->control_path, "send-break", hub->name, on_break_done, request);
+	vsb_control_call(server->control_path, "send-break", hub->name, NULL, on_send_done,
+			 send_request_new(hub, id, "break"));
+}
+
+static void on_hub_sysrq(struct vsb_hub *hub, guint64 id, char key)
+{
+	g_autofree char *keys = g_strdup_printf("alt-sysrq-%c", key);
+	struct vsb_server *server = hub->owner;
+
+	vsb_control_call(server->control_path, "send-key", hub->name, keys, on_send_done,
+			 send_request_new(hub, id, "SysRq"));
 }
 
 static void on_hub_identity(struct vsb_hub *hub)
@@ -83,6 +104,7 @@ static void on_hub_identity(struct vsb_hub *hub)
 static const struct vsb_hub_ops hub_ops = {
 	.update = on_hub_update,
 	.send_break = on_hub_break,
+	.send_sysrq = on_hub_sysrq,
 	.ask_identity = on_hub_identity,
 };
 
@@ -173,6 +195,8 @@ static void on_state(JsonObject *reply, const char *error, gpointer data)
 		vsb_hub_set_state(entry->hub, state, generation);
 		vsb_hub_set_identity(entry->hub, vsb_identity_of(reply, entry->hub->name));
 	}
+	if (reply)
+		vsb_vnc_check_all(server, reply);
 	if (stale)
 		vsb_server_ask_state(server);
 }
@@ -185,7 +209,7 @@ void vsb_server_ask_state(struct vsb_server *server)
 	server->asking = true;
 	server->asked = server->seconds;
 	server->ask_again = false;
-	vsb_control_call(server->control_path, "status", NULL, on_state, server);
+	vsb_control_call(server->control_path, "status", NULL, NULL, on_state, server);
 }
 
 /* Is there a character device of which it is not known whose it is? */
@@ -212,7 +236,7 @@ static gboolean anybody_attached(struct vsb_server *server)
 		if (entry->hub->clients)
 			return TRUE;
 	}
-	return FALSE;
+	return g_hash_table_size(server->vncs) != 0;
 }
 
 static gboolean on_tick(gpointer data)
@@ -326,6 +350,7 @@ void vsb_server_start(struct vsb_server *server)
 {
 	server->hubs = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, hub_entry_free);
 	server->sessions = g_hash_table_new(NULL, NULL);
+	server->vncs = g_hash_table_new(NULL, NULL);
 	server->control_path = g_build_filename(server->run_dir, "control.sock", NULL);
 	g_unix_fd_add(server->listen_fd, G_IO_IN, on_connection, server);
 	g_timeout_add_seconds(1, on_tick, server);
@@ -347,6 +372,7 @@ void vsb_server_stop(struct vsb_server *server)
 	for (GList *l = sessions; l; l = l->next)
 		vsb_session_free(l->data);
 	g_clear_pointer(&server->sessions, g_hash_table_unref);
+	g_clear_pointer(&server->vncs, g_hash_table_unref);
 	g_clear_pointer(&server->hubs, g_hash_table_unref);
 	g_clear_pointer(&server->control_path, g_free);
 }

@@ -27,6 +27,7 @@ struct vsb_server {
 	char *control_path;
 	GHashTable *hubs;	/* name -> struct hub_entry */
 	GHashTable *sessions;	/* of struct vsb_session; a set */
+	GHashTable *vncs;	/* of struct vsb_vnc; a set */
 	guint unauthenticated;
 	guint seconds;		/* ticks since the start */
 	bool asking;		/* a "status" is on its way */

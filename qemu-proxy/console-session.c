@@ -16,6 +16,7 @@
 #include "console-control.h"
 #include "console-keys.h"
 #include "console-log.h"
+#include "console-vnc.h"
 #include "names.h"
 
 #include <libssh/callbacks.h>
@@ -24,6 +25,7 @@
 
 #define MAX_REFUSED	12	/* keys that a client may offer in vain */
 #define CLOSE_S		30	/* for the peer to take the rest and close */
+#define MAX_IDLE	4	/* sessions of a user VM that only wait, e.g. ssh -N -L */
 #define CHUNK		(16 * 1024)
 
 struct vsb_session {
@@ -53,6 +55,8 @@ struct vsb_session {
 	gsize pending_len;
 	bool leftover;		/* libssh holds more */
 	guint progress;		/* server->seconds when output last moved */
+	GPtrArray *vncs;	/* struct vsb_vnc: forwarded, and */
+	struct vsb_vnc *vnc;	/* this one in @channel, or NULL */
 
 	bool finishing;
 	bool closed;		/* our side of the channel */
@@ -260,7 +264,7 @@ static void call_daemon(struct vsb_session *session, const char *execute,
 	call->server = session->server;
 	call->session = session;
 	call->id = session->id;
-	vsb_control_call(session->server->control_path, execute, uservm, done, call);
+	vsb_control_call(session->server->control_path, execute, uservm, NULL, done, call);
 }
 
 /* Return: the session of @call, or NULL. Frees @call. */
@@ -316,6 +320,7 @@ static const char exec_help[] =
 	"watch   every byte from the user VM, nothing to it\r\n"
 	"status  what is known of the user VM, who is attached\r\n"
 	"break   send a break on the serial line, if nobody else writes\r\n"
+	"ssh -s NAME@HOST vnc, or ssh -L 5900:NAME:5900: keyboard and mouse, for VNC\r\n"
 	"help    this list\r\n";
 
 static int on_exec(ssh_session ssh, ssh_channel channel, const char *command, void *data)
@@ -358,6 +363,74 @@ static int on_shell(ssh_session ssh, ssh_channel channel, void *data)
 	return 0;
 }
 
+/* Keyboard and mouse, in the session's own channel. */
+static int on_subsystem(ssh_session ssh, ssh_channel channel, const char *subsystem, void *data)
+{
+	struct vsb_session *session = data;
+	g_autoptr(GError) error = NULL;
+	int fd;
+
+	if (session->requested || strcmp(subsystem, "vnc"))
+		return 1;
+	session->requested = true;
+	fd = vsb_vnc_connect(session->server, session->user, &error);
+	if (fd < 0) {
+		vsb_log("'%s': VNC refused: %s: %s", session->user, session->who, error->message);
+		finish(session, 1, error->message, false);
+		return 0;
+	}
+	session->vnc = vsb_vnc_new(session->server, session->user, session->who, fd, channel,
+				   false, session->source);
+	return 0;
+}
+
+/*
+ * A client wants to have a connection forwarded (direct-tcpip). It gets none but to its
+ * user VM's VNC server. libssh has a callback for such requests for all messages only;
+ * what the others above have dealt with does not come here.
+ *
+ * Return: 1: libssh refuses it; 0: done.
+ */
+static int on_message(ssh_session ssh, ssh_message message, void *data)
+{
+	struct vsb_session *session = data;
+	g_autoptr(GError) error = NULL;
+	ssh_channel channel;
+	const char *host;
+	int fd, port;
+
+	if (ssh_message_type(message) != SSH_REQUEST_CHANNEL_OPEN ||
+	    ssh_message_subtype(message) != SSH_CHANNEL_DIRECT_TCPIP ||
+	    !session->user || session->dead)
+		return 1;
+	host = ssh_message_channel_request_open_destination(message);
+	port = ssh_message_channel_request_open_destination_port(message);
+	if (!vsb_vnc_is_target(session->user, host, port)) {
+		vsb_log("'%s': %s asks for %.64s port %d: refused; only %s port %d is forwarded",
+			session->user, session->who, host ? host : "?", port, session->user,
+			VSB_VNC_PORT);
+		return 1;
+	}
+	if (session->vncs->len >= VSB_MAX_VNC_SESSION) {
+		vsb_log("'%s': VNC refused: %s: it has %d VNC connections, the most there may be",
+			session->user, session->who, VSB_MAX_VNC_SESSION);
+		return 1;
+	}
+	fd = vsb_vnc_connect(session->server, session->user, &error);
+	if (fd < 0) {
+		vsb_log("'%s': VNC refused: %s: %s", session->user, session->who, error->message);
+		return 1;
+	}
+	channel = ssh_message_channel_request_open_reply_accept(message);
+	if (!channel) {
+		close(fd);
+		return 0;
+	}
+	g_ptr_array_add(session->vncs, vsb_vnc_new(session->server, session->user, session->who,
+						   fd, channel, true, session->source));
+	return 0;
+}
+
 /* A terminal changes nothing: the console is what the user VM makes of it. */
 static int on_pty(ssh_session ssh, ssh_channel channel, const char *term, int width,
 		  int height, int pxwidth, int pxheight, void *data)
@@ -378,6 +451,9 @@ static int on_data(ssh_session ssh, ssh_channel channel, void *bytes, uint32_t l
 	struct vsb_session *session = data;
 	gsize used;
 
+	/* It stays in libssh until vsb_vnc_pump() fetches it. */
+	if (session->vnc && !is_stderr)
+		return 0;
 	if (is_stderr || !session->client.hub || session->finishing)
 		return len;
 	if (session->pending_len || session->leftover) {
@@ -413,6 +489,7 @@ static ssh_channel on_open(ssh_session ssh, void *data)
 		.channel_pty_window_change_function = on_window,
 		.channel_shell_request_function = on_shell,
 		.channel_exec_request_function = on_exec,
+		.channel_subsystem_request_function = on_subsystem,
 	};
 	ssh_callbacks_init(&session->channel_cb);
 	ssh_set_channel_callbacks(session->channel, &session->channel_cb);
@@ -472,6 +549,23 @@ static void pump_output(struct vsb_session *session)
 	}
 }
 
+static void end_vnc(struct vsb_session *session)
+{
+	g_autofree char *why = g_strdup(vsb_vnc_why(session->vnc));
+
+	g_clear_pointer(&session->vnc, vsb_vnc_free);
+	finish(session, why ? 1 : 0, why, false);
+}
+
+static void pump_vncs(struct vsb_session *session)
+{
+	for (guint i = session->vncs->len; i-- > 0; )
+		if (!vsb_vnc_pump(session->vncs->pdata[i]))
+			g_ptr_array_remove_index(session->vncs, i);
+	if (session->vnc && !vsb_vnc_pump(session->vnc))
+		end_vnc(session);
+}
+
 static bool connection_lost(struct vsb_session *session)
 {
 	return !ssh_is_connected(session->ssh) ||
@@ -483,6 +577,8 @@ static bool session_run(struct vsb_session *session)
 {
 	if (ssh_event_dopoll(session->event, 0) == SSH_ERROR || connection_lost(session))
 		session->dead = true;
+	if (!session->dead)
+		pump_vncs(session);
 	if (!session->dead && session->channel) {
 		pump_input(session);
 		pump_output(session);
@@ -495,12 +591,31 @@ static bool session_run(struct vsb_session *session)
 	return false;
 }
 
+/* Return: may it wait for connections to forward, without a channel? */
+static bool may_idle(struct vsb_session *session)
+{
+	struct vsb_session *other;
+	GHashTableIter iter;
+	guint older = 0;
+
+	if (!session->user || session->channel)
+		return false;
+	if (session->vncs->len)
+		return true;
+	g_hash_table_iter_init(&iter, session->server->sessions);
+	while (g_hash_table_iter_next(&iter, (gpointer *)&other, NULL))
+		older += other->id < session->id && !other->channel && !other->vncs->len &&
+			 !g_strcmp0(other->user, session->user);
+	return older < MAX_IDLE;
+}
+
 /* Once a second: what must not last for ever. */
 void vsb_session_tick(struct vsb_session *session)
 {
 	struct vsb_server *server = session->server;
 
-	if (!session->requested && server->seconds - session->born > server->grace_s) {
+	if (!session->requested && server->seconds - session->born > server->grace_s &&
+	    !may_idle(session)) {
 		vsb_log("connection from %s ended: %s within %u s", session->peer,
 			session->user ? "asked for nothing" : "not logged in", server->grace_s);
 		session->dead = true;
@@ -589,6 +704,7 @@ void vsb_session_new(struct vsb_server *server, int fd, const char *peer)
 		.channel_open_request_session_function = on_open,
 	};
 	ssh_callbacks_init(&session->server_cb);
+	session->vncs = g_ptr_array_new_with_free_func((GDestroyNotify)vsb_vnc_free);
 	g_hash_table_add(server->sessions, session);
 	server->unauthenticated++;
 	if (!session->ssh || !session->event) {
@@ -605,6 +721,7 @@ void vsb_session_new(struct vsb_server *server, int fd, const char *peer)
 	}
 	ssh_set_blocking(session->ssh, 0);
 	ssh_set_server_callbacks(session->ssh, &session->server_cb);
+	ssh_set_message_callback(session->ssh, on_message, session);
 	ssh_set_auth_methods(session->ssh, SSH_AUTH_METHOD_PUBLICKEY);
 	session->source = g_source_new(&source_funcs, sizeof(struct session_source));
 	((struct session_source *)session->source)->session = session;
@@ -623,6 +740,8 @@ void vsb_session_free(struct vsb_session *session)
 	struct vsb_server *server = session->server;
 
 	leave_hub(session);
+	g_clear_pointer(&session->vnc, vsb_vnc_free);
+	g_ptr_array_unref(session->vncs);
 	if (!session->user)
 		server->unauthenticated--;
 	g_hash_table_remove(server->sessions, session);

@@ -89,7 +89,18 @@ static GString *receive_line(int fd, gint64 deadline, GError **error)
 	}
 }
 
-static GString *exchange(const char *path, JsonObject *request, gint64 deadline, GError **error)
+/* Until something can be received, or the time is over. */
+static void each_second(int fd, const struct control_wait *wait, gint64 deadline)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	while (wait && wait->each_second &&
+	       (deadline < 0 || g_get_monotonic_time() < deadline) && !poll(&poll_fd, 1, 1000))
+		wait->each_second(wait->data);
+}
+
+static GString *exchange(const char *path, JsonObject *request, const struct control_wait *wait,
+			 gint64 deadline, GError **error)
 {
 	g_autofree char *text = NULL;
 	GString *line = NULL;
@@ -112,20 +123,25 @@ static GString *exchange(const char *path, JsonObject *request, gint64 deadline,
 		return NULL;
 	}
 	text = json_line_format(request, &len);
-	if (send_all(fd, text, len, deadline, error))
-		line = receive_line(fd, deadline, error);
+	if (!send_all(fd, text, len, deadline, error)) {
+		close(fd);
+		return NULL;
+	}
+	each_second(fd, wait, deadline);
+	line = receive_line(fd, deadline, error);
 	close(fd);
 	return line;
 }
 
-JsonObject *control_ask(const char *path, JsonObject *request, int timeout_ms, GString **line,
-			GError **error)
+JsonObject *control_ask(const char *path, JsonObject *request, const struct control_wait *wait,
+			GString **line, GError **error)
 {
-	gint64 deadline = timeout_ms < 0 ? -1 : g_get_monotonic_time() + timeout_ms * 1000LL;
+	gint64 deadline = !wait || wait->timeout_ms < 0 ? -1 :
+			  g_get_monotonic_time() + wait->timeout_ms * 1000LL;
 	g_autoptr(JsonObject) reply = NULL;
 	JsonNode *node;
 
-	*line = exchange(path, request, deadline, error);
+	*line = exchange(path, request, wait, deadline, error);
 	if (!*line)
 		return NULL;
 	reply = json_line_parse((*line)->str, (*line)->len, REPLY_MAX_OPEN, error);

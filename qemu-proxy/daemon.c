@@ -298,17 +298,31 @@ static void op_status(command_done done, gpointer done_data, gpointer data)
 	done(done_data, object, NULL);
 }
 
-/* Waits for QEMU's answer to send-break. */
+/* Waits for the end of send-break or of what is typed. */
 struct waiter {
 	command_done done;
 	gpointer done_data;
 };
 
-static void on_break_sent(gpointer data, const GError *error)
+static struct waiter *waiter_new(command_done done, gpointer done_data)
+{
+	struct waiter *waiter = g_new(struct waiter, 1);
+
+	waiter->done = done;
+	waiter->done_data = done_data;
+	return waiter;
+}
+
+static void on_typed(gpointer data, const GError *error)
 {
 	g_autofree struct waiter *waiter = data;
 
 	waiter->done(waiter->done_data, NULL, error);
+}
+
+static void on_break_sent(gpointer data, JsonNode *result, const GError *error)
+{
+	on_typed(data, error);
 }
 
 static void op_send_break(const char *name, command_done done, gpointer done_data,
@@ -317,22 +331,26 @@ static void op_send_break(const char *name, command_done done, gpointer done_dat
 	g_autoptr(GError) error = NULL;
 	struct cloud *cloud;
 	struct proxy *proxy = find_proxy(data, name, &cloud, &error);
-	struct waiter *waiter;
 
-	if (!proxy) {
+	if (proxy && proxy_may_pass(proxy, &error))
+		proxy_send_break(proxy, on_break_sent, waiter_new(done, done_data));
+	else
 		done(done_data, NULL, error);
+}
+
+static void op_type(const char *name, GArray *strokes, const char *unit, command_done done,
+		    gpointer done_data, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct cloud *cloud;
+	struct proxy *proxy = find_proxy(data, name, &cloud, &error);
+
+	if (proxy) {
+		proxy_type(proxy, strokes, unit, on_typed, waiter_new(done, done_data));
 		return;
 	}
-	if (!cloud_may_pass(proxy)) {
-		error = g_error_new(VSB_ERROR, VSB_ERROR_DENIED, "user VM '%s' has not proved who it "
-				    "is: nothing passes in or out", name);
-		done(done_data, NULL, error);
-		return;
-	}
-	waiter = g_new(struct waiter, 1);
-	waiter->done = done;
-	waiter->done_data = done_data;
-	proxy_send_break(proxy, on_break_sent, waiter);
+	g_array_unref(strokes);
+	done(done_data, NULL, error);
 }
 
 static void op_unbind(const char *name, command_done done, gpointer done_data, gpointer data)
@@ -392,6 +410,7 @@ const struct command_ops daemon_ops = {
 	.detach = op_detach,
 	.status = op_status,
 	.send_break = op_send_break,
+	.type = op_type,
 	.unbind = op_unbind,
 	.add = op_add,
 	.remove = op_remove,

@@ -26,6 +26,12 @@ JsonObject *json_line_parse(const char *line, gsize len, guint max_open, GError 
 				    "the line is not UTF-8 text");
 		return NULL;
 	}
+	/* A string would end there for us, and what follows be done without. */
+	if (memmem(line, len, "\\u0000", strlen("\\u0000"))) {
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "the line holds a NUL (\\u0000)");
+		return NULL;
+	}
 	parser = json_parser_new_immutable();
 	if (!json_parser_load_from_data(parser, line, (gssize)len, &cause)) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST, "the line is no JSON: %s",

@@ -49,6 +49,16 @@ int listen_unix(const char *path, mode_t mode, gid_t gid, int backlog, GError **
 	return fd;
 }
 
+gboolean listen_publish(const char *tmp, const char *path, mode_t mode, gid_t gid,
+			GError **error)
+{
+	if (!chown(tmp, (uid_t)-1, gid) && !chmod(tmp, mode) && !rename(tmp, path))
+		return TRUE;
+	fail(-1, path, "chown, chmod, rename", error);
+	unlink(tmp);
+	return FALSE;
+}
+
 void listen_sweep(const char *dir_path, gboolean (*used)(const char *name, gpointer data),
 		  gpointer data)
 {
@@ -60,8 +70,8 @@ void listen_sweep(const char *dir_path, gboolean (*used)(const char *name, gpoin
 		const char *end = strrchr(file, '.');
 		g_autofree char *name = end ? g_strndup(file, (gsize)(end - file)) : NULL;
 
-		if (end && ((!strcmp(end, ".sock") && !used(name, data)) ||
-			    !strcmp(end, ".sock~")))
+		if (end && (((!strcmp(end, ".sock") || !strncmp(end, ".vnc", 4)) &&
+			     !used(name, data)) || !strcmp(end, ".sock~")))
 			unlink(path);
 	}
 }

@@ -71,12 +71,13 @@ static gboolean parse_range(char *text, struct vsb_range *range)
 }
 
 #define FRONT_OFF	"front=off"
+#define PS2		"ps2"
 
-/* Moves it out of @words. Return: was it there? Once alone: again it is no port. */
-static gboolean take_front_off(char **words)
+/* Moves @word out of @words. Return: was it there? Once alone: again it is no port. */
+static gboolean take_word(char **words, const char *word)
 {
 	for (; *words; words++) {
-		if (strcmp(*words, FRONT_OFF))
+		if (strcmp(*words, word))
 			continue;
 		g_free(*words);
 		for (; *words; words++)
@@ -86,45 +87,68 @@ static gboolean take_front_off(char **words)
 	return FALSE;
 }
 
+/* @shown: the whole list, for the error. */
+static gboolean add_range(struct vsb_ports *ports, const struct vsb_range *range,
+			  const char *shown, GError **error)
+{
+	if (ports->nr == VSB_MAX_RANGES) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "ports '%s': give 1 to %d ranges (" PS2 " is two)", shown,
+			    VSB_MAX_RANGES);
+		return FALSE;
+	}
+	for (guint i = 0; i < ports->nr; i++) {
+		if (range->last < ports->range[i].first || range->first > ports->range[i].last)
+			continue;
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "ports '%s': ranges overlap at 0x%x", shown,
+			    MAX(range->first, ports->range[i].first));
+		return FALSE;
+	}
+	ports->range[ports->nr++] = *range;
+	return TRUE;
+}
+
 gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error)
 {
+	static const struct vsb_range i8042[] = {
+		{ .first = 0x60, .last = 0x60, .device = VSB_DEV_I8042 },
+		{ .first = 0x64, .last = 0x64, .device = VSB_DEV_I8042 },
+	};
 	struct vsb_ports parsed = { 0 };
 	g_auto(GStrv) words = NULL;
 	g_autofree char *shown = g_strescape(spec, NULL);
+	gboolean ps2;
 
 	if (strlen(shown) > 200)
 		strcpy(shown + 197, "...");
-	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 2);
-	parsed.no_front = take_front_off(words);
-	if (parsed.no_front && !words[0]) {
+	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 3);
+	parsed.no_front = take_word(words, FRONT_OFF);
+	ps2 = take_word(words, PS2);
+	if ((parsed.no_front || ps2) && !words[0]) {
 		g_strfreev(words);
 		words = g_strsplit(VSB_DEFAULT_PORTS, ",", 0);
 	}
-	if (!words[0] || g_strv_length(words) > VSB_MAX_RANGES) {
+	if (!words[0]) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 			    "ports '%s': give 1 to %d ranges", shown, VSB_MAX_RANGES);
 		return FALSE;
 	}
 	for (char **word = words; *word; word++) {
-		struct vsb_range *range = &parsed.range[parsed.nr];
+		struct vsb_range range = { 0 };
 
-		if (!parse_range(*word, range)) {
+		if (!parse_range(*word, &range)) {
 			g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 				    "ports '%s' are malformed; write e.g. 0x3f8-0x3ff,0x60, "
-				    "ports from 0 to 0xffff", shown);
+				    "ports from 0 to 0xffff, or ps2", shown);
 			return FALSE;
 		}
-		for (guint i = 0; i < parsed.nr; i++) {
-			if (range->last < parsed.range[i].first ||
-			    range->first > parsed.range[i].last)
-				continue;
-			g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-				    "ports '%s': ranges overlap at 0x%x", shown,
-				    MAX(range->first, parsed.range[i].first));
+		if (!add_range(&parsed, &range, shown, error))
 			return FALSE;
-		}
-		parsed.nr++;
 	}
+	for (gsize i = 0; ps2 && i < G_N_ELEMENTS(i8042); i++)
+		if (!add_range(&parsed, &i8042[i], shown, error))
+			return FALSE;
 	*ports = parsed;
 	return TRUE;
 }
@@ -136,13 +160,25 @@ char *vsb_ports_format(const struct vsb_ports *ports)
 	for (guint i = 0; i < ports->nr; i++) {
 		const struct vsb_range *range = &ports->range[i];
 
+		if (range->device == VSB_DEV_I8042)
+			continue;
 		g_string_append_printf(text, "%s0x%x", i ? "," : "", range->first);
 		if (range->last != range->first)
 			g_string_append_printf(text, "-0x%x", range->last);
 	}
+	if (vsb_ports_ps2(ports))
+		g_string_append(text, "," PS2);
 	if (ports->no_front)
 		g_string_append(text, "," FRONT_OFF);
 	return g_string_free(text, FALSE);
+}
+
+gboolean vsb_ports_ps2(const struct vsb_ports *ports)
+{
+	for (guint i = 0; i < ports->nr; i++)
+		if (ports->range[i].device == VSB_DEV_I8042)
+			return TRUE;
+	return FALSE;
 }
 
 gboolean vsb_ports_serial(const struct vsb_ports *ports, guint *base, guint *irq)

@@ -18,7 +18,7 @@ gboolean vsb_name_check(const char *what, const char *name, GError **error);
  * struct vsb_ports - claimed ports of one user VM
  * @nr:		1 to VSB_MAX_RANGES
  * @range:	in the order given, not overlapping; a COM port of a PC with its
- *		8 ports is a VSB_DEV_16550
+ *		8 ports is a VSB_DEV_16550; those of "ps2" come last
  * @no_front:	the proxy answers each access, also to a 16550
  */
 struct vsb_ports {
@@ -28,13 +28,17 @@ struct vsb_ports {
 };
 
 /*
- * "0x3f8-0x3ff,0x60": 0x hexadecimal or decimal, ranges separated by commas. One
- * of them may be "front=off"; alone it is that of VSB_DEFAULT_PORTS.
+ * "0x3f8-0x3ff,0x80": 0x hexadecimal or decimal, ranges separated by commas. Among
+ * them may be "front=off" and "ps2": the keyboard controller, ports 0x60 and 0x64.
+ * Without a range these are beside VSB_DEFAULT_PORTS.
  */
 gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error);
 
 /* Return: (transfer full): the list in the same notation. */
 char *vsb_ports_format(const struct vsb_ports *ports);
+
+/* Whether the keyboard controller is in the list. */
+gboolean vsb_ports_ps2(const struct vsb_ports *ports);
 
 /* The first COM port of the list and its interrupt line, or FALSE: none. */
 gboolean vsb_ports_serial(const struct vsb_ports *ports, guint *base, guint *irq);

@@ -5,7 +5,7 @@
  * The machine is microvm: in-kernel interrupt controllers (their KVM_IRQ_LINE is
  * what the module listens to; no PIC, for which QEMU makes each such call again), no
  * PCI, no firmware tables, and only the devices whose ports are claimed. A device that
- * microvm cannot have (i8042) would need another machine here, and nowhere else.
+ * microvm cannot have would need another machine here, and nowhere else.
  */
 #include "proxy-cmd.h"
 
@@ -19,8 +19,24 @@ static void add(GPtrArray *argv, const char *format, ...)
 	va_end(args);
 }
 
+/* A comma ends an option's value, two are one. */
+static void add_vnc(GPtrArray *argv, const char *path)
+{
+	g_auto(GStrv) parts = g_strsplit(path, ",", -1);
+	g_autofree char *escaped = g_strjoinv(",,", parts);
+
+	add(argv, "-device");
+	add(argv, "i8042");
+	/* QEMU drops a VNC client's keys if there is no graphic console, see
+	 * qkbd_state_key_event(). This is one without ports; it stays blank. */
+	add(argv, "-device");
+	add(argv, "ramfb");
+	add(argv, "-vnc");
+	add(argv, "unix:%s", escaped);
+}
+
 char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,
-		 const struct vsb_ports *ports)
+		 const struct vsb_ports *ports, const char *vnc)
 {
 	GPtrArray *argv = g_ptr_array_new();
 	guint base, irq;
@@ -57,6 +73,8 @@ char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const cha
 		add(argv, "-device");
 		add(argv, "isa-serial,iobase=0x%x,irq=%u,chardev=%s", base, irq, PROXY_CHARDEV);
 	}
+	if (vsb_ports_ps2(ports))
+		add_vnc(argv, vnc);
 	g_ptr_array_add(argv, NULL);
 	return (char **)g_ptr_array_free(argv, FALSE);
 }

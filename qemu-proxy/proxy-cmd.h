@@ -19,10 +19,11 @@
 #define PROXY_ROM_BYTE		0xf4	/* HLT */
 
 /*
- * @qemu: program, @accel: "kvm" (tests: "tcg"), @rom: path of the firmware.
+ * @qemu: program, @accel: "kvm" (tests: "tcg"), @rom: path of the firmware, @vnc: where
+ * the VNC server makes its socket, if @ports have a keyboard.
  * Return: (transfer full): argument vector.
  */
 char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,
-		 const struct vsb_ports *ports);
+		 const struct vsb_ports *ports, const char *vnc);
 
 #endif

@@ -54,6 +54,8 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
 
 /**
  * struct proxy - see proxy.h
+ * @vnc_path:	VNC socket, NULL without a keyboard; @vnc_new: as QEMU makes it
+ * @keyboard:	NULL without one
  * @listen_fd:	console socket, shared with each QEMU; -1: only the QEMU has it that was
  *		resumed
  * @process:	if QEMU is our child
@@ -73,9 +75,12 @@ struct proxy {
 	char *name;
 	char *console_path;
 	char *qmp_path;
+	char *vnc_path;
+	char *vnc_new;
 	struct vsb_ports ports;
 	struct identity identity;
 	gboolean proved;
+	struct keyboard *keyboard;
 	int listen_fd;
 	enum proxy_state state;
 	struct proxy_life life;
@@ -101,6 +106,12 @@ struct proxy {
 
 static void spawn(struct proxy *proxy);
 
+static void set_starting(const struct proxy *proxy, GError **error)
+{
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+		    "the proxy of user VM '%s' is being started; try again", proxy->name);
+}
+
 static void remove_source(guint *id)
 {
 	if (*id)
@@ -115,6 +126,13 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+static void drop_qmp(struct proxy *proxy)
+{
+	g_clear_pointer(&proxy->qmp, qmp_free);
+	if (proxy->keyboard)
+		keyboard_stop(proxy->keyboard);
+}
+
 /* All of this run but the process. */
 static void let_go(struct proxy *proxy)
 {
@@ -125,7 +143,7 @@ static void let_go(struct proxy *proxy)
 	remove_source(&proxy->errors_id);
 	close_fd(&proxy->errors_fd);
 	remove_source(&proxy->pidfd_id);
-	g_clear_pointer(&proxy->qmp, qmp_free);
+	drop_qmp(proxy);
 	if (proxy->cancel)
 		g_cancellable_cancel(proxy->cancel);
 	g_clear_object(&proxy->cancel);
@@ -155,6 +173,10 @@ void proxy_kill(struct proxy *proxy)
 	if (proxy->pidfd >= 0)
 		kill_pidfd(proxy->pidfd);
 	unlink(proxy->qmp_path);
+	if (proxy->vnc_path) {
+		unlink(proxy->vnc_path);
+		unlink(proxy->vnc_new);
+	}
 }
 
 /* The process was killed or has ended: nothing is known of it any more. */
@@ -277,8 +299,8 @@ static void hung_up(struct proxy *proxy)
 {
 	remove_source(&proxy->fd_id);
 	close_fd(&proxy->fd);
-	g_clear_pointer(&proxy->qmp, qmp_free);
 	proxy->state = STARTING;
+	drop_qmp(proxy);
 	remove_source(&proxy->timeout_id);
 	proxy->timeout_id = g_timeout_add_seconds(END_TIMEOUT_S, on_end_timeout, proxy);
 }
@@ -338,7 +360,7 @@ static void serves(struct proxy *proxy)
 	proxy->ops->ready(proxy, proxy->data);
 }
 
-static void on_kept(gpointer data, const GError *error)
+static void on_kept(gpointer data, JsonNode *result, const GError *error)
 {
 	struct proxy *proxy = data;
 
@@ -351,7 +373,7 @@ static void on_kept(gpointer data, const GError *error)
 		serves(proxy);
 }
 
-static void on_cont(gpointer data, const GError *error)
+static void on_cont(gpointer data, JsonNode *result, const GError *error)
 {
 	struct proxy *proxy = data;
 
@@ -412,9 +434,17 @@ void proxy_register(struct proxy *proxy, int cloud_fd)
 static void on_qmp_ready(struct qmp *qmp, gpointer data)
 {
 	struct proxy *proxy = data;
+	g_autoptr(GError) error = NULL;
 
 	if (proxy->fd >= 0) {
 		serves(proxy);		/* as it did before us */
+		return;
+	}
+	/* QEMU has made all its sockets before it answers. */
+	if (proxy->vnc_path &&
+	    !listen_publish(proxy->vnc_new, proxy->vnc_path, 0660, proxy->env->console_gid,
+			    &error)) {
+		died(proxy, error->message);
 		return;
 	}
 	proxy->state = WAITING;
@@ -453,7 +483,7 @@ static GSubprocess *start_process(struct proxy *proxy, int qmp_fd, int stderr_fd
 	g_autoptr(GSubprocessLauncher) launcher =
 		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
 	g_auto(GStrv) argv = proxy_cmd(proxy->env->qemu, proxy->env->accel, proxy->env->rom,
-				       proxy->name, &proxy->ports);
+				       proxy->name, &proxy->ports, proxy->vnc_new);
 	int listen_fd = fcntl(proxy->listen_fd, F_DUPFD_CLOEXEC, 16);
 
 	if (listen_fd < 0) {
@@ -587,10 +617,33 @@ gboolean proxy_listen(struct proxy *proxy, GError **error)
 	return proxy->listen_fd >= 0;
 }
 
+/* No key may wait in the device for whoever comes next. */
+static struct qmp *may_type(gpointer data, guint64 *reads, GError **error)
+{
+	struct proxy *proxy = data;
+	struct vsb_uservm uservm;
+
+	if (proxy->state != READY || !proxy->qmp) {
+		set_starting(proxy, error);
+		return NULL;
+	}
+	if (!module_get_uservm(proxy->fd, &uservm)) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "user VM '%s' is not bound: nobody is there to read its keyboard",
+			    proxy->name);
+		return NULL;
+	}
+	if (!proxy_may_pass(proxy, error))
+		return NULL;
+	*reads = uservm.counters.reads;
+	return proxy->qmp;
+}
+
 struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 			const struct vsb_ports *ports, gboolean required,
 			const struct proxy_ops *ops, gpointer data, GError **error)
 {
+	static const struct keyboard_ops keyboard_ops = { may_type };
 	g_autofree char *file = g_strconcat(name, ".sock", NULL);
 	struct identity identity;
 	struct proxy *proxy;
@@ -607,6 +660,11 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	proxy->name = g_strdup(name);
 	proxy->console_path = g_build_filename(env->console_dir, file, NULL);
 	proxy->qmp_path = g_build_filename(env->qmp_dir, file, NULL);
+	if (vsb_ports_ps2(ports)) {
+		proxy->vnc_path = g_strdup_printf("%s/%s.vnc", env->console_dir, name);
+		proxy->vnc_new = g_strconcat(proxy->vnc_path, "~", NULL);
+		proxy->keyboard = keyboard_new(env->key_wait_ms, &keyboard_ops, proxy);
+	}
 	proxy->ports = *ports;
 	proxy->listen_fd = -1;
 	proxy->pidfd = -1;
@@ -622,9 +680,12 @@ static void free_all(struct proxy *proxy)
 	close_fd(&proxy->listen_fd);
 	forget_process(proxy);
 	line_reader_clear(&proxy->errors);
+	keyboard_free(proxy->keyboard);
 	explicit_bzero(&proxy->identity, sizeof(proxy->identity));
 	g_free(proxy->console_path);
 	g_free(proxy->qmp_path);
+	g_free(proxy->vnc_path);
+	g_free(proxy->vnc_new);
 	g_free(proxy->name);
 	g_free(proxy);
 }
@@ -701,16 +762,48 @@ gboolean proxy_note_proved(struct proxy *proxy, gboolean proved)
 	return news;
 }
 
+gboolean proxy_may_pass(const struct proxy *proxy, GError **error)
+{
+	struct vsb_uservm uservm;
+
+	if (!proxy->identity.required || (module_get_uservm(proxy->fd, &uservm) &&
+					  uservm.flags & VSB_USERVM_PROVED))
+		return TRUE;
+	g_set_error(error, VSB_ERROR, VSB_ERROR_DENIED,
+		    "user VM '%s' has not proved who it is: nothing passes in or out",
+		    proxy->name);
+	return FALSE;
+}
+
+gboolean proxy_typing(const struct proxy *proxy, guint *typed, guint *of)
+{
+	return proxy->keyboard && keyboard_progress(proxy->keyboard, typed, of);
+}
+
+void proxy_type(struct proxy *proxy, GArray *strokes, const char *unit, keyboard_done done,
+		gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (proxy->keyboard) {
+		keyboard_type(proxy->keyboard, strokes, unit, done, data);
+		return;
+	}
+	g_array_unref(strokes);
+	error = g_error_new(VSB_ERROR, VSB_ERROR_FAILED,
+			    "user VM '%s' has no keyboard here; attach it with 'ps2' among its "
+			    "ports", proxy->name);
+	done(data, error);
+}
+
 void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data)
 {
 	JsonObject *args;
 	g_autoptr(GError) error = NULL;
 
 	if (proxy->state != READY) {
-		error = g_error_new(VSB_ERROR, VSB_ERROR_FAILED,
-				    "the proxy of user VM '%s' is being started; try again",
-				    proxy->name);
-		done(data, error);
+		set_starting(proxy, &error);
+		done(data, NULL, error);
 		return;
 	}
 	args = json_object_new();

@@ -9,6 +9,7 @@
 #include <glib.h>
 
 #include "identity-store.h"
+#include "keyboard.h"
 #include "names.h"
 #include "qmp.h"
 
@@ -25,6 +26,7 @@ struct proxy;
  * @identity_dir: keys of user VMs
  * @access_dir:	see access.h
  * @log_dir:	see conlog.h
+ * @key_wait_ms: of a user VM for a key, see keyboard_new()
  */
 struct proxy_env {
 	const char *qemu;
@@ -36,6 +38,7 @@ struct proxy_env {
 	const char *identity_dir;
 	const char *access_dir;
 	const char *log_dir;
+	guint key_wait_ms;
 };
 
 /**
@@ -127,7 +130,15 @@ gboolean proxy_is_ready(const struct proxy *proxy);
 /* Return: whether that is news. */
 gboolean proxy_note_proved(struct proxy *proxy, gboolean proved);
 
+/* Whether data may pass now: its user VM has proved who it is, or does not have to. */
+gboolean proxy_may_pass(const struct proxy *proxy, GError **error);
+
 /* A break on its serial line. */
 void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data);
+
+/* See keyboard_progress(), keyboard_type(). */
+gboolean proxy_typing(const struct proxy *proxy, guint *typed, guint *of);
+void proxy_type(struct proxy *proxy, GArray *strokes, const char *unit, keyboard_done done,
+		gpointer data);
 
 #endif

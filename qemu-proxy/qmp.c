@@ -59,7 +59,7 @@ void qmp_keep_fd(struct qmp *qmp, const char *name, int fd, qmp_done done, gpoin
 	send_command(qmp, "getfd", args, fd, done, data);
 }
 
-static void on_capabilities(gpointer data, const GError *error)
+static void on_capabilities(gpointer data, JsonNode *result, const GError *error)
 {
 	struct qmp *qmp = data;
 
@@ -67,12 +67,12 @@ static void on_capabilities(gpointer data, const GError *error)
 		qmp->ops->ready(qmp, qmp->data);
 }
 
-static void handle_answer(struct qmp *qmp, const GError *error)
+static void handle_answer(struct qmp *qmp, JsonNode *result, const GError *error)
 {
 	g_autofree struct pending *pending = g_queue_pop_head(&qmp->pending);
 
 	if (pending)
-		pending->done(pending->data, error);
+		pending->done(pending->data, result, error);
 }
 
 static void on_line(struct lineio *io, const char *line, gsize len, gpointer data)
@@ -93,8 +93,9 @@ static void on_line(struct lineio *io, const char *line, gsize len, gpointer dat
 				     qmp);
 		return;
 	}
-	if (json_object_has_member(object, "return")) {
-		handle_answer(qmp, NULL);
+	node = json_object_get_member(object, "return");
+	if (node) {
+		handle_answer(qmp, node, NULL);
 		return;
 	}
 	node = json_object_get_member(object, "error");
@@ -103,7 +104,7 @@ static void on_line(struct lineio *io, const char *line, gsize len, gpointer dat
 			json_node_get_object(node), "desc", "no reason given");
 
 		g_set_error(&error, VSB_ERROR, VSB_ERROR_FAILED, "QEMU: %s", desc);
-		handle_answer(qmp, error);
+		handle_answer(qmp, NULL, error);
 	}
 }
 
@@ -138,7 +139,7 @@ void qmp_free(struct qmp *qmp)
 		g_autofree struct pending *pending = g_queue_pop_head(&qmp->pending);
 
 		if (pending->done != on_capabilities)
-			pending->done(pending->data, gone);
+			pending->done(pending->data, NULL, gone);
 	}
 	g_free(qmp);
 }

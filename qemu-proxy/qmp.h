@@ -17,8 +17,8 @@ struct qmp_ops {
 	void (*closed)(struct qmp *qmp, const char *why, gpointer data);
 };
 
-/* @error is NULL if QEMU did it. */
-typedef void (*qmp_done)(gpointer data, const GError *error);
+/* @error is NULL if QEMU did it; then @result is what it returned. */
+typedef void (*qmp_done)(gpointer data, JsonNode *result, const GError *error);
 
 /* Takes @fd over, QEMU's QMP socket. */
 struct qmp *qmp_new(int fd, const struct qmp_ops *ops, gpointer data);

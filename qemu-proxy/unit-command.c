@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "keys.h"
 
 #define KEY	"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8KaigEfVo+XequfWVYnACz/psaaEfmV4uQ8pNLoKQt"
 
@@ -71,6 +72,20 @@ static void op_send_break(const char *uservm, command_done done, gpointer done_d
 	done(done_data, NULL, NULL);
 }
 
+static void op_type(const char *uservm, GArray *strokes, const char *unit, command_done done,
+		    gpointer done_data, gpointer data)
+{
+	g_string_append_printf(calls, "type %s %s", uservm, unit);
+	for (guint i = 0; i < strokes->len; i++) {
+		const struct stroke *stroke = &g_array_index(strokes, struct stroke, i);
+
+		for (guint k = 0; k < stroke->nr; k++)
+			g_string_append_printf(calls, "%s%s", k ? "-" : " ", stroke->key[k]);
+	}
+	g_array_unref(strokes);
+	done(done_data, NULL, NULL);
+}
+
 static void op_unbind(const char *uservm, command_done done, gpointer done_data, gpointer data)
 {
 	g_autoptr(GError) error = g_error_new_literal(VSB_ERROR, VSB_ERROR_NOT_FOUND, "no\n\xff");
@@ -106,7 +121,8 @@ static void op_log(guint lines, command_done done, gpointer done_data, gpointer 
 }
 
 static const struct command_ops ops = {
-	op_attach, op_check, op_detach, op_status, op_send_break, op_unbind, op_add, op_remove, op_log
+	op_attach, op_check, op_detach, op_status, op_send_break, op_type, op_unbind, op_add, op_remove,
+	op_log
 };
 
 /* Return: the reply, valid until the next call. */
@@ -150,6 +166,12 @@ static void test_good(void)
 		{ "{\"execute\":\"log\"}", "log 50" },
 		{ "{\"execute\":\"log\",\"arguments\":{\"lines\":3}}", "log 3" },
 		{ "{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"v\"}}", "send-break v" },
+		{ "{\"execute\":\"send-key\",\"arguments\":{\"uservm\":\"v\","
+		  "\"keys\":\"Ctrl-alt-del  enter\"}}", "type v keys ctrl-alt-delete ret" },
+		{ "{\"execute\":\"type\",\"arguments\":{\"uservm\":\"v\",\"text\":\"a:\\n\"}}",
+		  "type v characters a shift-semicolon ret" },
+		{ "{\"execute\":\"type\",\"arguments\":{\"uservm\":\"v\",\"text\":\"@^\","
+		  "\"keymap\":\"de\"}}", "type v characters alt_r-q grave_accent spc" },
 		{ "{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\"}}", "detach c 0" },
 		{ "{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\",\"reflect\":true}}",
 		  "detach c 1" },
@@ -199,6 +221,15 @@ static void test_bad(void)
 		"{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\",\"reflect\":1}}",
 		"{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"a b\"}}",
 		"{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"v\",\"x\":\"y\"}}",
+#define KEYS(args) "{\"execute\":\"send-key\",\"arguments\":{\"uservm\":\"v\"" args "}}"
+#define TYPE(args) "{\"execute\":\"type\",\"arguments\":{\"uservm\":\"v\"" args "}}"
+		KEYS(""), KEYS(",\"keys\":\"\""), KEYS(",\"keys\":\"ctrl-\""), KEYS(",\"keys\":[\"a\"]"),
+		KEYS(",\"keys\":\"nosuch\""), KEYS(",\"keys\":\"a\",\"text\":\"a\""),
+		KEYS(",\"keys\":\"a\\u0000b\""),
+		"{\"execute\":\"send-key\",\"arguments\":{\"uservm\":\"../v\",\"keys\":\"a\"}}",
+		TYPE(""), TYPE(",\"text\":\"\""), TYPE(",\"text\":5"), TYPE(",\"text\":\"\\u00e4\""),
+		TYPE(",\"text\":\"a\",\"keymap\":\"../de\""), TYPE(",\"text\":\"a\",\"keys\":\"a\""),
+		TYPE(",\"text\":\"a\\u0000b\""), TYPE(",\"text\":\"a\\u001b\""),
 		"{\"execute\":\"unbind\"}", "{\"execute\":\"remove\"}", "{\"execute\":\"add\"}",
 		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\"}}",
 		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\",\"uservms\":[]}}",
@@ -257,6 +288,8 @@ static void test_rights(void)
 	} cases[] = {
 		{ "{\"execute\":\"status\"}", TRUE },
 		{ "{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"v\"}}", TRUE },
+		{ KEYS(",\"keys\":\"alt-sysrq-h\""), TRUE },
+		{ TYPE(",\"text\":\"a\""), FALSE },
 		{ "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
 		{ "{\"execute\":\"remove\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
 		{ "{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\","

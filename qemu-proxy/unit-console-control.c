@@ -113,7 +113,7 @@ static void test_reply(gconstpointer data)
 	struct result result = { .loop = g_main_loop_new(NULL, FALSE) };
 	guint watch = daemon_start(&d);
 
-	vsb_control_call(d.path, "send-break", "vm1", on_done, &result);
+	vsb_control_call(d.path, "send-break", "vm1", NULL, on_done, &result);
 	g_main_loop_run(result.loop);
 	g_assert_cmpstr(d.request, ==,
 			"{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"vm1\"}}\n");
@@ -151,7 +151,7 @@ static void test_too_long(void)
 
 	g_source_remove(watch);
 	thread = g_thread_new("endless", endless, &d);
-	vsb_control_call(d.path, "status", NULL, on_done, &result);
+	vsb_control_call(d.path, "status", NULL, NULL, on_done, &result);
 	g_main_loop_run(result.loop);
 	g_thread_join(thread);
 	g_assert_false(result.ok);
@@ -167,11 +167,11 @@ static void test_absent(void)
 	struct result result = { .loop = g_main_loop_new(NULL, FALSE) };
 	g_autofree char *long_path = g_strnfill(300, 'x');
 
-	vsb_control_call("/nonexistent/control.sock", "status", NULL, on_done, &result);
+	vsb_control_call("/nonexistent/control.sock", "status", NULL, NULL, on_done, &result);
 	g_assert_cmpuint(result.calls, ==, 0);	/* never from inside the call */
 	g_main_loop_run(result.loop);
 	g_assert_nonnull(strstr(result.error, "is it running?"));
-	vsb_control_call(long_path, "status", NULL, on_done, &result);
+	vsb_control_call(long_path, "status", NULL, NULL, on_done, &result);
 	g_main_loop_run(result.loop);
 	g_assert_nonnull(strstr(result.error, "too long"));
 	g_assert_cmpuint(result.calls, ==, 2);

@@ -27,6 +27,12 @@ static const struct escape_case cases[] = {
 	{ "\x05" "cl1", "", VSB_CMD_BREAK },
 	{ "\x05" "cl?", "", VSB_CMD_HELP },
 	{ "\x05" "cl2", "", VSB_CMD_UNKNOWN },
+	{ "\x05" "ckh", "", VSB_CMD_SYSRQ },
+	{ "\x05" "ckHx", "x", VSB_CMD_SYSRQ },
+	{ "\x05" "ck9", "", VSB_CMD_SYSRQ },
+	{ "\x05" "ck?", "", VSB_CMD_HELP },
+	{ "\x05" "ck\x05" "c.", "c.", VSB_CMD_UNKNOWN },
+	{ "\x05" "ck\xe4", "", VSB_CMD_UNKNOWN },
 	{ "\x05" "cz", "", VSB_CMD_UNKNOWN },
 	{ "\x05" "c\x05", "\x05", VSB_CMD_NONE },
 	{ "\x05" "x", "\x05x", VSB_CMD_NONE },
@@ -54,6 +60,8 @@ static void test_case(gconstpointer data)
 		g_string_append_len(sent, (char *)out, n);
 		if (now)
 			command = now;
+		if (now == VSB_CMD_SYSRQ)
+			g_assert_cmpint(esc.key, ==, g_ascii_tolower(*p));
 	}
 	g_assert_cmpmem(sent->str, sent->len, c->sent, strlen(c->sent));
 	g_assert_cmpint(command, ==, c->command);

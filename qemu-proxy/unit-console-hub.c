@@ -14,6 +14,7 @@ struct person {
 
 static guint breaks;
 static guint64 break_id;
+static char sysrq_key;
 
 static void on_wake(struct vsb_client *client)
 {
@@ -43,6 +44,12 @@ static void on_break(struct vsb_hub *hub, guint64 id)
 	break_id = id;
 }
 
+static void on_sysrq(struct vsb_hub *hub, guint64 id, char key)
+{
+	break_id = id;
+	sysrq_key = key;
+}
+
 static guint asked;
 
 static void on_ask(struct vsb_hub *hub)
@@ -51,7 +58,8 @@ static void on_ask(struct vsb_hub *hub)
 }
 
 static const struct vsb_hub_ops hub_ops = {
-	.update = on_update, .send_break = on_break, .ask_identity = on_ask,
+	.update = on_update, .send_break = on_break, .send_sysrq = on_sysrq,
+	.ask_identity = on_ask,
 };
 
 static struct person *person_new(const char *who, enum vsb_client_mode mode)
@@ -182,6 +190,13 @@ static void test_writer_and_watcher(void)
 	expect_shown(b, "console busy: anna writes");
 	type(b, "\x05" "cb");
 	expect_shown(b, "no break sent");
+	type(b, "\x05" "ckb");
+	expect_shown(b, "no SysRq sent");
+	g_assert_cmpint(sysrq_key, ==, 0);
+	type(a, "\x05" "ckH");
+	g_assert_cmpint(sysrq_key, ==, 'h');
+	vsb_hub_notice_to(hub, break_id, "SysRq sent");
+	expect_shown(a, "SysRq sent");
 	type(b, "\x05" "cf");
 	expect_shown(b, "you write");
 	expect_shown(a, "bert has taken over");

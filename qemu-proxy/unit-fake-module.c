@@ -133,6 +133,7 @@ gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm)
 {
 	if (!fake.bound || proxy_fd < 0)
 		return FALSE;
+	fake.uservm.counters.reads += fake.reading;
 	*uservm = fake.uservm;
 	return TRUE;
 }

@@ -22,7 +22,8 @@
  * @key:	which
  * @started:	VSB_START calls
  * @unbound:	VSB_UNBIND calls
- * @bound:	VSB_GET_USERVM finds a user VM, @uservm
+ * @bound:	VSB_GET_USERVM finds a user VM, @uservm,
+ * @reading:	which has read a port since the last time
  * @event_fds:	write ends of the proxy descriptors, in order
  * @proxy_fds:	copies of these, which QEMUs keep
  * @taken:	of those, how many procfd_take_proxy() has handed out; it begins again
@@ -43,6 +44,7 @@ struct fake_module {
 	guint started;
 	guint unbound;
 	gboolean bound;
+	gboolean reading;
 	struct vsb_uservm uservm;
 	GArray *event_fds;
 	GArray *proxy_fds;

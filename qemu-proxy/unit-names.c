@@ -60,12 +60,21 @@ static void test_ports(void)
 		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,front=off",
 		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,0xe,0xf,0x10,front=off",
 		  16, 0, 0 },
+		{ "ps2", "0x3f8-0x3ff,ps2", 3, 0x3f8, 4 },
+		{ "ps2,front=off", "0x3f8-0x3ff,ps2,front=off", 3, 0x3f8, 4 },
+		{ "0x2f8-0x2ff,front=off,ps2", "0x2f8-0x2ff,ps2,front=off", 3, 0x2f8, 3 },
+		{ "0x61-0x63,ps2,0x80", "0x61-0x63,0x80,ps2", 4, 0, 0 },
+		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,14,ps2,front=off",
+		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,0xe,ps2,front=off",
+		  16, 0, 0 },
 	};
 	static const char * const bad[] = {
 		"", ",", "0x3f8,", ",0x3f8", "0x3f8-", "-0x3f8", "-1", "0x3ff-0x3f8", "0x",
 		"0x0x3f8", "0x10000", "65536", "99999999999999999999", "com1", "3f8", " 1", "1 ",
 		"1-2-3", "0x3f8-0x3ff,0x3ff", "1,1", "5-10,1-5", "5-10,6", "1;2", "+1",
 		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
+		"ps2,0x60", "0x64,ps2", "0x3f8-0x3ff,ps2,0x5f-0x61", "ps2,ps2", "ps2,", "PS2",
+		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,ps2",
 		"front=on", "0x60,front=off,front=off", "front=off,", "0x60,front",
 	};
 
@@ -79,6 +88,12 @@ static void test_ports(void)
 		g_assert_true(vsb_ports_parse(good[i].spec, &ports, &error));
 		g_assert_cmpuint(ports.nr, ==, good[i].nr);
 		g_assert_cmpint(ports.no_front, ==, strstr(good[i].spec, "front=off") != NULL);
+		g_assert_cmpint(vsb_ports_ps2(&ports), ==, strstr(good[i].spec, "ps2") != NULL);
+		for (guint r = ports.nr - 2; vsb_ports_ps2(&ports) && r < ports.nr; r++) {
+			g_assert_cmpuint(ports.range[r].device, ==, VSB_DEV_I8042);
+			g_assert_cmpuint(ports.range[r].first, ==, r == ports.nr - 1 ? 0x64 : 0x60);
+			g_assert_cmpuint(ports.range[r].last, ==, ports.range[r].first);
+		}
 		formatted = vsb_ports_format(&ports);
 		g_assert_cmpstr(formatted, ==, good[i].formatted);
 		g_assert_cmpint(vsb_ports_serial(&ports, &base, &irq), ==, good[i].serial != 0);

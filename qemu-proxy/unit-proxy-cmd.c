@@ -10,7 +10,8 @@ static char *joined(const char *spec)
 	g_auto(GStrv) argv = NULL;
 
 	g_assert_true(vsb_ports_parse(spec, &ports, NULL));
-	argv = proxy_cmd("/usr/bin/qemu", "kvm", "/run/x/halt.rom", "vm-1.x", &ports);
+	argv = proxy_cmd("/usr/bin/qemu", "kvm", "/run/x/halt.rom", "vm-1.x", &ports,
+			 "/run/a,b/vm-1.x.vnc");
 	g_assert_cmpstr(argv[0], ==, "/usr/bin/qemu");
 	return g_strjoinv(" ", argv);
 }
@@ -38,6 +39,19 @@ static void test_com1(void)
 	has(text, "socket,id=console,fd=3,server=on,wait=off");
 	has(text, "socket,id=qmp,fd=4");
 	has(text, "isa-serial,iobase=0x3f8,irq=4,chardev=console");
+	g_assert_null(strstr(text, "i8042"));
+	g_assert_null(strstr(text, "vnc"));
+}
+
+static void test_ps2(void)
+{
+	g_autofree char *both = joined("ps2");
+	g_autofree char *plain = joined("0x60,0x64");
+
+	has(both, "isa-serial,iobase=0x3f8,irq=4,chardev=console");
+	has(both, "-device i8042 -device ramfb -vnc unix:/run/a,,b/vm-1.x.vnc");
+	g_assert_null(strstr(plain, "i8042"));
+	g_assert_null(strstr(plain, "vnc"));
 }
 
 static void test_others(void)
@@ -53,6 +67,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/proxy-cmd/com1", test_com1);
+	g_test_add_func("/proxy-cmd/ps2", test_ps2);
 	g_test_add_func("/proxy-cmd/others", test_others);
 	return g_test_run();
 }

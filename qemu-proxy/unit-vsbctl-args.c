@@ -56,6 +56,18 @@ static void test_good(void)
 		{ "vsbctl send-break vm1",
 		  "{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"vm1\"}}",
 		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl send-key vm1 ctrl-alt-delete ret",
+		  "{\"execute\":\"send-key\",\"arguments\":{\"uservm\":\"vm1\","
+		  "\"keys\":\"ctrl-alt-delete ret\"}}", DEFAULT_SOCKET, FALSE },
+		{ "vsbctl type vm1", "{\"execute\":\"type\",\"arguments\":{\"uservm\":\"vm1\"}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl type --keymap de vm1",
+		  "{\"execute\":\"type\",\"arguments\":{\"uservm\":\"vm1\",\"keymap\":\"de\"}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl attach --pid 12 --agent /a vm1=ps2,identity=required",
+		  "{\"execute\":\"attach\",\"arguments\":{\"pid\":12,\"agent\":\"/a\","
+		  "\"uservms\":[{\"name\":\"vm1\",\"ports\":\"ps2\",\"identity\":\"required\"}]}}",
+		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl unbind vm1",
 		  "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"vm1\"}}",
 		  DEFAULT_SOCKET, FALSE },
@@ -117,7 +129,11 @@ static void test_bad(void)
 		"vsbctl add", "vsbctl add c", "vsbctl add ../c vm1", "vsbctl add c vm1=x",
 		"vsbctl add --cloud c vm1", "vsbctl remove", "vsbctl remove a b",
 		"vsbctl log -n 1000000", "vsbctl log -n", "vsbctl status --socket",
-		"vsbctl attach --pid 1 --agent /a vm1=identity=", "vsbctl key", "vsbctl key a b", "vsbctl validate",
+		"vsbctl send-key", "vsbctl send-key vm1", "vsbctl send-key vm1 ctrl-", "vsbctl type",
+		"vsbctl send-key ../vm1 a", "vsbctl send-key vm1 nosuch", "vsbctl type vm1 text",
+		"vsbctl type --keymap", "vsbctl attach --pid 1 --agent /a vm1=ps2,0x60",
+		"vsbctl attach --pid 1 --agent /a vm1=identity=", "vsbctl key", "vsbctl key a b",
+		"vsbctl validate",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=no", "vsbctl key ../a",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=required,",
 		"vsbctl attach --pid 1 --agent /a vm1=,identity=required",
@@ -140,7 +156,7 @@ static void test_help(void)
 		"vsbctl --help", "vsbctl -h", "vsbctl status --help", "vsbctl attach -h",
 		"vsbctl --help attach", "vsbctl detach --help", "vsbctl log --help",
 		"vsbctl send-break --help", "vsbctl unbind --help",
-		"vsbctl key --help",
+		"vsbctl key --help", "vsbctl send-key --help", "vsbctl type -h",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -199,6 +215,28 @@ static void test_show(void)
 	}
 }
 
+static void test_typing(void)
+{
+	static const struct {
+		const char *result, *text;
+	} cases[] = {
+		{ "{}", NULL }, { "{\"clouds\":[1,{}]}", NULL },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\"}]}]}", NULL },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm2\",\"typing\":{}}]}]}", NULL },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"typing\":3}]}]}", NULL },
+		{ "{\"clouds\":[{},{\"uservms\":[{},{\"name\":\"vm1\",\"typing\":{\"typed\":7,"
+		  "\"of\":300}}]}]}", "7 of 300 typed" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(JsonObject) result = json_line_parse(cases[i].result,
+			strlen(cases[i].result), 100, NULL);
+		g_autofree char *text = vsbctl_show_typing("vm1", result);
+
+		g_assert_cmpstr(text, ==, cases[i].text);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -206,5 +244,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/vsbctl-args/bad", test_bad);
 	g_test_add_func("/vsbctl-args/help", test_help);
 	g_test_add_func("/vsbctl-args/show", test_show);
+	g_test_add_func("/vsbctl-args/typing", test_typing);
 	return g_test_run();
 }

@@ -8,6 +8,8 @@
 #include "control-client.h"
 #include "error.h"
 #include "identity-store.h"
+#include "keymap.h"
+#include "keys.h"
 #include "names.h"
 
 /* Every value that an option can set; each command uses its own. */
@@ -21,6 +23,7 @@ struct values {
 	int pid;
 	char *agent;
 	char *unclaimed;
+	char *keymap;
 	int lines;
 };
 
@@ -177,6 +180,37 @@ static gboolean build_uservm(const struct values *values, char **words, JsonObje
 	return TRUE;
 }
 
+static gboolean build_send_key(const struct values *values, char **words,
+			       JsonObject *arguments, GError **error)
+{
+	g_autofree char *keys = NULL;
+	g_autoptr(GArray) strokes = NULL;
+
+	if (!words[0] || !words[1])
+		return usage_error(error, "give a user VM and at least one key");
+	if (!vsb_name_check("user VM", words[0], error))
+		return FALSE;
+	keys = g_strjoinv(" ", words + 1);
+	strokes = keys_parse(keys, error);
+	if (!strokes)
+		return FALSE;
+	json_object_set_string_member(arguments, "uservm", words[0]);
+	json_object_set_string_member(arguments, "keys", keys);
+	return TRUE;
+}
+
+/* The text comes later, from standard input. */
+static gboolean build_type(const struct values *values, char **words, JsonObject *arguments,
+			   GError **error)
+{
+	if (!one_word(words, "user VM", error))
+		return FALSE;
+	json_object_set_string_member(arguments, "uservm", words[0]);
+	if (values->keymap)
+		json_object_set_string_member(arguments, "keymap", values->keymap);
+	return TRUE;
+}
+
 static gboolean build_log(const struct values *values, char **words, JsonObject *arguments,
 			  GError **error)
 {
@@ -214,7 +248,7 @@ static const struct command commands[] = {
 	  "Attaches a cloud VM, with a proxy for each user VM\n"
 	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
 	  "0x3f8-0x3ff (the default), separated by commas; with front=off among them the\n"
-	  "module hands each access to the proxy. MODE is first-seen (the default) or\n"
+	  "module hands each access to the proxy, ps2 adds keyboard and mouse. MODE is first-seen (the default) or\n"
 	  "required: nothing passes until the user VM has proved who it is.",
 	  build_attach, "cpau" },
 	{ "add", "CLOUD NAME[=[PORTS][,identity=MODE]]...",
@@ -224,6 +258,13 @@ static const struct command commands[] = {
 	  build_uservm, "" },
 	{ "detach", "CLOUD", "Detaches a cloud VM and ends its proxies", build_detach, "r" },
 	{ "send-break", "NAME", "Sends a break on the serial line of a user VM", build_uservm, "" },
+	{ "send-key", "NAME KEYS...", "Presses keys on the PS/2 keyboard of a user VM\n"
+	  "KEYS are e.g. ctrl-alt-delete, alt-sysrq-h or ret; names as in QEMU (QKeyCode). Each\n"
+	  "waits until the user VM has read those before.", build_send_key, "" },
+	{ "type", "NAME <FILE", "Types text on the PS/2 keyboard of a user VM\n"
+	  "The text is what standard input has, UTF-8, at most 4096 characters; a newline is the\n"
+	  "Return key. The user VM must have the layout of --keymap, and Caps Lock off.",
+	  build_type, "k" },
 	{ "key", "NAME", "Makes the key with which a user VM proves who it is, and prints it\n"
 	  "The host's copy is stored. What is printed belongs into a file in the user VM,\n"
 	  "see vsb-identify(8). Does not need vsbypassd.", build_uservm, "iR" },
@@ -295,6 +336,8 @@ static gboolean parse_command(const struct command *command, char **argv,
 			 "Folder of the host's keys (default " IDENTITY_DIR ")", "DIR" } },
 		{ 'R', { "replace", 0, 0, G_OPTION_ARG_NONE, &values->replace,
 			 "Make a new key in place of an earlier one", NULL } },
+		{ 'k', { "keymap", 0, 0, G_OPTION_ARG_STRING, &values->keymap,
+			 "Layout of the user VM's keyboard: en-us (default) or de", "NAME" } },
 		{ 'n', { "lines", 'n', 0, G_OPTION_ARG_INT, &values->lines,
 			 "How many (default 50)", "N" } },
 	};
@@ -409,6 +452,7 @@ out:
 	g_free(values.agent);
 	g_free(values.unclaimed);
 	g_free(values.identity);
+	g_free(values.keymap);
 	if (fine)
 		return args;
 	vsbctl_args_free(args);

@@ -13,7 +13,8 @@
  * @command:	its name
  * @identity_dir: of "key", as the next
  * @replace:	a key that is there
- * @request:	the object to send; for "key", which is not sent, its arguments
+ * @request:	the object to send; for "key", which is not sent, its arguments; for "type"
+ *		without "text"
  */
 struct vsbctl_args {
 	char *help;

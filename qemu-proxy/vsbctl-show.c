@@ -184,3 +184,22 @@ char *vsbctl_show(const char *command, JsonObject *result)
 	/* The others are silent when all went well. */
 	return g_string_free(text, FALSE);
 }
+
+char *vsbctl_show_typing(const char *uservm, JsonObject *result)
+{
+	g_autoptr(GPtrArray) clouds = objects_of(result, "clouds");
+
+	for (guint i = 0; i < clouds->len; i++) {
+		g_autoptr(GPtrArray) uservms = objects_of(clouds->pdata[i], "uservms");
+
+		for (guint j = 0; j < uservms->len; j++) {
+			JsonObject *typing = object_of(uservms->pdata[j], "typing");
+
+			if (typing && !strcmp(text_of(uservms->pdata[j], "name"), uservm))
+				return g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+						       " typed", number_of(typing, "typed"),
+						       number_of(typing, "of"));
+		}
+	}
+	return NULL;
+}

@@ -7,13 +7,58 @@
 #include <unistd.h>
 
 #include "control-client.h"
+#include "error.h"
 #include "identity-store.h"
 #include "json-line.h"
+#include "keymap.h"
 #include "vsbctl-args.h"
 #include "vsbctl-metrics.h"
 #include "vsbctl-show.h"
 
 #define HOOK	"vsb-libvirt-hook"
+
+/* A person who waits for keys to be typed is shown how far that is. */
+struct progress {
+	const struct vsbctl_args *args;
+	gboolean any;
+};
+
+static void show_progress(gpointer data)
+{
+	struct progress *progress = data;
+	const struct vsbctl_args *args = progress->args;
+	JsonObject *arguments = json_object_get_object_member(args->request, "arguments");
+	g_autoptr(JsonObject) request = json_object_new();
+	g_autoptr(JsonObject) status = NULL;
+	g_autoptr(GString) line = NULL;
+	g_autofree char *text = NULL;
+
+	json_object_set_string_member(request, "execute", "status");
+	status = control_ask(args->socket, request, NULL, &line, NULL);
+	if (status)
+		text = vsbctl_show_typing(json_object_get_string_member_with_default(
+			arguments, "uservm", ""), status);
+	if (text)
+		fprintf(stderr, "\r%s", text);
+	progress->any |= text != NULL;
+}
+
+static JsonObject *ask(const struct vsbctl_args *args, GString **line, GError **error)
+{
+	struct progress progress = { args, FALSE };
+	const struct control_wait wait = {
+		.timeout_ms = -1,
+		.each_second = (!strcmp(args->command, "type") ||
+				!strcmp(args->command, "send-key")) && isatty(STDERR_FILENO) ?
+			       show_progress : NULL,
+		.data = &progress,
+	};
+	JsonObject *result = control_ask(args->socket, args->request, &wait, line, error);
+
+	if (progress.any)
+		fputc('\n', stderr);
+	return result;
+}
 
 /* vsbypassd has no part in it: nobody but root needs the key. */
 static int make_key(const struct vsbctl_args *args)
@@ -68,6 +113,35 @@ static int validate(const struct vsbctl_args *args)
 	return 1;
 }
 
+/* Adds the text to be typed, from standard input, to the request. */
+static gboolean add_text(const struct vsbctl_args *args, GError **error)
+{
+	JsonObject *arguments = json_object_get_object_member(args->request, "arguments");
+	const char *map = KEYMAP_DEFAULT;
+	g_autoptr(GArray) strokes = NULL;
+	/* UTF-8 has up to 4 bytes a character, and a file perhaps \r\n */
+	char text[KEYMAP_TEXT_MAX * 4 + 2];
+	gsize len = fread(text, 1, sizeof(text) - 1, stdin);
+	const char *cause = NULL;
+
+	text[len] = '\0';
+	if (ferror(stdin))
+		cause = g_strerror(errno);
+	else if (len == sizeof(text) - 1)
+		cause = "it is too long";
+	else if (strlen(text) != len || !g_utf8_validate(text, (gssize)len, NULL))
+		cause = "it is no UTF-8 text";
+	if (cause) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST, "standard input: %s", cause);
+		return FALSE;
+	}
+	json_line_string(arguments, "keymap", FALSE, &map, NULL);
+	strokes = keymap_strokes(map, text, error);
+	json_object_set_string_member(arguments, "text", text);
+	explicit_bzero(text, len);
+	return strokes != NULL;
+}
+
 static int run(const struct vsbctl_args *args)
 {
 	g_autoptr(GError) error = NULL;
@@ -83,7 +157,8 @@ static int run(const struct vsbctl_args *args)
 		return make_key(args);
 	if (!strcmp(args->command, "validate"))
 		return validate(args);
-	result = control_ask(args->socket, args->request, -1, &line, &error);
+	if (strcmp(args->command, "type") || add_text(args, &error))
+		result = ask(args, &line, &error);
 	if (!result) {
 		if (args->json && line)
 			puts(line->str);

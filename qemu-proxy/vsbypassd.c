@@ -116,6 +116,7 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 		.identity_dir = o->identity,
 		.access_dir = rundir->access_dir,
 		.log_dir = o->log_dir,
+		.key_wait_ms = KEYBOARD_WAIT_MS,
 	};
 	daemon = daemon_new(o->device, rundir->state, &env);
 	daemon_restore(daemon);

@@ -3,14 +3,15 @@
 
 # All of the daemon but main() and what touches module and /proc.
 identity-objs	:= identity-store.o key-file.o key-text.o
-daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o conlog.o control.o daemon.o error.o \
-		   json-line.o lineio.o listen.o log.o log-names.o names.o proxy.o proxy-cmd.o qmp.o \
-		   rundir.o $(identity-objs)
+daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o conlog.o \
+		   control.o daemon.o error.o json-line.o keyboard.o keymap.o keys.o lineio.o \
+		   listen.o log.o log-names.o names.o proxy.o proxy-cmd.o qmp.o rundir.o \
+		   $(identity-objs)
 
 vsbypassd-objs	:= vsbypassd.o module.o procfd.o ready.o $(daemon-objs)
 vsbypassd-pkgs	:= libsystemd
 vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-metrics.o vsbctl-show.o control-client.o \
-		   error.o json-line.o listen.o names.o $(identity-objs)
+		   error.o json-line.o keymap.o keys.o listen.o names.o $(identity-objs)
 
 UNIT_TESTS		+= unit-agent-wire
 unit-agent-wire-objs	:= unit-agent-wire.o agent-wire.o
@@ -25,14 +26,18 @@ UNIT_TESTS		+= unit-edges
 unit-edges-objs		:= unit-edges.o
 
 UNIT_TESTS		+= unit-command
-unit-command-objs	:= unit-command.o authkey.o command.o json-line.o names.o error.o \
+unit-command-objs	:= unit-command.o authkey.o command.o json-line.o keymap.o keys.o names.o error.o \
 			   $(identity-objs)
+
+UNIT_TESTS		+= unit-keys
+unit-keys-objs		:= unit-keys.o keymap.o keys.o error.o
 
 UNIT_TESTS		+= unit-proxy-cmd
 unit-proxy-cmd-objs	:= unit-proxy-cmd.o proxy-cmd.o names.o error.o
 
 UNIT_TESTS		+= unit-vsbctl-args
-unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o names.o error.o \
+unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o keymap.o \
+			   keys.o names.o error.o \
 			   $(identity-objs)
 
 UNIT_TESTS		+= unit-conlog

@@ -238,6 +238,9 @@ static void fake_pagemap(pid_t pid, uint64_t entry)
 #define HVA_TEXT	"Host virtual address for 0x5000 (pc.ram) is 0x10000"
 #define LOWER		"o/b 1017 0\n"
 #define PULSE		"o/b 1017 2\n" LOWER
+#define READ		"i/b 96\n"
+#define KEY		"o/b 100 210\no/b 96 0\n" READ
+#define MOUSE		"o/b 100 211\no/b 96 0\n" READ
 #define GIVE(ier)	LOWER "o/b 1017 " #ier "\n"
 
 struct seen {
@@ -422,6 +425,24 @@ static struct vms *begin_found(struct seen *s, const char *name, struct qemu **q
 	vms_irq(vms, 1, 4, TRUE);
 	wait_for(heard(*q, LOWER PULSE));
 	return vms;
+}
+
+/* A line that vsbypassd never spoke of has a device that may be in use. */
+static void test_keyboard(void)
+{
+	struct seen s = { 0 };
+	struct qemu *q;
+	struct vms *vms = begin_found(&s, "a.hmp", &q);
+
+	vms_irq(vms, 1, 1, TRUE);
+	wait_for(heard(q, LOWER PULSE READ KEY));
+	vms_irq(vms, 1, 1, FALSE);
+	vms_irq(vms, 1, 1, TRUE);
+	wait_for(heard(q, LOWER PULSE READ KEY KEY));
+	vms_irq(vms, 1, 12, TRUE);
+	wait_for(heard(q, LOWER PULSE READ KEY KEY READ MOUSE));
+	vms_free(vms);
+	qemu_stop(q);
 }
 
 /* With a human monitor: the same commands. */
@@ -709,6 +730,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/agent/ambiguous", test_ambiguous);
 	g_test_add_func("/agent/restart", test_restart);
 	g_test_add_func("/agent/human", test_human);
+	g_test_add_func("/agent/keyboard", test_keyboard);
 	g_test_add_func("/agent/storm", test_storm);
 	g_test_add_func("/agent/garbage", test_garbage);
 	g_test_add_func("/agent/channel", test_channel);

@@ -112,6 +112,67 @@ class Chardev:
             os.unlink(self.path)
 
 
+class Vnc:
+    """A QEMU with the keyboard and the VNC server of a proxy; it runs nothing but HLT."""
+
+    def __init__(self, w, vm='vm1'):
+        w.things.append(self)
+        self.path = w.path('run/console/%s.vnc' % vm)
+        rom = w.path('halt.rom')
+        with open(rom, 'wb') as f:
+            f.write(b'\xf4' * 65536)
+        self.process = subprocess.Popen(
+            ['qemu-system-x86_64', '-machine', 'microvm,accel=tcg,acpi=off,x-option-roms=off,'
+             'pit=off,pic=off,rtc=off,isa-serial=off', '-bios', rom, '-m', '64K', '-nodefaults',
+             '-display', 'none', '-device', 'i8042', '-device', 'ramfb', '-vnc',
+             'unix:' + self.path, '-monitor', 'unix:%s,server=on,wait=off' % w.path('monitor')],
+            stdin=subprocess.DEVNULL)
+        self.monitor_path = w.path('monitor')
+        # It answers when all else is there.
+        wait_for('monitor of QEMU', self.answers)
+        os.chmod(self.path, 0o666)
+
+    def answers(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(PATIENCE)
+            try:
+                s.connect(self.monitor_path)
+                return s.recv(1)
+            except OSError:
+                return False
+
+    def codes(self, n):
+        """N bytes that the keyboard has for its reader."""
+        with socket.socket(socket.AF_UNIX) as s, s.makefile('rw') as f:
+            s.connect(self.monitor_path)
+            got = []
+            while len(got) < n:
+                for command in ('i /b 0x64', 'i /b 0x60'):
+                    f.write(command + '\n')
+                    f.flush()
+                    m = None
+                    while not m:
+                        m = re.search(r'portb\[0x00..\] = 0x(..)', f.readline())
+                    value = int(m.group(1), 16)
+                    if command.endswith('64') and not value & 1:
+                        time.sleep(0.05)
+                        break
+                    if command.endswith('60'):
+                        got.append(value)
+            return got
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+# A client of the Remote Framebuffer Protocol (RFC 6143): version, no authentication,
+# shared; then "a" down and up.
+RFB_HELLO = b'RFB 003.008\n'
+RFB_START = RFB_HELLO + b'\x01\x01'
+RFB_KEY_A = b'\x04\x01\0\0\0\0\0a' + b'\x04\0\0\0\0\0\0a'
+
+
 class Daemon:
     """vsbypassd's control socket."""
 
@@ -280,6 +341,26 @@ class World:
         self.things.append(Chardev(self.path('run/console/%s.sock' % vm)))
         return self.things[-1]
 
+    def new_vnc(self, **kw):
+        return Vnc(self, **kw)
+
+    def forward(self, target, vm='vm1', options=('-N',), **kw):
+        """ssh -L. Return the client and the port."""
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            port = s.getsockname()[1]
+        c = self.client(vm=vm, options=['-L', '127.0.0.1:%d:%s' % (port, target),
+                                        '-o', 'ExitOnForwardFailure=yes', *options], **kw)
+
+        def ready():
+            try:
+                socket.create_connection(('127.0.0.1', port)).close()
+            except OSError:
+                return False
+            return True
+        wait_for('ssh -L listens', ready)
+        return c, port
+
     def new_daemon(self):
         if not self.daemon:
             self.daemon = Daemon(self.path('run/control.sock'))
@@ -433,7 +514,7 @@ def test_ready(w):
 
 
 def test_no_forwarding(w):
-    """No port forwarding, no subsystem, no command of the system."""
+    """No port forwarding but to VNC, no other subsystem, no command of the system."""
     w.start()
     said = w.client(options=['-W', '127.0.0.1:%d' % w.port]).ended(255)
     check('forwarding' in said or 'administratively' in said or 'open failed' in said, said)
@@ -643,6 +724,230 @@ def test_another_uservm(w):
     c2 = w.client(tty=True)
     c2.expect(b'hello from the second')
     check(b'secret' not in c2.out, bytes(c2.out))
+
+
+# Keyboard and mouse
+
+def receive(s, n):
+    s.settimeout(PATIENCE)
+    data = b''
+    while len(data) < n:
+        more = s.recv(n - len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def test_sysrq(w):
+    """Ctrl-E c k X goes to vsbypassd as keys; what came of it is told."""
+    w.start()
+    c = w.client(tty=True)
+    c.expect(b'for help]')
+    c.type(ESC + b'kH')
+    c.expect(b': SysRq sent]')
+    check({'execute': 'send-key', 'arguments': {'uservm': 'vm1', 'keys': 'alt-sysrq-h'}}
+          in w.daemon.requests, w.daemon.requests)
+    w.daemon.error = 'the user VM does not read its keyboard'
+    c.type(ESC + b'k0')
+    c.expect(b'no SysRq sent: vsbypassd: the user VM does not read its keyboard')
+    c.type(ESC + b'k;')
+    c.expect(b'no such command')
+    b = w.client(tty=True)
+    b.expect(b'console busy')
+    b.type(ESC + b'kb')
+    b.expect(b'you watch: no SysRq sent')
+    check(not w.chardev.got, 'the user VM got %r' % bytes(w.chardev.got))
+
+
+FIRST_SEEN = {'identity': 'first-seen', 'proved': False}
+
+
+def test_vnc_forward(w):
+    """ssh -L to the VNC server of a QEMU: what is typed there is in its keyboard."""
+    w.new_daemon().identity = FIRST_SEEN
+    w.start('--login-grace', '2')
+    qemu = w.new_vnc()
+    _, port = w.forward('vm1:5900')
+    time.sleep(4)       # a session that only waits may do so
+    for i in range(2):
+        with socket.create_connection(('127.0.0.1', port)) as s:
+            check(receive(s, 12) == RFB_HELLO, 'no greeting')
+            s.sendall(RFB_START + RFB_KEY_A)
+            check(receive(s, 2 + 4 + 24 + 4) == b'\x01\x01' + bytes(4) +
+                  b'\x02\x80\x01\xe0' + b' \x18\0\x01\0\xff\0\xff\0\xff\x10\x08\0\0\0\0' +
+                  b'\0\0\0\x04QEMU', 'no screen')
+            codes = qemu.codes(3)
+            check(codes == [0x1c, 0xf0, 0x1c], codes)
+    wait_for('end in the log', lambda: w.log().count("'vm1': VNC ended") >= 2)
+    w.client('help').ended(0)
+
+
+def test_vnc_subsystem(w):
+    """The subsystem vnc: the same bytes at standard input and output."""
+    w.new_daemon().identity = FIRST_SEEN
+    w.start()
+    w.allow('vm2', 'id')
+    w.daemon.names.append('vm2')
+    qemu = w.new_vnc()
+    c = w.client('vnc', options=['-s'])
+    c.expect(RFB_HELLO)
+    c.type(RFB_START + RFB_KEY_A)
+    c.expect(b'QEMU')
+    check(qemu.codes(3) == [0x1c, 0xf0, 0x1c], 'another key')
+    c.process.stdin.close()
+    c.ended(0)
+    w.client('vnc', vm='vm2', options=['-s']).ended(1, "attached with 'ps2' among its ports")
+    w.client('VNC', options=['-s']).ended(255)
+    c = w.client('vnc', options=['-s'])
+    c.expect(RFB_HELLO)
+    qemu.close()
+    c.ended(0)
+
+
+def test_vnc_beside_console(w):
+    """The console and VNC in one connection; they end together."""
+    w.new_daemon().identity = FIRST_SEEN
+    w.start()
+    w.new_vnc()
+    c, port = w.forward('vm1:5900', options=(), tty=True)
+    c.expect(b'for help]')
+    with socket.create_connection(('127.0.0.1', port)) as s:
+        check(receive(s, 12) == RFB_HELLO, 'no greeting')
+        c.type(b'typed')
+        w.chardev.expect(b'typed')
+        w.chardev.send(b'shown')
+        c.expect(b'shown')
+        c.type(ESC + b'.')
+        check(receive(s, 1) == b'', 'VNC goes on')
+    c.ended(0)
+
+
+def test_vnc_targets(w):
+    """Nothing is forwarded but a user VM's own VNC server."""
+    w.new_daemon().identity = FIRST_SEEN
+    w.start()
+    w.new_vnc()
+    for target in ('vm2:5900', '127.0.0.1:5900', 'vm1:5901', 'localhost:22', '[::1]:5900',
+                   'vm1:%d' % w.port, '../vm1:5900', 'a\nb:5900', 'VM1:5900', 'x' * 300 + ':5900'):
+        said = w.client(options=['-W', target]).ended(255)
+        check('prohibited' in said or 'Bad' in said, said)
+    w.expect_log("asks for vm2 port 5900: refused; only vm1 port 5900 is forwarded")
+    w.client(options=['-W', 'vm1:5900'], key='other').ended(255, 'refuses the key')
+    for target in ('vm1:5900', 'localhost:5900'):
+        w.client(options=['-W', target]).expect(RFB_HELLO)
+
+
+def test_vnc_refused(w):
+    """Nobody is there, or not proved, or it is not known: not a byte."""
+    d = w.new_daemon()
+    w.start()
+    w.new_vnc()
+    for state, identity, words in (
+            ('waiting', FIRST_SEEN, 'not bound yet'),
+            ('bound', {}, 'vsbypassd does not say who it is'),
+            ('bound', {'identity': 'required', 'proved': False}, 'identity: not proved')):
+        d.state, d.identity = state, identity
+        c = w.client('vnc', options=['-s'])
+        c.ended(1, words)
+        check(not c.out, bytes(c.out))
+        c = w.client(options=['-W', 'vm1:5900'])
+        wait_for('end of ssh', lambda: c.process.poll() is not None)
+        check(not c.out, bytes(c.out))
+    w.expect_log("'vm1': VNC refused: SHA256:")
+    d.identity = {'identity': 'required', 'proved': True}
+    w.client('vnc', options=['-s']).expect(RFB_HELLO)
+    d.close()
+    w.things.remove(d)
+    w.client('vnc', options=['-s']).ended(1, 'is it running?')
+
+
+def test_vnc_ends(w):
+    """A proof that is lost, another user VM of the name: the connection ends by itself."""
+    for change in ({'identity': {'identity': 'required', 'proved': False}}, {'generation': 1},
+                   {'state': 'waiting'}, {'names': []}):
+        d = w.new_daemon()
+        d.state, d.generation, d.names = 'bound', 0, ['vm1']
+        d.identity = {'identity': 'required', 'proved': True}
+        if not w.server:
+            w.start()
+            w.new_vnc()
+        c = w.client('vnc', options=['-s'])
+        f = w.client(options=['-W', 'vm1:5900'])
+        c.expect(RFB_HELLO)
+        f.expect(RFB_HELLO)
+        for name, value in change.items():
+            setattr(d, name, value)
+        c.ended(1)
+        wait_for('end of ssh -W', lambda: f.process.poll() is not None)
+
+
+def test_vnc_limits(w):
+    """Four connections of one session; one that ends makes room."""
+    w.new_daemon().identity = FIRST_SEEN
+    w.start()
+    w.new_vnc()
+    _, port = w.forward('vm1:5900')
+    wait_for('the probe ended', lambda: w.log().count('VNC ended') or
+             w.log().count('VNC refused'))
+    four = []
+    for _ in range(4):
+        four.append(socket.create_connection(('127.0.0.1', port)))
+        check(receive(four[-1], 12) == RFB_HELLO, 'no greeting')
+    with socket.create_connection(('127.0.0.1', port)) as s:
+        check(receive(s, 12) == b'', 'a fifth one')
+    w.expect_log('it has 4 VNC connections, the most there may be')
+    four[0].close()
+
+    def again():
+        with socket.create_connection(('127.0.0.1', port)) as s:
+            return receive(s, 12) == RFB_HELLO
+    wait_for('room for another', again)
+    w.client('help').ended(0)
+
+
+def test_vnc_big(w):
+    """Megabytes both ways at once; who does not read holds the other up, nobody else."""
+    w.new_daemon().identity = FIRST_SEEN
+    w.start()
+    down = random.Random(8).randbytes(24 << 20)
+    up = random.Random(9).randbytes(20 << 20)
+    vnc = Chardev(w.path('run/console/vm1.vnc'))
+    w.things.append(vnc)
+    vnc.reading.clear()
+    c = w.client(options=['-W', 'vm1:5900', '-o', 'RekeyLimit=4M'])
+    c.drain.clear()
+    c.type(b'first')
+    vnc.send_slowly(down)
+    sent = []
+
+    def send():
+        view = memoryview(up)
+        while view:
+            n = c.process.stdin.write(view[:65536])
+            sent.append(n)
+            view = view[n:]
+    threading.Thread(target=send, daemon=True).start()
+    last = (-1, -1)
+    while last != (vnc.sent, sum(sent)):        # until all that lies between is full
+        last = (vnc.sent, sum(sent))
+        time.sleep(2)
+    check(last[0] < len(down) and last[1] < len(up), 'nothing was held up: %d %d' % last)
+    w.client('help').ended(0)
+
+    def asleep():
+        for _ in range(20):
+            if open('/proc/%d/stat' % w.server.pid).read().split()[2] != 'S':
+                return False
+            time.sleep(0.01)
+        return True
+    wait_for('the server sleeps', asleep)
+    c.drain.set()
+    vnc.reading.set()
+    wait_for('all from ssh', lambda: len(c.out) >= len(down))
+    wait_for('all at the server', lambda: len(vnc.got) >= len(up) + 5)
+    check(bytes(c.out) == down, 'output differs')
+    check(bytes(vnc.got) == b'first' + up, 'input differs')
 
 
 # 8 bits, nothing lost

@@ -267,9 +267,9 @@ void l2_smi(struct cloud *c, unsigned int l2, uint64_t root)
 	c->mbox->root[l2] = before;
 }
 
-uint64_t l2_fails(struct cloud *c, unsigned int l2)
+uint64_t l2_fails(struct cloud *c, unsigned int l2, const struct op *ops, size_t n)
 {
-	load(c, L1_RUN_L2, l2, NULL, 0);
+	load(c, L1_RUN_L2, l2, ops, n);
 	l1_resume(c);
 	if (!c->mbox->trouble)
 		FAIL("L2 runs");

@@ -53,8 +53,8 @@ void l2_run(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 void l2_boot(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 /* The same without: in system management mode, with the page table root @root. */
 void l2_smi(struct cloud *c, unsigned int l2, uint64_t root);
-/* As l2_run(), but L2 is not to get as far as an access: why it stopped. */
-uint64_t l2_fails(struct cloud *c, unsigned int l2);
+/* As l2_run(), but L2 is not to come to its end: the exit code with which it stopped. */
+uint64_t l2_fails(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 /* The same in a thread of its own. */
 void l2_go(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 void l2_wait(struct cloud *c);
@@ -81,6 +81,8 @@ int64_t step_off_after_retry(struct cloud *c);
 #define N_OPS(...)	(sizeof((struct op[]){ __VA_ARGS__ }) / sizeof(struct op))
 #define L2_RUN(c, l2, ...) \
 	l2_run(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
+#define L2_FAILS(c, l2, ...) \
+	l2_fails(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
 #define L2_BOOT(c, l2, ...) \
 	l2_boot(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
 #define L2_GO(c, l2, ...) \

@@ -120,7 +120,7 @@ void identity_garbage_root(void)
 	cloud_page(c, &bad[2])[0] = BEYOND | (table(c->root[0][0])[0] & ~ADDRESS);
 	for (unsigned int i = 0; i < 6; i++) {
 		c->mbox->root[0] = bad[i % 3];
-		CHECK(l2_fails(c, 0) != 0);
+		CHECK(l2_fails(c, 0, NULL, 0) != 0);
 		c->mbox->root[0] = c->root[0][i & 1];
 		check_both(i);
 	}

@@ -246,6 +246,7 @@ struct range_case {
 
 #define P	VSB_DEV_PLAIN
 #define U	VSB_DEV_16550
+#define K	VSB_DEV_I8042
 
 static const struct range_case range_cases[] = {
 	{ "none: COM1", 0, {}, true },
@@ -268,7 +269,15 @@ static const struct range_case range_cases[] = {
 	{ "UART of 7", 1, { { 0x3f8, 0x3fe, U } }, false },
 	{ "UART of 9", 1, { { 0x3f8, 0x400, U } }, false },
 	{ "UART of 1", 1, { { 0x3f8, 0x3f8, U } }, false },
-	{ "unknown device", 1, { { 0x3f8, 0x3ff, 2 } }, false },
+	{ "a keyboard", 2, { { 0x60, 0x60, K }, { 0x64, 0x64, K } }, true },
+	{ "a keyboard, a UART between", 3,
+	  { { 0x64, 0x64, K }, { 0x3f8, 0x3ff, U }, { 0x60, 0x60, K } }, true },
+	{ "half a keyboard", 1, { { 0x60, 0x60, K } }, false },
+	{ "the other half", 2, { { 0x3f8, 0x3ff, U }, { 0x64, 0x64, K } }, false },
+	{ "half of it plain", 2, { { 0x60, 0x60, P }, { 0x64, 0x64, K } }, false },
+	{ "a keyboard of 5", 1, { { 0x60, 0x64, K } }, false },
+	{ "a keyboard elsewhere", 2, { { 0x60, 0x60, K }, { 0x65, 0x65, K } }, false },
+	{ "unknown device", 1, { { 0x3f8, 0x3ff, 3 } }, false },
 	{ "unknown device, high", 1, { { 0x3f8, 0x3ff, 0x8000 } }, false },
 	{ "pad", 1, { { 0x3f8, 0x3ff, P, 1 } }, false },
 	{ "pad of the second", 2, { { 0x3f8, 0x3ff, P }, { 0x80, 0x80, P, 0x8000 } }, false },

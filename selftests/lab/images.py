@@ -28,8 +28,12 @@ GUEST = os.path.join(HERE, "guest")
 QEMU = "/usr/bin/qemu-system-x86_64"
 BUSYBOX = "/bin/busybox"
 FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin",
-            "pvh.bin", "vgabios-stdvga.bin", "efi-virtio.rom")
+            "pvh.bin", "vgabios-stdvga.bin", "efi-virtio.rom",
+            # of a proxy's VNC server and the blank screen that it shows
+            "keymaps/en-us", "vgabios-ramfb.bin")
 VIRTIO = ("virtio_pci", "virtio_console")
+# of L2, if it is asked to (l2-init)
+INPUT = ("evdev", "psmouse")
 KVM = {"amd": "kvm_amd", "intel": "kvm_intel"}
 
 # Where a build leaves what goes onto a machine (below $(O)) -> its place there.
@@ -117,15 +121,18 @@ def _with_parents(places):
     return "".join(p + "\n" for p in sorted(out))
 
 
-def _l2(build):
+def _l2(build, kernel):
     out = io.BytesIO()
     w = cpio.Writer(out)
-    for d in ("proc", "sys", "root", "etc"):
+    for d in ("proc", "sys", "root", "etc", "lib/modules"):
         w.dir(d)
     w.node("dev/console", 0o600, 5, 1)
     w.copy("bin/busybox", BUSYBOX)
     w.link("bin/sh", "busybox")
     w.copy("init", os.path.join(GUEST, "l2-init"))
+    for m in kernel.closure(INPUT):
+        w.copy(f"lib/modules/{m}.ko", kernel.module(m))
+    w.copy("bin/keys", os.path.join(GUEST, "l2-keys"))
     w.copy("bin/bench-line", os.path.join(GUEST, "l2-bench"))
     identify = os.path.join(build, "guest-tools/vsb-identify")
     if os.path.exists(identify):
@@ -171,7 +178,7 @@ def overlay(out, build, config, jobs, tests, have, kernel):
     w.copy("init", os.path.join(GUEST, "l0-init"))
     for f in ("lib.sh", "l1-init", "l1-cmd.sh"):
         w.copy("lab/" + f, os.path.join(GUEST, f))
-    w.file("lab/l2.img", _l2(build))
+    w.file("lab/l2.img", _l2(build, kernel))
     w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))
     vendor = KVM[config["HOST"]]
     w.file("lab/modules.l0", "".join(m + "\n" for m in kernel.closure((vendor, "virtio_pci", "virtio_net"))))

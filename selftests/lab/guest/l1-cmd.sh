@@ -6,7 +6,7 @@
 # l2_start NAME HASH [KEY]: a user VM as any KVM host would start it. Its console is
 # a socket on which the host's own console tool sits; the administrator has the
 # character device logged, but for L2_LOG=off. L2_SMP: how many CPUs;
-# L2_MONITOR: monitor, or qmp.
+# L2_MONITOR: monitor, or qmp. L2_APPEND: more for the kernel. L2_ARGS: more for QEMU.
 l2_start() {
 	local log=",logfile=/run/tap/$1.log"
 	[ "$L2_LOG" != off ] || log=
@@ -15,10 +15,11 @@ l2_start() {
 	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -m 160 -smp "${L2_SMP:-1}" \
 		-nodefaults -display none -no-user-config \
 		-kernel /lab/vmlinux -initrd /lab/l2.img \
-		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3}" \
+		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3} $L2_APPEND" \
 		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=off$log" \
 		-serial chardev:con \
 		"-${L2_MONITOR:-monitor}" "unix:/run/vsb-monitor/$1.mon,server=on,wait=off" \
+		$L2_ARGS \
 		</dev/null >"/run/qemu-$1.log" 2>&1 &
 	echo $! >"/run/qemu-$1.pid"
 	# it listens, or has something to say
@@ -49,13 +50,45 @@ l2_writes() {
 
 l2_alive() { kill -0 "$(cat "/run/qemu-$1.pid")" 2>/dev/null; }
 
-# tap_on: record every port access that KVM in L1 gets to see on COM1
+# What a job for keyboards needs: a monitor of the administrator's own and a log of what
+# the keyboard controller in QEMU is asked to do. "menu": and a boot menu, on the serial
+# console, with time to choose.
+keyboard_args() {
+	echo "-monitor telnet:127.0.0.1:7002,server=on,wait=off" \
+		"-trace enable=pckbd_kbd_* -trace enable=ps2_put_keycode -D /run/tap/ps2.log" \
+		${1:+-machine graphics=off -boot menu=on,splash-time=10000}
+}
+
+# admin COMMAND...: to that monitor
+admin() { { printf '%s\n' "$@"; sleep 1; } | nc 127.0.0.1 7002 >/run/admin.log; }
+
+# Interrupts that nobody has asked for, with bytes that nobody has typed.
+admin_floods() {
+	local i=0
+	while [ $i -lt 40 ]; do
+		printf '%s\n' "o/b 100 210" "o/b 96 30" "i/b 96" "o/b 100 211" "o/b 96 8" "i/b 96"
+		i=$((i + 1))
+	done >/run/flood
+	admin "$(cat /run/flood)"
+}
+
+# Has nobody but the agent and the administrator written to the controller here?
+tap_only_us() {
+	grep -E 'pckbd_kbd_write_(command|data)' /run/tap/ps2.log |
+		grep -vE 'write_command.*0xd[23]|write_data.*0x(00|08|1e)' >/run/others
+	cat /run/others
+	[ ! -s /run/others ] && grep -q pckbd_kbd_write_command /run/tap/ps2.log
+}
+
+# tap_on: record every port access that KVM in L1 gets to see on COM1 and on the
+# keyboard controller
 tap_on() {
 	local t=/sys/kernel/tracing
 	echo 0 >$t/tracing_on
 	: >$t/trace
 	echo 20000 >$t/buffer_size_kb
-	echo 'port >= 0x3f8 && port <= 0x3ff' >$t/events/kvm/kvm_pio/filter &&
+	echo 'port >= 0x3f8 && port <= 0x3ff || port == 0x60 || port == 0x64' \
+		>$t/events/kvm/kvm_pio/filter &&
 	echo 1 >$t/events/kvm/kvm_pio/enable &&
 	echo 1 >$t/tracing_on
 }
@@ -65,6 +98,17 @@ tap_on() {
 tap_typed() {
 	sed -n 's/.*pio_read at 0x3f8 size 1 count 1 val 0x\([0-9a-f]*\).*/\1/p' /sys/kernel/tracing/trace |
 	while read -r v; do printf "\\x$(printf %02x "0x$v")"; done
+}
+
+# tap_keys: the digits 0 to f among the keys that the user VM has read at the keyboard's
+# data port (scan codes, set 1)
+tap_keys() {
+	sed -n 's/.*pio_read at 0x60 size 1 count 1 val 0x\([0-9a-f]*\).*/\1/p' \
+		/sys/kernel/tracing/trace |
+	awk 'BEGIN {
+		n = split("2 3 4 5 6 7 8 9 a b 1e 30 2e 20 12 21", code, " ")
+		for (i = 1; i <= n; i++) key[code[i]] = substr("1234567890abcdef", i, 1)
+	} { printf "%s", key[$1] }'
 }
 
 tap_lines() { grep -c 'kvm_pio:' /sys/kernel/tracing/trace; }

@@ -319,6 +319,22 @@ uservm_need() {
 	check "login works" con_login "$1"
 }
 
+# of_vm1 MEMBER: a number that status has of it, or 0
+of_vm1() {
+	local n
+	n=$(vsbctl status --json | tr -d '\n' | sed 's/.*"name" *: *"vm1"//' |
+		grep -o "\"$1\" *: *[0-9]*" | head -n 1 | tr -dc 0-9)
+	echo "${n:-0}"
+}
+
+# logs: what the programs say, for a point that fails
+logs() {
+	vsbctl status --json
+	cat /run/vsb/vsbypassd.log
+	l1 cat /run/agent.log
+	return 1
+}
+
 # bypass_off: all of it away, module included
 bypass_off() {
 	if [ -e /run/vsb/vsbypassd.pid ]; then
@@ -329,4 +345,58 @@ bypass_off() {
 		l1 agent_stop
 	fi
 	[ ! -d /sys/module/kvm_vsbypass ] || rmmod kvm-vsbypass
+}
+
+# Keyboards. A user VM that keyboard_start has started can say what it gets.
+
+# keyboard_start NAME PASSWORD [menu]
+keyboard_start() {
+	l1 "keyboard_args $3 >/run/keyboard.args"
+	l2_start "$1" "$2" "" 'L2_APPEND="vsb.input reboot=k" L2_ARGS=$(cat /run/keyboard.args)'
+}
+
+# control_boot PASSWORD: user VM vm1 without the bypass, up to its login prompt
+control_boot() {
+	check "control: no bypass is loaded" bypass_off
+	check "control: the tap is set" l1 tap_on
+	check "control: user VM is started" keyboard_start vm1 "$1"
+	conventional_console
+	check "control: login prompt on the console" con_wait 1200 "vm1 login:"
+}
+
+# reader_on DEVICE: AT, the keyboard, or Mouse; what was read before is forgotten
+reader_on() { con_run "keys on $1"; }
+
+# keys_seen: code and 1 (pressed) or 0, a line each, into /run/got
+keys_seen() {
+	con_run "keys show AT" | tr -d '\r' | sed -n 's/^= 1 \([0-9]* [01]\)$/\1/p' >/run/got
+}
+
+keys_match() { keys_seen && cmp /run/want /run/got; }
+
+# keys_are: those of /run/want
+keys_are() {
+	wait_for 60 keys_match && return
+	echo "wanted, got:"
+	tr '\n' ' ' </run/want
+	echo
+	tr '\n' ' ' </run/got
+	con_run "ls -l /tmp; ps | grep cat; grep i8042 /proc/interrupts; keys all"
+	return 1
+}
+
+# keys_text: the digits 0 to f among them (codes as in linux/input-event-codes.h)
+keys_text() {
+	keys_seen
+	awk 'BEGIN {
+		n = split("2 3 4 5 6 7 8 9 10 11 30 48 46 32 18 33", code, " ")
+		for (i = 1; i <= n; i++) key[code[i]] = substr("1234567890abcdef", i, 1)
+	} $2 == 1 { printf "%s", key[$1] }' /run/got
+}
+
+keys_text_is() { [ "$(keys_text)" = "$1" ]; }
+
+# admin_types TEXT: the administrator of the cloud VM, at its monitor; digits 0 to f
+admin_types() {
+	l1 "admin $(echo "$1" | sed 's/./"sendkey &" /g')"
 }

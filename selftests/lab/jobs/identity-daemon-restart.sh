@@ -4,8 +4,6 @@
 
 uservm_need "$SECRET2" || exit 0
 
-# of_vm1 MEMBER: a number that status has of it
-of_vm1() { vsbctl status --json | grep -o "\"$1\" *: *[0-9]*" | tail -n 1 | tr -dc 0-9; }
 ends() {	# SIGNAL
 	local pid
 	pid=$(cat /run/vsb/vsbypassd.pid)
@@ -17,12 +15,6 @@ starts() {
 	start_daemon vsbypassd vsbypassd
 	wait_for 60 sh -c 'vsbctl status --json | grep -q "\"state\" *: *\"bound\""' && return
 	logs
-}
-logs() {
-	vsbctl status --json
-	cat /run/vsb/vsbypassd.log
-	l1 cat /run/agent.log
-	return 1
 }
 # The user VM writes L0-, L1-, and so on; here are those that came since $begin.
 lines() { tail -c "+$((begin + 1))" $CON/log | grep -o 'L[0-9][0-9]*-'; }

@@ -5,15 +5,7 @@
 
 uservm_need "$SECRET2" || exit 0
 
-# of_vm1 MEMBER: a number that status has of it
-of_vm1() { vsbctl status --json | grep -o "\"$1\" *: *[0-9]*" | head -n 1 | tr -dc 0-9; }
 state_is() { vsbctl status --json | grep -q "\"state\" *: *\"$1\""; }
-logs() {
-	vsbctl status --json
-	cat /run/vsb/vsbypassd.log
-	l1 cat /run/agent.log
-	return 1
-}
 comes_up() { con_wait 600 "vm1 login:" || logs; }
 
 bound=$(of_vm1 bound_ns)

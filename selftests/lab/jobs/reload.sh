@@ -10,25 +10,14 @@ uservm_need "$SECRET2" || exit 0
 con_send 'while :; do echo tick; sleep 1; done & \r'
 check "user VM writes to its console" con_wait 300 "tick"
 con_close
-logs() {
-	vsbctl status
-	cat /run/vsb/vsbypassd.log
-	l1 cat /run/agent.log
-	return 1
-}
 con_answers() {
 	con_send 'echo R-$((40+2))-\r'
 	con_wait 100 "R-42-" || logs
 }
 # Its output comes to the proxy, or to the cloud VM, as long as its driver works.
-writes() {
-	local n
-	n=$(vsbctl status --json | grep -o '"writes" *: *[0-9]*' | tr -dc 0-9)
-	echo "${n:-0}"
-}
-writes_more() { [ "$(writes)" -gt "$n" ]; }
+writes_more() { [ "$(of_vm1 writes)" -gt "$n" ]; }
 comes_to_proxy() {
-	n=$(writes)
+	n=$(of_vm1 writes)
 	wait_for 100 writes_more || logs
 }
 comes_to_cloud_vm() { l1 l2_writes vm1 || logs; }
