@@ -136,10 +136,9 @@ static void test_qemu(struct fixture *f, gconstpointer data)
 					       G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, &in, &out,
 					       NULL, &error));
 	g_assert_no_error(error);
+	/* The log is written behind the chardev. */
 	while (!text || !strstr(text, "QMP")) {
-		char byte;
-
-		g_assert_cmpint(read(out, &byte, 1), ==, 1);
+		g_usleep(1000);
 		g_clear_pointer(&text, g_free);
 		g_assert_true(g_file_get_contents(f->log, &text, NULL, NULL));
 	}
