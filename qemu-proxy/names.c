@@ -73,6 +73,17 @@ static gboolean parse_range(char *text, struct vsb_range *range)
 #define FRONT_OFF	"front=off"
 #define PS2		"ps2"
 
+/*
+ * What it stands for. QEMU for PCs has a mouse at VMware's port, too, which drivers
+ * prefer (Linux: vmmouse_detect()): the guest hypervisor's would take the place of ours.
+ * The proxy has none there.
+ */
+static const struct vsb_range ps2_ranges[] = {
+	{ .first = 0x5658, .last = 0x565b, .device = VSB_DEV_PLAIN },
+	{ .first = 0x60, .last = 0x60, .device = VSB_DEV_I8042 },
+	{ .first = 0x64, .last = 0x64, .device = VSB_DEV_I8042 },
+};
+
 /* Moves @word out of @words. Return: was it there? Once alone: again it is no port. */
 static gboolean take_word(char **words, const char *word)
 {
@@ -93,7 +104,7 @@ static gboolean add_range(struct vsb_ports *ports, const struct vsb_range *range
 {
 	if (ports->nr == VSB_MAX_RANGES) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-			    "ports '%s': give 1 to %d ranges (" PS2 " is two)", shown,
+			    "ports '%s': give 1 to %d ranges (" PS2 " is three)", shown,
 			    VSB_MAX_RANGES);
 		return FALSE;
 	}
@@ -111,10 +122,6 @@ static gboolean add_range(struct vsb_ports *ports, const struct vsb_range *range
 
 gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error)
 {
-	static const struct vsb_range i8042[] = {
-		{ .first = 0x60, .last = 0x60, .device = VSB_DEV_I8042 },
-		{ .first = 0x64, .last = 0x64, .device = VSB_DEV_I8042 },
-	};
 	struct vsb_ports parsed = { 0 };
 	g_auto(GStrv) words = NULL;
 	g_autofree char *shown = g_strescape(spec, NULL);
@@ -146,8 +153,8 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 		if (!add_range(&parsed, &range, shown, error))
 			return FALSE;
 	}
-	for (gsize i = 0; ps2 && i < G_N_ELEMENTS(i8042); i++)
-		if (!add_range(&parsed, &i8042[i], shown, error))
+	for (gsize i = 0; ps2 && i < G_N_ELEMENTS(ps2_ranges); i++)
+		if (!add_range(&parsed, &ps2_ranges[i], shown, error))
 			return FALSE;
 	*ports = parsed;
 	return TRUE;
@@ -156,12 +163,13 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 char *vsb_ports_format(const struct vsb_ports *ports)
 {
 	GString *text = g_string_new(NULL);
+	guint nr = ports->nr;
 
-	for (guint i = 0; i < ports->nr; i++) {
+	if (vsb_ports_ps2(ports))
+		nr -= G_N_ELEMENTS(ps2_ranges);
+	for (guint i = 0; i < nr; i++) {
 		const struct vsb_range *range = &ports->range[i];
 
-		if (range->device == VSB_DEV_I8042)
-			continue;
 		g_string_append_printf(text, "%s0x%x", i ? "," : "", range->first);
 		if (range->last != range->first)
 			g_string_append_printf(text, "-0x%x", range->last);

@@ -29,7 +29,8 @@ struct vsb_ports {
 
 /*
  * "0x3f8-0x3ff,0x80": 0x hexadecimal or decimal, ranges separated by commas. Among
- * them may be "front=off" and "ps2": the keyboard controller, ports 0x60 and 0x64.
+ * them may be "front=off" and "ps2": the keyboard controller, ports 0x60 and 0x64,
+ * and VMware's port, where there is no other mouse then.
  * Without a range these are beside VSB_DEFAULT_PORTS.
  */
 gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error);
