@@ -15,7 +15,8 @@ T		?=
 # otherwise. The newest if there are several; none before 'make deps' has run.
 KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null | sort -V))
 
-PARTS		:= qemu-proxy l1-agent guest-tools selftests/kvm selftests/uart selftests/keyboard \
+PROGRAMS	:= qemu-proxy libvirt-hooks l1-agent guest-tools
+PARTS		:= $(PROGRAMS) selftests/kvm selftests/uart selftests/keyboard \
 		   selftests/bench
 export O V PREFIX DESTDIR KDIR
 # Variables of the command line reach sub-makes as environment: kbuild would take
@@ -42,9 +43,27 @@ help:
 	@echo 'make bench-plot   draw what was measured, into Documentation/performance.svg'
 	@echo 'make lab          a root shell in the emulated host, HOST=amd or intel'
 	@echo 'make module       the kernel module only; KDIR=folder for another kernel'
+	@echo 'make docs         the manuals as HTML, into $$(O)/docs'
+	@echo 'make deb          the Debian packages, into $$(O)'
 	@echo 'make install      with DESTDIR and PREFIX, default /usr/local'
 	@echo 'make clean        remove $$(O)'
 	@echo 'V=1 shows commands. Downloads and images: $${XDG_CACHE_HOME:-~/.cache}/vsbypass'
+
+# What a package has; the module is built on the host that it is for.
+.PHONY: programs install-programs deb
+programs: $(PROGRAMS)
+
+install-programs: programs
+	$(Q)set -e; for p in $(PROGRAMS); do $(MAKE) --no-print-directory -C $$p install; done
+
+.PHONY: docs
+docs:
+	$(Q)sphinx-build -W --keep-going -q -b html -d $(O)/docs.cache Documentation $(O)/docs
+	$(Q)echo "$(O)/docs/index.html"
+
+deb: deps
+	$(Q)mkdir -p $(O)
+	$(Q)selftests/deb $(O)
 
 module:
 	$(Q)test -n "$(KDIR)" || { echo "no kernel headers found; run 'make deps' as root, or give KDIR=" >&2; exit 1; }

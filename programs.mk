@@ -25,6 +25,8 @@ V		?= 0
 BINDIR		= $(DESTDIR)$(PREFIX)/bin
 SBINDIR		= $(DESTDIR)$(PREFIX)/sbin
 MANDIR		= $(DESTDIR)$(PREFIX)/share/man
+# of systemd, kmod; no multiarch
+LIBDIR		= $(DESTDIR)$(PREFIX)/lib
 
 OUT		:= $(O)/$(PART)
 ASAN		:= $(OUT)/asan
@@ -69,7 +71,7 @@ tests: $(addprefix $(TESTS)/,$(UNIT_TESTS))
 
 $(OUT)/%.o: %.c | $(OUT)
 	$(call say,CC,$(notdir $@))
-	$(Q)$(CC) $(VSB_CFLAGS) $(HARDEN) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(VSB_CFLAGS) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(ASAN)/%.o: %.c | $(ASAN)
 	$(call say,CC,asan/$(notdir $@))
@@ -96,12 +98,20 @@ $(OUT)/man/%: ../Documentation/man/%.rst | $(OUT)/man
 $(OUT) $(ASAN) $(TESTS) $(OUT)/man:
 	$(Q)mkdir -p $@
 
+define newline
+
+
+endef
+# put-unit NAME: a service from NAME.service.in
+put-unit = $(Q)$(INSTALL) -d $(LIBDIR)/systemd/system && \
+	sed 's|@SBINDIR@|$(PREFIX)/sbin|' $(1).service.in > $(LIBDIR)/systemd/system/$(1).service && \
+	chmod 644 $(LIBDIR)/systemd/system/$(1).service
 # put LIST MODE FOLDER
 put = $(if $(1),$(Q)$(INSTALL) -d $(3) && $(INSTALL) -m $(2) $(1) $(3))
 install: all
 	$(call put,$(addprefix $(OUT)/,$(SBIN_PROGRAMS)),755,$(SBINDIR))
 	$(call put,$(addprefix $(OUT)/,$(BIN_PROGRAMS)),755,$(BINDIR))
-	$(call put,$(MAN_OUT),644,$(MANDIR)/man8)
+	$(foreach s,1 4 5 8,$(call put,$(filter %.$(s),$(MAN_OUT)),644,$(MANDIR)/man$(s))$(newline))
 
 clean:
 	$(Q)rm -rf $(OUT) $(addprefix $(TESTS)/,$(UNIT_TESTS))

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <glib-unix.h>
 
+#include "access.h"
 #include "agent-link.h"
 #include "error.h"
 #include "json-line.h"
@@ -26,6 +27,7 @@ G_STATIC_ASSERT(FREEZE_MS > RELEASE_S * 1000 && FREEZE_MS <= VSB_MAX_FREEZE_MS);
 /**
  * struct cloud - see cloud.h
  * @start_time:	of process @pid, procfd_start_time()
+ * @access_dir:	set with the first of @proxies
  * @proxies:	struct proxy, in pool order
  * @started:	proxies [0, started) have been started,
  * @registered:	of these [0, registered) were given to the module,
@@ -50,6 +52,7 @@ struct cloud {
 	guint pidfd_id;
 	int fd;
 	struct agent_link *agent;
+	const char *access_dir;
 	GPtrArray *proxies;
 	guint started;
 	guint registered;
@@ -142,6 +145,7 @@ static void drop_proxy(struct cloud *cloud, guint index)
 	struct proxy *proxy = g_ptr_array_remove_index(cloud->proxies, index);
 
 	agent_link_forget(cloud->agent, proxy_id(proxy));
+	access_set(cloud->access_dir, proxy_name(proxy), NULL, NULL);
 	proxy_free(proxy);
 }
 
@@ -341,8 +345,15 @@ static struct proxy *add_proxy(struct cloud *cloud, const struct proxy_env *env,
 		id++;
 	proxy = proxy_new(env, id, uservm->name, &uservm->ports, uservm->identity_required,
 			  &ops, cloud, error);
-	if (proxy)
-		g_ptr_array_add(cloud->proxies, proxy);
+	if (!proxy)
+		return NULL;
+	g_ptr_array_add(cloud->proxies, proxy);
+	cloud->access_dir = env->access_dir;
+	/* The files of an earlier vsbypassd stay as they are. */
+	if (uservm->keys && !access_set(env->access_dir, uservm->name, uservm->keys, error)) {
+		drop_proxy(cloud, cloud->proxies->len - 1);
+		return NULL;
+	}
 	return proxy;
 }
 
@@ -600,8 +611,10 @@ void cloud_free(struct cloud *cloud)
 	/* All are told to end before one is waited for. */
 	for (guint i = 0; i < cloud->proxies->len; i++)
 		proxy_kill(cloud->proxies->pdata[i]);
-	for (guint i = 0; i < cloud->proxies->len; i++)
+	for (guint i = 0; i < cloud->proxies->len; i++) {
+		access_set(cloud->access_dir, proxy_name(cloud->proxies->pdata[i]), NULL, NULL);
 		proxy_free(cloud->proxies->pdata[i]);
+	}
 	free_rest(cloud);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "authkey.h"
 #include "error.h"
 #include "identity-store.h"
 #include "json-line.h"
@@ -14,6 +15,7 @@
 static void attach_uservm_free(struct attach_uservm *uservm)
 {
 	g_free(uservm->name);
+	g_strfreev(uservm->keys);
 	g_free(uservm);
 }
 
@@ -36,11 +38,43 @@ struct call {
 	gpointer done_data;
 };
 
+/* *keys: (transfer full), NULL if there are none. */
+static gboolean parse_keys(JsonObject *object, char ***keys, GError **error)
+{
+	JsonNode *node = json_object_get_member(object, "keys");
+	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+	JsonArray *array;
+
+	if (!node)
+		return TRUE;
+	array = JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+	for (guint i = 0; array && i < json_array_get_length(array); i++) {
+		JsonNode *line = json_array_get_element(array, i);
+
+		if (!JSON_NODE_HOLDS_VALUE(line) ||
+		    json_node_get_value_type(line) != G_TYPE_STRING)
+			array = NULL;
+		else if (!vsb_authkey_check(json_node_get_string(line), error))
+			return FALSE;
+		else
+			g_ptr_array_add(lines, g_strdup(json_node_get_string(line)));
+	}
+	if (!array || !lines->len) {
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "argument 'keys' must be an array of strings, not empty");
+		return FALSE;
+	}
+	g_ptr_array_add(lines, NULL);
+	*keys = (char **)g_ptr_array_free(g_steal_pointer(&lines), FALSE);
+	return TRUE;
+}
+
 static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 {
-	static const char * const members[] = { "name", "ports", "identity", NULL };
+	static const char * const members[] = { "name", "ports", "identity", "keys", NULL };
 	const char *name = NULL, *spec = VSB_DEFAULT_PORTS, *identity = "first-seen";
 	struct attach_uservm *uservm;
+	g_auto(GStrv) keys = NULL;
 	gboolean required;
 	struct vsb_ports ports;
 	JsonObject *object;
@@ -57,7 +91,8 @@ static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 	    !json_line_string(object, "identity", FALSE, &identity, error) ||
 	    !identity_mode_parse(identity, &required, error) ||
 	    !vsb_name_check("user VM", name, error) ||
-	    !vsb_ports_parse(spec, &ports, error))
+	    !vsb_ports_parse(spec, &ports, error) ||
+	    !parse_keys(object, &keys, error))
 		return FALSE;
 	for (guint i = 0; i < uservms->len; i++) {
 		uservm = uservms->pdata[i];
@@ -71,6 +106,7 @@ static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 	uservm->name = g_strdup(name);
 	uservm->ports = ports;
 	uservm->identity_required = required;
+	uservm->keys = g_steal_pointer(&keys);
 	g_ptr_array_add(uservms, uservm);
 	return TRUE;
 }
@@ -119,27 +155,28 @@ static gboolean parse_unclaimed(const char *text, guint *unclaimed, GError **err
 	return TRUE;
 }
 
-struct attach_args *attach_args_parse(JsonObject *object, GError **error)
+/* @whole: "attach", otherwise "check" */
+static struct attach_args *parse_attach(JsonObject *object, gboolean whole, GError **error)
 {
 	static const char * const members[] = {
 		"cloud", "pid", "agent", "unclaimed", "uservms", NULL
 	};
 	struct attach_args *args = g_new0(struct attach_args, 1);
-	const char *cloud = NULL, *agent = NULL, *unclaimed = "absorb";
+	const char *cloud = NULL, *agent = "", *unclaimed = "absorb";
 	const gsize path_max = sizeof(((struct sockaddr_un *)0)->sun_path);
 	gint64 pid = 0;
 
 	args->uservms = g_ptr_array_new_with_free_func((GDestroyNotify)attach_uservm_free);
 	if (!json_line_only(object, members, error) ||
-	    !json_line_int(object, "pid", 1, G_MAXINT32, TRUE, &pid, error) ||
-	    !json_line_string(object, "cloud", FALSE, &cloud, error) ||
-	    !json_line_string(object, "agent", TRUE, &agent, error) ||
+	    !json_line_int(object, "pid", 1, G_MAXINT32, whole, &pid, error) ||
+	    !json_line_string(object, "cloud", !whole, &cloud, error) ||
+	    !json_line_string(object, "agent", whole, &agent, error) ||
 	    !json_line_string(object, "unclaimed", FALSE, &unclaimed, error) ||
 	    !parse_unclaimed(unclaimed, &args->unclaimed, error) ||
 	    (cloud && !vsb_name_check("cloud VM", cloud, error)) ||
 	    !parse_uservms(object, args->uservms, error))
 		goto fail;
-	if (agent[0] != '/' || strlen(agent) >= path_max) {
+	if ((whole || *agent) && (agent[0] != '/' || strlen(agent) >= path_max)) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 			    "argument 'agent' must be the absolute path of a UNIX socket, "
 			    "at most %" G_GSIZE_FORMAT " bytes", path_max - 1);
@@ -152,6 +189,11 @@ struct attach_args *attach_args_parse(JsonObject *object, GError **error)
 fail:
 	attach_args_free(args);
 	return NULL;
+}
+
+struct attach_args *attach_args_parse(JsonObject *object, GError **error)
+{
+	return parse_attach(object, TRUE, error);
 }
 
 JsonObject *attach_args_format(const struct attach_args *args)
@@ -186,6 +228,16 @@ static gboolean call_attach(struct call *call, GError **error)
 	if (!args)
 		return FALSE;
 	call->ops->attach(args, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean call_check(struct call *call, GError **error)
+{
+	struct attach_args *args = parse_attach(call->args, FALSE, error);
+
+	if (!args)
+		return FALSE;
+	call->ops->check(args, call->done, call->done_data, call->data);
 	return TRUE;
 }
 
@@ -326,6 +378,7 @@ static const struct {
 	gboolean (*run)(struct call *call, GError **error);
 } commands[] = {
 	{ "attach", COMMAND_PEER_ROOT, call_attach },
+	{ "check", COMMAND_PEER_ROOT, call_check },
 	{ "detach", COMMAND_PEER_ROOT, call_detach },
 	{ "status", COMMAND_PEER_CONSOLE, call_status },
 	{ "send-break", COMMAND_PEER_CONSOLE, call_send_break },
@@ -370,7 +423,7 @@ static gboolean dispatch(JsonObject *request, enum command_peer peer, struct cal
 	if (strlen(shown) > 40)
 		strcpy(shown + 37, "...");
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-		    "unknown command '%s'; there are attach, detach, status, send-break, "
+		    "unknown command '%s'; there are attach, check, detach, status, send-break, "
 		    "send-key, type, unbind, add, remove, log", shown);
 	return FALSE;
 }

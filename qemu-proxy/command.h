@@ -21,10 +21,16 @@ enum command_peer {
 	COMMAND_PEER_ROOT,
 };
 
+/**
+ * struct attach_uservm - a user VM of "attach" or "add"
+ * @keys:	authorized_keys lines for its console, NULL: none; attach_args_format()
+ *		leaves them out
+ */
 struct attach_uservm {
 	char *name;
 	struct vsb_ports ports;
 	gboolean identity_required;
+	char **keys;
 };
 
 /**
@@ -45,7 +51,10 @@ struct attach_args {
 
 void attach_args_free(struct attach_args *args);
 
-/* From the arguments of "attach" and to them. Return: (transfer full), NULL: @error. */
+/*
+ * From the arguments of "attach" and to them, those of "check" having no pid and perhaps
+ * no agent: 0 and "". Return: (transfer full), NULL: @error.
+ */
 struct attach_args *attach_args_parse(JsonObject *object, GError **error);
 JsonObject *attach_args_format(const struct attach_args *args);
 
@@ -63,6 +72,9 @@ struct command_ops {
 	/* takes args over */
 	void (*attach)(struct attach_args *args, command_done done, gpointer done_data,
 		       gpointer data);
+	/* as attach, but only tells whether it would be done */
+	void (*check)(struct attach_args *args, command_done done, gpointer done_data,
+		      gpointer data);
 	void (*detach)(const char *cloud, gboolean reflect, command_done done,
 		       gpointer done_data, gpointer data);
 	void (*status)(command_done done, gpointer done_data, gpointer data);

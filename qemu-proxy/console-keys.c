@@ -173,6 +173,23 @@ gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError *
 	return FALSE;
 }
 
+/* A file in @dir, or one that came with the attach: either lists the key. */
+gboolean vsb_keys_allow_either(const char *dir, const char *attached_dir, const char *name,
+			       ssh_key key, GError **error)
+{
+	g_autoptr(GError) cause = NULL, attached_cause = NULL;
+
+	if (vsb_keys_allow(dir, name, key, &cause) ||
+	    vsb_keys_allow(attached_dir, name, key, &attached_cause))
+		return TRUE;
+	/* The one that knows the user VM says more. */
+	if (cause->code == VSB_KEYS_NO_VM && attached_cause->code == VSB_KEYS_NOT_LISTED)
+		g_propagate_error(error, g_steal_pointer(&attached_cause));
+	else
+		g_propagate_error(error, g_steal_pointer(&cause));
+	return FALSE;
+}
+
 /* Return: "SHA256:..." as ssh-keygen -l shows it. */
 char *vsb_key_fingerprint(ssh_key key)
 {

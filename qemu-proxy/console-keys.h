@@ -20,6 +20,11 @@ enum vsb_keys_error {
 };
 
 gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError **error);
+
+/* The same with two folders; @attached_dir is vsbypassd's, see access.h. */
+gboolean vsb_keys_allow_either(const char *dir, const char *attached_dir, const char *name,
+			       ssh_key key, GError **error);
+
 char *vsb_key_fingerprint(ssh_key key);
 
 #endif

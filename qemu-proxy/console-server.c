@@ -357,6 +357,14 @@ void vsb_server_start(struct vsb_server *server)
 	scan(server);
 }
 
+void vsb_server_recheck(struct vsb_server *server)
+{
+	g_autoptr(GList) sessions = g_hash_table_get_keys(server->sessions);
+
+	for (GList *l = sessions; l; l = l->next)
+		vsb_session_recheck(l->data);
+}
+
 void vsb_server_stop(struct vsb_server *server)
 {
 	g_autoptr(GList) sessions = g_hash_table_get_keys(server->sessions);

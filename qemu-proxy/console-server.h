@@ -18,6 +18,7 @@ struct vsb_server {
 	/* settings */
 	const char *run_dir;
 	const char *keys_dir;
+	const char *attached_keys_dir;	/* keys/ of run_dir */
 	guint grace_s;		/* to log in */
 	guint stall_s;		/* a writer may take no output */
 	ssh_bind bind;		/* holds the host key and the algorithms */
@@ -39,6 +40,8 @@ struct vsb_server {
 
 void vsb_server_start(struct vsb_server *server);
 void vsb_server_stop(struct vsb_server *server);
+/* Ends the sessions of keys that are not listed any more. */
+void vsb_server_recheck(struct vsb_server *server);
 struct vsb_hub *vsb_server_hub(struct vsb_server *server, const char *name);
 void vsb_server_ask_state(struct vsb_server *server);
 

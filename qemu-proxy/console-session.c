@@ -41,7 +41,8 @@ struct vsb_session {
 	struct ssh_channel_callbacks_struct channel_cb;
 	char *peer;		/* address and port */
 	char *user;		/* the user VM's name, once authenticated */
-	char *fingerprint;	/* of the key that was accepted */
+	ssh_key key;		/* the one that was accepted */
+	char *fingerprint;	/* of that */
 	char *who;
 	char *noted;		/* the key that was last reported refused */
 	guint born;		/* server->seconds */
@@ -199,7 +200,8 @@ static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *k
 	    signature_state != SSH_PUBLICKEY_STATE_VALID)
 		return SSH_AUTH_DENIED;
 	fingerprint = vsb_key_fingerprint(key);
-	if (!vsb_keys_allow(session->server->keys_dir, user, key, &error)) {
+	if (!vsb_keys_allow_either(session->server->keys_dir, session->server->attached_keys_dir,
+				   user, key, &error)) {
 		report_refused(session, user, fingerprint, error->message);
 		if (++session->refused >= MAX_REFUSED) {
 			vsb_log("connection from %s ended: %u keys refused", session->peer,
@@ -212,6 +214,7 @@ static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *k
 	if (signature_state == SSH_PUBLICKEY_STATE_NONE)
 		return SSH_AUTH_SUCCESS;
 	session->user = g_strdup(user);
+	session->key = ssh_key_dup(key);
 	session->fingerprint = g_steal_pointer(&fingerprint);
 	session->who = g_strdup_printf("%s from %s", session->fingerprint, session->peer);
 	session->born = session->server->seconds;
@@ -629,6 +632,22 @@ void vsb_session_tick(struct vsb_session *session)
 		vsb_hub_stalled(&session->client);
 }
 
+/* Keys may have changed: who would not be let in now has to go. */
+void vsb_session_recheck(struct vsb_session *session)
+{
+	g_autoptr(GError) error = NULL;
+
+	if (!session->user || session->dead ||
+	    vsb_keys_allow_either(session->server->keys_dir, session->server->attached_keys_dir,
+				  session->user, session->key, &error))
+		return;
+	vsb_log("'%s': %s has to go: %s", session->user, session->who, error->message);
+	/* Not a byte more in either direction. */
+	leave_hub(session);
+	session->dead = !session->channel;
+	finish(session, 1, "your key is not listed for this console any more", false);
+}
+
 static gboolean source_prepare(GSource *source, gint *timeout)
 {
 	struct vsb_session *session = ((struct session_source *)source)->session;
@@ -741,6 +760,7 @@ void vsb_session_free(struct vsb_session *session)
 		ssh_event_free(session->event);
 	g_free(session->peer);
 	g_free(session->user);
+	ssh_key_free(session->key);
 	g_free(session->fingerprint);
 	g_free(session->who);
 	g_free(session->noted);

@@ -9,6 +9,7 @@ struct vsb_session;
 
 void vsb_session_new(struct vsb_server *server, int fd, const char *peer);
 void vsb_session_tick(struct vsb_session *session);
+void vsb_session_recheck(struct vsb_session *session);
 void vsb_session_free(struct vsb_session *session);
 guint64 vsb_session_id(const struct vsb_session *session);
 bool vsb_session_is_stranger(const struct vsb_session *session);

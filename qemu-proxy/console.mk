@@ -7,8 +7,8 @@ console-objs		:= console-chardev.o console-control.o console-escape.o \
 			   console-session.o console-vnc.o listen.o names.o error.o
 console-pkgs		:= libssh libseccomp
 
-vsb-console-objs	:= vsb-console.o $(console-objs)
-vsb-console-pkgs	:= $(console-pkgs)
+vsb-console-objs	:= vsb-console.o ready.o $(console-objs)
+vsb-console-pkgs	:= $(console-pkgs) libsystemd
 
 UNIT_TESTS			+= unit-console-ring
 unit-console-ring-objs		:= unit-console-ring.o console-ring.o

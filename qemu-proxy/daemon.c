@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "cloud.h"
 #include "error.h"
 #include "json-line.h"
@@ -214,6 +215,40 @@ static void op_attach(struct attach_args *args, command_done done, gpointer done
 	attach_args_free(args);
 }
 
+/* All that can be known before the cloud VM runs. */
+static gboolean check(struct daemon *daemon, const struct attach_args *args, GError **error)
+{
+	int device_fd;
+
+	if (!check_free(daemon, args, error))
+		return FALSE;
+	for (guint i = 0; i < args->uservms->len; i++) {
+		const struct attach_uservm *uservm = args->uservms->pdata[i];
+		struct identity identity;
+		gboolean fine = identity_load(daemon->env.identity_dir, uservm->name,
+					      uservm->identity_required, &identity, error);
+
+		explicit_bzero(&identity, sizeof(identity));
+		if (!fine)
+			return FALSE;
+	}
+	device_fd = module_open(daemon->device, error);
+	if (device_fd < 0)
+		return FALSE;
+	close(device_fd);
+	return TRUE;
+}
+
+static void op_check(struct attach_args *args, command_done done, gpointer done_data,
+		     gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+
+	check(data, args, &error);
+	done(done_data, NULL, error);
+	attach_args_free(args);
+}
+
 static void op_detach(const char *name, gboolean reflect, command_done done,
 		      gpointer done_data, gpointer data)
 {
@@ -371,6 +406,7 @@ static void op_log(guint max, command_done done, gpointer done_data, gpointer da
 
 const struct command_ops daemon_ops = {
 	.attach = op_attach,
+	.check = op_check,
 	.detach = op_detach,
 	.status = op_status,
 	.send_break = op_send_break,
@@ -451,6 +487,7 @@ void daemon_restore(struct daemon *daemon)
 	save(daemon);
 	listen_sweep(daemon->env.console_dir, is_there, daemon);
 	listen_sweep(daemon->env.qmp_dir, is_there, daemon);
+	access_sweep(daemon->env.access_dir, is_there, daemon);
 }
 
 void daemon_free(struct daemon *daemon)

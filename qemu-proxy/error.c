@@ -4,18 +4,26 @@
 
 G_DEFINE_QUARK(vsb-error-quark, vsb_error)
 
+static const char * const classes[] = {
+	[VSB_ERROR_BAD_REQUEST] = "BadRequest",
+	[VSB_ERROR_DENIED] = "Denied",
+	[VSB_ERROR_NOT_FOUND] = "NotFound",
+	[VSB_ERROR_EXISTS] = "Exists",
+	[VSB_ERROR_FAILED] = "Failed",
+};
+
 const char *vsb_error_class(const GError *error)
 {
-	static const char * const classes[] = {
-		[VSB_ERROR_BAD_REQUEST] = "BadRequest",
-		[VSB_ERROR_DENIED] = "Denied",
-		[VSB_ERROR_NOT_FOUND] = "NotFound",
-		[VSB_ERROR_EXISTS] = "Exists",
-		[VSB_ERROR_FAILED] = "Failed",
-	};
-
 	if (error->domain != VSB_ERROR || error->code < 0 ||
 	    error->code >= (int)G_N_ELEMENTS(classes))
 		return "Failed";
 	return classes[error->code];
+}
+
+enum vsb_error vsb_error_of_class(const char *class)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(classes); i++)
+		if (!g_strcmp0(classes[i], class))
+			return (enum vsb_error)i;
+	return VSB_ERROR_FAILED;
 }

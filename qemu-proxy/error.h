@@ -22,4 +22,7 @@ enum vsb_error {
 /* The class's name on the wire; a foreign error is a "Failed". */
 const char *vsb_error_class(const GError *error);
 
+/* The other way; an unknown class is VSB_ERROR_FAILED. */
+enum vsb_error vsb_error_of_class(const char *class);
+
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Messages of vsbypassd: to stderr, and the last ones kept in memory. */
 #include "log.h"
+#include "log-names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +38,31 @@ static char *printable(const char *text)
 	return line;
 }
 
+/*
+ * To the journal itself, with fields to look for: journalctl VSBYPASS_USERVM=vm1. Its stream
+ * on stderr has lines only.
+ */
+static gboolean write_fields(GLogLevelFlags level, const char *line)
+{
+	char level_text[2] = { (char)('0' + priority(level)), '\0' };
+	GLogField fields[6] = {
+		{ "MESSAGE", line, -1 },
+		{ "PRIORITY", level_text, -1 },
+		{ "SYSLOG_IDENTIFIER", "vsbypassd", -1 },
+	};
+	struct log_names names;
+	gsize n = 3;
+
+	log_names_find(line, &names);
+	if (names.cloud[0])
+		fields[n++] = (GLogField){ "VSBYPASS_CLOUD", names.cloud, -1 };
+	if (names.uservm[0])
+		fields[n++] = (GLogField){ "VSBYPASS_USERVM", names.uservm, -1 };
+	if (names.proxy[0])
+		fields[n++] = (GLogField){ "VSBYPASS_PROXY", names.proxy, -1 };
+	return g_log_writer_journald(level, fields, n, NULL) == G_LOG_WRITER_HANDLED;
+}
+
 static GLogWriterOutput writer(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
 			       gpointer data)
 {
@@ -53,10 +79,10 @@ static GLogWriterOutput writer(GLogLevelFlags level, const GLogField *fields, gs
 	line = printable(message);
 
 	g_mutex_lock(&lock);
-	if (to_journal)
-		fprintf(stderr, "<%d>%s\n", priority(level), line);
-	else
+	if (!to_journal)
 		fprintf(stderr, "vsbypassd: %s\n", line);
+	else if (!write_fields(level, line))
+		fprintf(stderr, "<%d>%s\n", priority(level), line);
 	fflush(stderr);
 
 	now = g_date_time_new_now_utc();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * vsbypassd's messages: g_message() and its kin go to stderr, with the journal's
- * priority prefix if that is the journal, and the last ones are kept for "log".
+ * vsbypassd's messages: g_message() and its kin go to stderr, or to the journal with the
+ * names in them as fields if stderr is that, and the last ones are kept for "log".
  */
 #ifndef VSB_LOG_H
 #define VSB_LOG_H

@@ -22,12 +22,15 @@ clean: clean-console
 clean-console:
 	$(Q)rm -f $(TESTS)/unit-console
 
+# All that a running host needs beside programs.
 install: install-units
 .PHONY: install-units
 install-units:
-	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d
-	$(Q)for u in vsbypassd vsb-console; do \
-		sed 's|@SBINDIR@|$(PREFIX)/sbin|' $$u.service.in \
-			> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u.service; \
-	done
-	$(Q)$(INSTALL) -m 644 vsbypass.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/vsbypass.conf
+	$(call put-unit,vsbypassd)
+	$(call put-unit,vsb-console)
+	$(Q)$(INSTALL) -D -m 644 vsbctl.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vsbctl
+	$(Q)$(INSTALL) -D -m 644 vsbypass.sysusers $(LIBDIR)/sysusers.d/vsbypass.conf
+	$(Q)$(INSTALL) -D -m 644 vsbypass.tmpfiles $(LIBDIR)/tmpfiles.d/vsbypass.conf
+	$(Q)$(INSTALL) -D -m 644 vsbypass.modules-load $(LIBDIR)/modules-load.d/vsbypass.conf
+	$(Q)$(INSTALL) -D -m 644 vsbypass.modprobe $(LIBDIR)/modprobe.d/vsbypass.conf

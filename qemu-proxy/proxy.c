@@ -28,6 +28,7 @@
 #include <gio/gio.h>
 #include <glib-unix.h>
 
+#include "conlog.h"
 #include "error.h"
 #include "lineio.h"
 #include "listen.h"
@@ -492,6 +493,7 @@ static GSubprocess *start_process(struct proxy *proxy, int qmp_fd, int stderr_fd
 		close(stderr_fd);
 		return NULL;
 	}
+	conlog_add(argv, "socket,id=" PROXY_CHARDEV ",", proxy->env->log_dir, proxy->name);
 	g_subprocess_launcher_take_fd(launcher, listen_fd, PROXY_CONSOLE_FD);
 	g_subprocess_launcher_take_fd(launcher, qmp_fd, PROXY_QMP_FD);
 	g_subprocess_launcher_take_stderr_fd(launcher, stderr_fd);

@@ -24,6 +24,8 @@ struct proxy;
  * @console_gid: group that may connect to them
  * @qmp_dir:	where the QMP sockets are
  * @identity_dir: keys of user VMs
+ * @access_dir:	see access.h
+ * @log_dir:	see conlog.h
  * @key_wait_ms: of a user VM for a key, see keyboard_new()
  */
 struct proxy_env {
@@ -34,6 +36,8 @@ struct proxy_env {
 	gid_t console_gid;
 	const char *qmp_dir;
 	const char *identity_dir;
+	const char *access_dir;
+	const char *log_dir;
 	guint key_wait_ms;
 };
 

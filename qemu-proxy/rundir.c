@@ -66,6 +66,7 @@ struct rundir *rundir_open(const char *path, gid_t gid, GError **error)
 	rundir->lock_fd = -1;
 	rundir->control = g_build_filename(path, "control.sock", NULL);
 	rundir->console_dir = g_build_filename(path, "console", NULL);
+	rundir->access_dir = g_build_filename(path, "keys", NULL);
 	rundir->proxy_dir = g_build_filename(path, "proxy", NULL);
 	rundir->state = g_build_filename(path, "state", NULL);
 	rundir->rom = g_build_filename(rundir->proxy_dir, "halt.rom", NULL);
@@ -74,6 +75,7 @@ struct rundir *rundir_open(const char *path, gid_t gid, GError **error)
 	rundir->lock_fd = take_lock(path, error);
 	if (rundir->lock_fd < 0 ||
 	    !make_dir(rundir->console_dir, 0750, gid, error) ||
+	    !make_dir(rundir->access_dir, 0755, (gid_t)-1, error) ||
 	    !make_dir(rundir->proxy_dir, 0755, (gid_t)-1, error) ||
 	    !write_rom(rundir->rom, error))
 		goto fail;
@@ -91,6 +93,7 @@ void rundir_free(struct rundir *rundir)
 		close(rundir->lock_fd);
 	g_free(rundir->control);
 	g_free(rundir->console_dir);
+	g_free(rundir->access_dir);
 	g_free(rundir->proxy_dir);
 	g_free(rundir->state);
 	g_free(rundir->rom);

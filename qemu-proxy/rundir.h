@@ -8,12 +8,14 @@
 
 /**
  * struct rundir - paths in it
+ * @access_dir:	see access.h
  * @state:	what a vsbypassd leaves to the next one
  * @lock_fd:	held while this vsbypassd runs
  */
 struct rundir {
 	char *control;
 	char *console_dir;
+	char *access_dir;
 	char *proxy_dir;
 	char *state;
 	char *rom;

@@ -7,6 +7,8 @@
 #include "error.h"
 #include "keys.h"
 
+#define KEY	"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8KaigEfVo+XequfWVYnACz/psaaEfmV4uQ8pNLoKQt"
+
 static GString *calls;		/* what the operations were called with */
 static char *replied;		/* the reply line */
 
@@ -31,7 +33,18 @@ static void op_attach(struct attach_args *args, command_done done, gpointer done
 
 		g_string_append_printf(calls, " %s=%s%s", uservm->name, ports,
 				       uservm->identity_required ? "!" : "");
+		for (char **key = uservm->keys; key && *key; key++)
+			g_string_append_printf(calls, " %s", *key);
 	}
+	attach_args_free(args);
+	done(done_data, NULL, NULL);
+}
+
+static void op_check(struct attach_args *args, command_done done, gpointer done_data,
+		     gpointer data)
+{
+	g_string_append_printf(calls, "check %s %d '%s' %u", args->cloud, args->pid, args->agent,
+			       args->uservms->len);
 	attach_args_free(args);
 	done(done_data, NULL, NULL);
 }
@@ -108,7 +121,7 @@ static void op_log(guint lines, command_done done, gpointer done_data, gpointer 
 }
 
 static const struct command_ops ops = {
-	op_attach, op_detach, op_status, op_send_break, op_type, op_unbind, op_add, op_remove,
+	op_attach, op_check, op_detach, op_status, op_send_break, op_type, op_unbind, op_add, op_remove,
 	op_log
 };
 
@@ -172,6 +185,11 @@ static void test_good(void)
 		  "\"uservms\":[{\"name\":\"v\",\"identity\":\"required\"},"
 		  "{\"name\":\"w\",\"identity\":\"first-seen\"}]}}",
 		  "attach cloud-9 9 /a 0 v=0x3f8-0x3ff! w=0x3f8-0x3ff" },
+		{ "{\"execute\":\"attach\",\"arguments\":{\"pid\":9,\"agent\":\"/a\","
+		  "\"uservms\":[{\"name\":\"v\",\"keys\":[\"" KEY "\",\"" KEY " al\"]}]}}",
+		  "attach cloud-9 9 /a 0 v=0x3f8-0x3ff " KEY " " KEY " al" },
+		{ "{\"execute\":\"check\",\"arguments\":{\"cloud\":\"c\","
+		  "\"uservms\":[{\"name\":\"v\"}]}}", "check c 0 '' 1" },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -242,6 +260,14 @@ static void test_bad(void)
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"identity\":\"\"}]"),
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"identity\":\"Required\"}]"),
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"identity\":true}]"),
+		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"keys\":[]}]"),
+		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"keys\":\"" KEY "\"}]"),
+		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"keys\":[1]}]"),
+		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"keys\":[\"" KEY "\",[]]}]"),
+		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"keys\":[\"x " KEY "\"]}]"),
+		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"keys\":[\"" KEY "\\n\"]}]"),
+		"{\"execute\":\"check\",\"arguments\":{" VMS "}}",
+		"{\"execute\":\"check\",\"arguments\":{\"cloud\":\"c\"}}",
 		ATTACH(FINE ",\"cloud\":\"\"," VMS), ATTACH(FINE ",\"extra\":1," VMS),
 		"{\"execute\":\"\xff\"}", "\xfe\xff",
 	};
@@ -271,6 +297,7 @@ static void test_rights(void)
 		{ "{\"execute\":\"log\"}", FALSE },
 		{ "{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\"}}", FALSE },
 		{ ATTACH(FINE "," VMS), FALSE },
+		{ "{\"execute\":\"check\",\"arguments\":{\"cloud\":\"c\"," VMS "}}", FALSE },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -112,6 +112,36 @@ static void test_listed(struct fixture *f, gconstpointer data)
 	ssh_key_free(other);
 }
 
+/* A second folder, of keys that came with an attach, only adds. */
+static void test_either(struct fixture *f, gconstpointer data)
+{
+	g_autofree char *dir = g_dir_make_tmp("vsb-keys-XXXXXX", NULL);
+	g_autofree char *path = g_build_filename(dir, "vm1", NULL);
+	g_autoptr(GError) error = NULL;
+	ssh_key other = new_key();
+	g_autofree char *other_line = line_of(other);
+
+	/* neither has a file; the second folder need not even exist */
+	g_assert_false(vsb_keys_allow_either(f->dir, "/nonexistent", "vm1", f->key, &error));
+	g_assert_error(error, VSB_KEYS_ERROR, VSB_KEYS_NO_VM);
+	g_clear_error(&error);
+	g_assert_true(g_file_set_contents(path, other_line, -1, NULL));
+	g_assert_cmpint(g_chmod(path, 0644), ==, 0);
+	g_assert_false(vsb_keys_allow_either(f->dir, dir, "vm1", f->key, &error));
+	g_assert_error(error, VSB_KEYS_ERROR, VSB_KEYS_NOT_LISTED);
+	g_clear_error(&error);
+	write_keys(f, other_line, -1);
+	g_assert_true(g_file_set_contents(path, f->line, -1, NULL));
+	g_assert_cmpint(g_chmod(path, 0644), ==, 0);
+	g_assert_true(vsb_keys_allow_either(f->dir, dir, "vm1", f->key, &error));
+	/* One that others can write is none. */
+	g_assert_cmpint(g_chmod(path, 0666), ==, 0);
+	g_assert_false(vsb_keys_allow_either(f->dir, dir, "vm1", f->key, &error));
+	g_remove(path);
+	g_remove(dir);
+	ssh_key_free(other);
+}
+
 /* Options would restrict the key; a server that ignored them would allow more. */
 static void test_options(struct fixture *f, gconstpointer data)
 {
@@ -258,6 +288,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 #define ADD(path, func) g_test_add(path, struct fixture, NULL, setup, func, teardown)
 	ADD("/console/keys/listed", test_listed);
+	ADD("/console/keys/either", test_either);
 	ADD("/console/keys/options", test_options);
 	ADD("/console/keys/garbage", test_garbage);
 	ADD("/console/keys/permissions", test_permissions);

@@ -60,6 +60,8 @@ static void setup_qemu(struct rig *rig, const char *qemu)
 		.console_dir = rig->rundir->console_dir, .console_gid = getgid(),
 		.qmp_dir = rig->rundir->proxy_dir,
 		.identity_dir = rig->identity,
+		.access_dir = rig->rundir->access_dir,
+		.log_dir = "/nonexistent/logs",
 		.key_wait_ms = KEYBOARD_WAIT_MS,
 	};
 	rig->daemon = daemon_new("/dev/null", rig->rundir->state, &rig->env);
@@ -127,6 +129,7 @@ static void teardown(struct rig *rig)
 	g_unlink(lock);
 	/* Only succeeds if nothing was left behind. */
 	g_assert_cmpint(g_rmdir(rig->rundir->console_dir), ==, 0);
+	g_assert_cmpint(g_rmdir(rig->rundir->access_dir), ==, 0);
 	g_assert_cmpint(g_rmdir(rig->rundir->proxy_dir), ==, 0);
 	g_assert_cmpint(g_rmdir(rig->dir), ==, 0);
 	rundir_free(rig->rundir);
@@ -425,6 +428,86 @@ static void test_identity(void)
 	g_assert_cmpuint(fake.proxy_flags, ==, VSB_PROXY_REQUIRED);
 	g_unlink(path);
 	g_rmdir(rig.identity);
+	teardown(&rig);
+}
+
+/* What vsb-console would read of user VM @name. Return: (transfer full), NULL: nothing. */
+static char *access_of(struct rig *rig, const char *name)
+{
+	g_autofree char *path = g_build_filename(rig->rundir->access_dir, name, NULL);
+	char *text = NULL;
+
+	g_file_get_contents(path, &text, NULL, NULL);
+	return text;
+}
+
+/* Keys for consoles come and go with their user VMs, also over a restart. */
+static void test_access(void)
+{
+#define KEY	"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA8KaigEfVo+XequfWVYnACz/psaaEfmV4uQ8pNLoKQt"
+	g_autofree char *stray = NULL, *one = NULL, *two = NULL;
+	struct rig rig;
+	struct stat st;
+
+	setup(&rig);
+	fake.fail = "take_vm";
+	attach(&rig, "{\"name\":\"vm1\",\"keys\":[\"" KEY "\"]}");
+	g_assert_nonnull(rig.error);
+	g_assert_null(access_of(&rig, "vm1"));
+	fake.fail = NULL;
+	attach(&rig, "{\"name\":\"vm1\",\"keys\":[\"" KEY " a\",\"" KEY " b\"]},{\"name\":\"vm2\"}");
+	g_assert_no_error(rig.error);
+	one = access_of(&rig, "vm1");
+	g_assert_cmpstr(one, ==, KEY " a\n" KEY " b\n");
+	g_assert_null(access_of(&rig, "vm2"));
+	g_clear_pointer(&one, g_free);
+	one = g_build_filename(rig.rundir->access_dir, "vm1", NULL);
+	g_assert_cmpint(stat(one, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 07777, ==, 0644);
+
+	stray = g_build_filename(rig.rundir->access_dir, "stray", NULL);
+	g_assert_true(g_file_set_contents(stray, KEY "\n", -1, NULL));
+	restart_daemon(&rig);
+	g_assert_false(g_file_test(stray, G_FILE_TEST_EXISTS));
+	two = access_of(&rig, "vm1");
+	g_assert_cmpstr(two, ==, KEY " a\n" KEY " b\n");
+	run(&rig, "add", "\"cloud\":\"c\",\"uservms\":[{\"name\":\"vm3\",\"keys\":[\"" KEY "\"]}]");
+	g_assert_no_error(rig.error);
+	g_clear_pointer(&two, g_free);
+	two = access_of(&rig, "vm3");
+	g_assert_cmpstr(two, ==, KEY "\n");
+	run(&rig, "remove", "\"uservm\":\"vm3\"");
+	g_assert_no_error(rig.error);
+	g_assert_null(access_of(&rig, "vm3"));
+	run(&rig, "detach", "\"cloud\":\"c\"");
+	g_assert_null(access_of(&rig, "vm1"));
+	teardown(&rig);
+}
+
+/* "check" says what "attach" would, and changes nothing. */
+static void test_check(void)
+{
+	struct rig rig;
+
+	setup(&rig);
+	run(&rig, "check", "\"cloud\":\"c\",\"uservms\":[{\"name\":\"vm1\"}]");
+	g_assert_no_error(rig.error);
+	g_assert_null(uservm_status(&rig, 0));
+	run(&rig, "check", "\"cloud\":\"c\",\"uservms\":[{\"name\":\"vm1\","
+	    "\"identity\":\"required\"}]");
+	g_assert_nonnull(strstr(rig.error->message, "vsbctl key"));
+	fake.fail = "open";
+	run(&rig, "check", "\"cloud\":\"c\",\"uservms\":[{\"name\":\"vm1\"}]");
+	g_assert_nonnull(strstr(rig.error->message, "as told"));
+	fake.fail = NULL;
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	run(&rig, "check", "\"cloud\":\"c\",\"uservms\":[{\"name\":\"vm9\"}]");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_EXISTS);
+	run(&rig, "check", "\"cloud\":\"d\",\"uservms\":[{\"name\":\"vm1\"}]");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_EXISTS);
+	run(&rig, "check", "\"cloud\":\"d\",\"uservms\":[{\"name\":\"vm9\"}]");
+	g_assert_no_error(rig.error);
 	teardown(&rig);
 }
 
@@ -1154,6 +1237,8 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/gone", test_gone);
 	g_test_add_func("/daemon/reflect", test_reflect);
 	g_test_add_func("/daemon/identity", test_identity);
+	g_test_add_func("/daemon/access", test_access);
+	g_test_add_func("/daemon/check", test_check);
 	g_test_add_func("/daemon/undo", test_undo);
 	g_test_add_func("/daemon/bad-qemu", test_bad_qemu);
 	g_test_add_func("/daemon/cloud-ends", test_cloud_ends);

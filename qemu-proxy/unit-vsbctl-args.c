@@ -82,6 +82,10 @@ static void test_good(void)
 		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl log -n 7", "{\"execute\":\"log\",\"arguments\":{\"lines\":7}}",
 		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl metrics", "{\"execute\":\"status\",\"arguments\":{}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl validate a.xml -", "{\"execute\":\"validate\",\"arguments\":{"
+		  "\"files\":[\"a.xml\",\"-\"]}}", DEFAULT_SOCKET, FALSE },
 		/* A VM may be called like a command. */
 		{ "vsbctl unbind status",
 		  "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"status\"}}",
@@ -129,6 +133,7 @@ static void test_bad(void)
 		"vsbctl send-key ../vm1 a", "vsbctl send-key vm1 nosuch", "vsbctl type vm1 text",
 		"vsbctl type --keymap", "vsbctl attach --pid 1 --agent /a vm1=ps2,0x60",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=", "vsbctl key", "vsbctl key a b",
+		"vsbctl validate",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=no", "vsbctl key ../a",
 		"vsbctl attach --pid 1 --agent /a vm1=identity=required,",
 		"vsbctl attach --pid 1 --agent /a vm1=,identity=required",

@@ -10,6 +10,7 @@
 #include "console-log.h"
 #include "console-sandbox.h"
 #include "console-server.h"
+#include "ready.h"
 
 #include <errno.h>
 #include <gio/gio.h>
@@ -168,7 +169,7 @@ static ssh_bind make_bind(ssh_key key, GError **error)
 }
 
 /*
- * A descriptor for SIGTERM and SIGINT: GLib's own signal source would start a
+ * A descriptor for SIGTERM, SIGINT and SIGHUP: GLib's own signal source would start a
  * thread, and the sandbox wants one thread.
  */
 static int signal_descriptor(void)
@@ -179,20 +180,38 @@ static int signal_descriptor(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+struct running {
+	GMainLoop *loop;
+	struct vsb_server *server;
+};
+
 static gboolean on_signal(gint fd, GIOCondition condition, gpointer data)
 {
-	g_main_loop_quit(data);
+	struct running *running = data;
+	struct signalfd_siginfo info;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return G_SOURCE_CONTINUE;
+	if (info.ssi_signo != SIGHUP) {
+		g_main_loop_quit(running->loop);
+		return G_SOURCE_CONTINUE;
+	}
+	ready_reloading();
+	vsb_log("keys are read anew");
+	vsb_server_recheck(running->server);
+	ready_tell();
 	return G_SOURCE_CONTINUE;
 }
 
 int main(int argc, char **argv)
 {
 	struct vsb_server server = { 0 };
-	g_autoptr(GMainLoop) loop = NULL;
+	struct running running = { .server = &server };
 	g_autofree char *fingerprint = NULL;
 	GError *error = NULL;
 	ssh_key key = NULL;
@@ -219,14 +238,18 @@ int main(int argc, char **argv)
 	}
 	server.run_dir = run_dir;
 	server.keys_dir = keys_dir;
+	server.attached_keys_dir = g_build_filename(run_dir, "keys", NULL);
 	server.grace_s = grace;
 	server.stall_s = stall;
 	vsb_server_start(&server);
 	vsb_log("listening on port %d, host key %s", bound_port(server.listen_fd), fingerprint);
 
-	loop = g_main_loop_new(NULL, FALSE);
-	g_unix_fd_add(signals, G_IO_IN, on_signal, loop);
-	g_main_loop_run(loop);
+	running.loop = g_main_loop_new(NULL, FALSE);
+	g_unix_fd_add(signals, G_IO_IN, on_signal, &running);
+	ready_tell();
+	g_main_loop_run(running.loop);
+	g_main_loop_unref(running.loop);
+	ready_stopping();
 	vsb_log("stopping");
 	vsb_server_stop(&server);
 	ssh_bind_free(server.bind);

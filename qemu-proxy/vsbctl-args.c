@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "control-client.h"
 #include "error.h"
 #include "identity-store.h"
 #include "keymap.h"
@@ -224,10 +225,25 @@ static gboolean build_log(const struct values *values, char **words, JsonObject 
 	return TRUE;
 }
 
+/* Not sent: the files are for vsbctl itself. */
+static gboolean build_files(const struct values *values, char **words, JsonObject *arguments,
+			    GError **error)
+{
+	g_autoptr(JsonArray) files = json_array_new();
+
+	if (!words[0])
+		return usage_error(error, "give the XML of a domain: a file, or - for standard input");
+	for (char **word = words; *word; word++)
+		json_array_add_string_element(files, *word);
+	json_object_set_array_member(arguments, "files", g_steal_pointer(&files));
+	return TRUE;
+}
+
 static const struct command commands[] = {
 	{ "status", "", "Shows cloud VMs, their user VMs and proxies", build_status, "" },
 	{ "list", "", "Shows who the user VMs are: page tables, vCPUs, how and since when bound",
 	  build_status, "" },
+	{ "metrics", "", "Prints the status as metrics for Prometheus", build_status, "" },
 	{ "attach", "NAME[=[PORTS][,identity=MODE]]...",
 	  "Attaches a cloud VM, with a proxy for each user VM\n"
 	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
@@ -254,6 +270,10 @@ static const struct command commands[] = {
 	  "see vsb-identify(8). Does not need vsbypassd.", build_uservm, "iR" },
 	{ "unbind", "NAME", "Frees a user VM's proxy for the next user VM", build_uservm, "" },
 	{ "log", "", "Prints the last messages of vsbypassd", build_log, "n" },
+	{ "validate", "FILE...", "Checks the element of VSBypass in the XML of libvirt domains\n"
+	  "FILEs are as 'virsh dumpxml' prints them, - is standard input. Checked is what the\n"
+	  "libvirt hook checks before a start, but for what only vsbypassd knows. Does not\n"
+	  "need vsbypassd.", build_files, "" },
 };
 
 static const struct command *find_command(const char *name)
@@ -415,14 +435,15 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 	args->request = json_object_new();
 	/* Another view of the same. */
 	json_object_set_string_member(args->request, "execute",
-				      !strcmp(command->name, "list") ? "status" : command->name);
+				      !strcmp(command->name, "list") ||
+				      !strcmp(command->name, "metrics") ? "status" : command->name);
 	json_object_set_object_member(args->request, "arguments", arguments);
 	fine = command->build(&values, words, arguments, error);
 	args->json = values.json;
 	args->replace = values.replace;
 	args->identity_dir = g_strdup(values.identity ? values.identity : IDENTITY_DIR);
 	args->socket = values.socket ? g_strdup(values.socket) :
-		       g_strdup("/run/vsbypass/control.sock");
+		       g_strdup(CONTROL_SOCKET);
 out:
 	if (rest)
 		g_ptr_array_unref(rest);

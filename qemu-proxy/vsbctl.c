@@ -2,172 +2,65 @@
 /* vsbctl: one command to vsbypassd, its reply printed. */
 #include <errno.h>
 #include <locale.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "control-client.h"
 #include "error.h"
 #include "identity-store.h"
 #include "json-line.h"
 #include "keymap.h"
-#include "command.h"
 #include "vsbctl-args.h"
+#include "vsbctl-metrics.h"
 #include "vsbctl-show.h"
 
-/* A reply lists up to some thousand user VMs, with two objects each. */
-#define REPLY_MAX_OPEN	100000
-#define PROGRESS_MS	1000
+#define HOOK	"vsb-libvirt-hook"
 
-static int connect_to(const char *path, GError **error)
+/* A person who waits for keys to be typed is shown how far that is. */
+struct progress {
+	const struct vsbctl_args *args;
+	gboolean any;
+};
+
+static void show_progress(gpointer data)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path)) >= sizeof(addr.sun_path)) {
-		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "the path %s is too long", path);
-	} else if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		const char *advice = errno == ENOENT || errno == ECONNREFUSED ?
-				     "; is vsbypassd running?" :
-				     errno == EACCES ? "; are you root?" : "";
-
-		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "%s: %s%s", path,
-			    g_strerror(errno), advice);
-	} else {
-		return fd;
-	}
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static gboolean send_all(int fd, const char *data, gsize len, GError **error)
-{
-	while (len) {
-		ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "sending: %s",
-				    g_strerror(errno));
-			return FALSE;
-		}
-		data += n;
-		len -= (gsize)n;
-	}
-	return TRUE;
-}
-
-/* Return: (transfer full): the reply line, without newline. */
-static GString *receive_line(int fd, GError **error)
-{
-	g_autoptr(GString) line = g_string_new(NULL);
-	char buf[4096];
-
-	for (;;) {
-		ssize_t n = recv(fd, buf, sizeof(buf), 0);
-		const char *end;
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
-					    "vsbypassd closed the connection without a reply");
-			return NULL;
-		}
-		end = memchr(buf, '\n', (gsize)n);
-		g_string_append_len(line, buf, end ? end - buf : n);
-		if (end)
-			return g_steal_pointer(&line);
-		if (line->len > COMMAND_REPLY_MAX) {
-			g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
-					    "the reply is too long; is that vsbypassd?");
-			return NULL;
-		}
-	}
-}
-
-/*
- * Until there is something to receive. A person who waits for keys to be typed is shown
- * how far that is.
- */
-static void wait_for_reply(const struct vsbctl_args *args, int fd)
-{
-	static const char status[] = "{\"execute\":\"status\"}\n";
-	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+	struct progress *progress = data;
+	const struct vsbctl_args *args = progress->args;
 	JsonObject *arguments = json_object_get_object_member(args->request, "arguments");
-	const char *uservm = json_object_get_string_member_with_default(arguments, "uservm", "");
-	gboolean any = FALSE;
-	JsonNode *node;
+	g_autoptr(JsonObject) request = json_object_new();
+	g_autoptr(JsonObject) status = NULL;
+	g_autoptr(GString) line = NULL;
+	g_autofree char *text = NULL;
 
-	if ((strcmp(args->command, "type") && strcmp(args->command, "send-key")) ||
-	    !isatty(STDERR_FILENO))
-		return;
-	while (!poll(&pollfd, 1, PROGRESS_MS)) {
-		g_autoptr(GString) line = NULL;
-		g_autoptr(JsonObject) reply = NULL;
-		g_autofree char *text = NULL;
-		int other = connect_to(args->socket, NULL);
-
-		if (other >= 0 && send_all(other, status, strlen(status), NULL))
-			line = receive_line(other, NULL);
-		if (other >= 0)
-			close(other);
-		if (line)
-			reply = json_line_parse(line->str, line->len, REPLY_MAX_OPEN, NULL);
-		node = reply ? json_object_get_member(reply, "return") : NULL;
-		if (node && JSON_NODE_HOLDS_OBJECT(node))
-			text = vsbctl_show_typing(uservm, json_node_get_object(node));
-		if (text)
-			fprintf(stderr, "\r%s", text);
-		any |= text != NULL;
-	}
-	if (any)
-		fputc('\n', stderr);
+	json_object_set_string_member(request, "execute", "status");
+	status = control_ask(args->socket, request, NULL, &line, NULL);
+	if (status)
+		text = vsbctl_show_typing(json_object_get_string_member_with_default(
+			arguments, "uservm", ""), status);
+	if (text)
+		fprintf(stderr, "\r%s", text);
+	progress->any |= text != NULL;
 }
 
-/* Return: (transfer full): "return" of the reply, or NULL with its "error". */
 static JsonObject *ask(const struct vsbctl_args *args, GString **line, GError **error)
 {
-	g_autoptr(JsonObject) reply = NULL;
-	g_autofree char *request = NULL;
-	JsonNode *node;
-	gsize len;
-	int fd = connect_to(args->socket, error);
+	struct progress progress = { args, FALSE };
+	const struct control_wait wait = {
+		.timeout_ms = -1,
+		.each_second = (!strcmp(args->command, "type") ||
+				!strcmp(args->command, "send-key")) && isatty(STDERR_FILENO) ?
+			       show_progress : NULL,
+		.data = &progress,
+	};
+	JsonObject *result = control_ask(args->socket, args->request, &wait, line, error);
 
-	if (fd < 0)
-		return NULL;
-	request = json_line_format(args->request, &len);
-	if (send_all(fd, request, len, error)) {
-		wait_for_reply(args, fd);
-		*line = receive_line(fd, error);
-	}
-	close(fd);
-	if (!*line)
-		return NULL;
-	reply = json_line_parse((*line)->str, (*line)->len, REPLY_MAX_OPEN, error);
-	if (!reply)
-		return NULL;
-	node = json_object_get_member(reply, "return");
-	if (node && JSON_NODE_HOLDS_OBJECT(node))
-		return json_object_ref(json_node_get_object(node));
-	node = json_object_get_member(reply, "error");
-	if (node && JSON_NODE_HOLDS_OBJECT(node)) {
-		const char *desc = "no reason given";
-
-		json_line_string(json_node_get_object(node), "desc", FALSE, &desc, NULL);
-		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED, desc);
-	} else {
-		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
-				    "the reply makes no sense; is that vsbypassd?");
-	}
-	return NULL;
+	if (progress.any)
+		fputc('\n', stderr);
+	return result;
 }
 
-/* The one command that vsbypassd has no part in: nobody but root needs the key. */
+/* vsbypassd has no part in it: nobody but root needs the key. */
 static int make_key(const struct vsbctl_args *args)
 {
 	JsonObject *arguments = json_object_get_object_member(args->request, "arguments");
@@ -194,6 +87,30 @@ static int make_key(const struct vsbctl_args *args)
 	explicit_bzero(key, strlen(key));
 	g_free(key);
 	return 0;
+}
+
+/*
+ * The hook does it, which reads the same XML: its libraries are larger than all of ours.
+ * Beside us, as installed: its folder may not be in a user's PATH.
+ */
+static int validate(const struct vsbctl_args *args)
+{
+	JsonArray *files = json_object_get_array_member(
+		json_object_get_object_member(args->request, "arguments"), "files");
+	g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+	g_autofree char *dir = self ? g_path_get_dirname(self) : g_strdup(".");
+	g_autofree char *path = g_build_filename(dir, "..", "sbin", HOOK, NULL);
+	g_autoptr(GPtrArray) argv = g_ptr_array_new();
+
+	g_ptr_array_add(argv, HOOK);
+	g_ptr_array_add(argv, "--validate");
+	for (guint i = 0; i < json_array_get_length(files); i++)
+		g_ptr_array_add(argv, (char *)json_array_get_string_element(files, i));
+	g_ptr_array_add(argv, NULL);
+	execv(path, (char **)argv->pdata);
+	execvp(HOOK, (char **)argv->pdata);
+	fprintf(stderr, "vsbctl: " HOOK ": %s; it is installed with vsbctl\n", g_strerror(errno));
+	return 1;
 }
 
 /* Adds the text to be typed, from standard input, to the request. */
@@ -238,6 +155,8 @@ static int run(const struct vsbctl_args *args)
 	}
 	if (!strcmp(args->command, "key"))
 		return make_key(args);
+	if (!strcmp(args->command, "validate"))
+		return validate(args);
 	if (strcmp(args->command, "type") || add_text(args, &error))
 		result = ask(args, &line, &error);
 	if (!result) {
@@ -250,7 +169,8 @@ static int run(const struct vsbctl_args *args)
 		puts(line->str);
 		return 0;
 	}
-	text = vsbctl_show(args->command, result);
+	text = !strcmp(args->command, "metrics") ? vsbctl_metrics(result) :
+						   vsbctl_show(args->command, result);
 	fputs(text, stdout);
 	return 0;
 }

@@ -14,10 +14,14 @@
 #include <gio/gio.h>
 #include <glib-unix.h>
 
+#include "conlog.h"
 #include "control.h"
 #include "daemon.h"
 #include "log.h"
+#include "ready.h"
 #include "rundir.h"
+
+#define ROTATE_S	30	/* a UART is slow enough for that */
 
 struct options {
 	char *run_dir;
@@ -26,6 +30,7 @@ struct options {
 	char *qemu;
 	char *accel;
 	char *identity;
+	char *log_dir;
 };
 
 static void parse_options(struct options *o, int *argc, char ***argv)
@@ -42,6 +47,9 @@ static void parse_options(struct options *o, int *argc, char ***argv)
 		  "QEMU for the proxies (default qemu-system-x86_64)", "PROGRAM" },
 		{ "identity", 0, 0, G_OPTION_ARG_FILENAME, &o->identity,
 		  "Keys of user VMs, see 'vsbctl key' (default " IDENTITY_DIR ")", "DIR" },
+		{ "console-logs", 0, 0, G_OPTION_ARG_FILENAME, &o->log_dir,
+		  "Console logs of those user VMs that have a file NAME.log there (default "
+		  CONLOG_DIR ")", "DIR" },
 		{ "accel", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING, &o->accel,
 		  "QEMU's accelerator; only kvm works with the module", "NAME" },
 		G_OPTION_ENTRY_NULL
@@ -77,6 +85,14 @@ static gboolean on_signal(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
+static gboolean on_rotate(gpointer data)
+{
+	const struct options *o = data;
+
+	conlog_rotate(o->log_dir, CONLOG_MAX);
+	return G_SOURCE_CONTINUE;
+}
+
 static int serve(const struct options *o, const struct passwd *user, const char *qemu)
 {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
@@ -98,6 +114,8 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 		.console_gid = user->pw_gid,
 		.qmp_dir = rundir->proxy_dir,
 		.identity_dir = o->identity,
+		.access_dir = rundir->access_dir,
+		.log_dir = o->log_dir,
 		.key_wait_ms = KEYBOARD_WAIT_MS,
 	};
 	daemon = daemon_new(o->device, rundir->state, &env);
@@ -108,7 +126,10 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 		g_unix_signal_add(SIGTERM, on_signal, loop);
 		g_unix_signal_add(SIGINT, on_signal, loop);
 		g_message("ready, control socket %s", rundir->control);
+		g_timeout_add_seconds(ROTATE_S, on_rotate, (gpointer)o);
+		ready_tell();
 		g_main_loop_run(loop);
+		ready_stopping();
 		g_message("ending");
 	} else {
 		g_critical("%s", error->message);
@@ -135,6 +156,7 @@ int main(int argc, char **argv)
 	set_default(&o.qemu, "qemu-system-x86_64");
 	set_default(&o.accel, "kvm");
 	set_default(&o.identity, IDENTITY_DIR);
+	set_default(&o.log_dir, CONLOG_DIR);
 	umask(077);
 	signal(SIGPIPE, SIG_IGN);
 

@@ -3,14 +3,15 @@
 
 # All of the daemon but main() and what touches module and /proc.
 identity-objs	:= identity-store.o key-file.o key-text.o
-daemon-objs	:= agent-link.o agent-wire.o cloud.o command.o control.o daemon.o error.o \
-		   json-line.o keyboard.o keymap.o keys.o lineio.o listen.o log.o names.o \
-		   proxy.o proxy-cmd.o qmp.o \
-		   rundir.o $(identity-objs)
-
-vsbypassd-objs	:= vsbypassd.o module.o procfd.o $(daemon-objs)
-vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-show.o error.o json-line.o keymap.o keys.o names.o \
+daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o conlog.o \
+		   control.o daemon.o error.o json-line.o keyboard.o keymap.o keys.o lineio.o \
+		   listen.o log.o log-names.o names.o proxy.o proxy-cmd.o qmp.o rundir.o \
 		   $(identity-objs)
+
+vsbypassd-objs	:= vsbypassd.o module.o procfd.o ready.o $(daemon-objs)
+vsbypassd-pkgs	:= libsystemd
+vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-metrics.o vsbctl-show.o control-client.o \
+		   error.o json-line.o keymap.o keys.o listen.o names.o $(identity-objs)
 
 UNIT_TESTS		+= unit-agent-wire
 unit-agent-wire-objs	:= unit-agent-wire.o agent-wire.o
@@ -25,7 +26,7 @@ UNIT_TESTS		+= unit-edges
 unit-edges-objs		:= unit-edges.o
 
 UNIT_TESTS		+= unit-command
-unit-command-objs	:= unit-command.o command.o json-line.o keymap.o keys.o names.o error.o \
+unit-command-objs	:= unit-command.o authkey.o command.o json-line.o keymap.o keys.o names.o error.o \
 			   $(identity-objs)
 
 UNIT_TESTS		+= unit-keys
@@ -38,6 +39,15 @@ UNIT_TESTS		+= unit-vsbctl-args
 unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o keymap.o \
 			   keys.o names.o error.o \
 			   $(identity-objs)
+
+UNIT_TESTS		+= unit-conlog
+unit-conlog-objs	:= unit-conlog.o conlog.o
+
+UNIT_TESTS		+= unit-log-names
+unit-log-names-objs	:= unit-log-names.o log-names.o names.o error.o
+
+UNIT_TESTS			+= unit-vsbctl-metrics
+unit-vsbctl-metrics-objs	:= unit-vsbctl-metrics.o vsbctl-metrics.o json-line.o names.o error.o
 
 UNIT_TESTS			+= unit-identity-store
 unit-identity-store-objs	:= unit-identity-store.o names.o error.o $(identity-objs)

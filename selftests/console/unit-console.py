@@ -472,6 +472,47 @@ def test_key_file_permissions(w):
     w.client('help').ended(0)
 
 
+def test_reload(w):
+    """SIGHUP: a key that is not listed any more loses the console at once; others stay."""
+    w.allow('vm1', 'id', 'other')
+    w.start()
+    a = w.client(tty=True)
+    a.expect(b'for help]')
+    b = w.client(key='other', tty=True)
+    b.expect(b'console busy')
+    w.allow('vm1', 'other')
+    a.type(b'one')
+    w.chardev.expect(b'one')
+    w.server.send_signal(signal.SIGHUP)
+    a.ended(1, 'your key is not listed for this console any more')
+    w.expect_log('has to go: wrong key')
+    b.expect(b'nobody writes now')
+    b.type(ESC + b'a')
+    b.expect(b'you write')
+    b.type(b'two')
+    w.chardev.expect(b'onetwo')
+    w.client().ended(255, 'refuses the key')
+
+
+def test_ready(w):
+    """The service manager is told when it serves, reloads and ends."""
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(w.path('notify'))
+    os.chmod(w.path('notify'), 0o777)
+    manager.settimeout(PATIENCE)
+    env = w.env
+    w.env = lambda: dict(env(), NOTIFY_SOCKET=w.path('notify'))
+    w.start()
+    check(manager.recv(100) == b'READY=1', 'no READY=1')
+    w.server.send_signal(signal.SIGHUP)
+    check(manager.recv(100) == b'RELOADING=1', 'no RELOADING=1')
+    check(manager.recv(100) == b'READY=1', 'no READY=1 after the reload')
+    w.server.terminate()
+    check(manager.recv(100) == b'STOPPING=1', 'no STOPPING=1')
+    check(w.server.wait(PATIENCE) == 0, 'exit status')
+    w.server = None
+
+
 def test_no_forwarding(w):
     """No port forwarding but to VNC, no other subsystem, no command of the system."""
     w.start()

@@ -10,16 +10,20 @@
 set -u
 
 build="build-essential pkg-config libglib2.0-dev libjson-glib-dev libssh-dev
-libseccomp-dev nettle-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3-docutils"
+libsystemd-dev libxml2-dev
+libseccomp-dev nettle-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3-docutils
+python3-sphinx"
 # the kernel tree for build-intree, checkpatch and KVM's selftest library
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
-perl sparse openssh-client"
+perl sparse openssh-client systemd"
 bench="gnuplot-nox"
+package="debhelper dh-dkms lintian mmdebstrap fakeroot systemd-container
+openssh-client procps"
 lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochsbios
 vgabios isolinux syslinux-common xorriso"
 
 missing=
-for p in $build $check $bench $lab; do
+for p in $build $check $bench $package $lab; do
 	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
 	installed) ;;
 	*) missing="$missing $p" ;;

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a libvirt domain needs to be a cloud VM, beside the element. */
+#include "domain-check.h"
+
+#include <string.h>
+#include <sys/un.h>
+
+#include "error.h"
+
+static gboolean refuse(const xmlNode *node, const char *text, GError **error)
+{
+	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST, "line %ld: %s", xmlGetLineNo(node),
+		    text);
+	return FALSE;
+}
+
+static gboolean attribute_is(const xmlNode *node, const char *name, const char *wanted)
+{
+	g_autofree char *value = node ? element_attribute(node, name) : NULL;
+
+	return !g_strcmp0(value, wanted);
+}
+
+/* The <feature> of that name in <cpu>: its policy. Return: (transfer full) or NULL. */
+static char *policy_of(const xmlNode *cpu, const char *feature)
+{
+	for (const xmlNode *node = cpu->children; node; node = node->next) {
+		g_autofree char *policy = NULL;
+
+		if (node->type != XML_ELEMENT_NODE || strcmp((const char *)node->name, "feature") ||
+		    !attribute_is(node, "name", feature))
+			continue;
+		policy = element_attribute(node, "policy");
+		return policy ? g_steal_pointer(&policy) : g_strdup("require");
+	}
+	return NULL;
+}
+
+/* Those models of libvirt's CPU map (9.0) that have svm; none has vmx. */
+static gboolean model_has_svm(const xmlNode *cpu)
+{
+	static const char * const models[] = {
+		"EPYC", "Dhyana", "Opteron_G2", "Opteron_G3", "Opteron_G4", "Opteron_G5", "phenom",
+	};
+	const xmlNode *model = element_child(cpu, "model");
+	xmlChar *content = model ? xmlNodeGetContent(model) : NULL;
+	gboolean has = FALSE;
+
+	for (gsize i = 0; content && i < G_N_ELEMENTS(models); i++)
+		has = has || g_str_has_prefix((const char *)content, models[i]);
+	xmlFree(content);
+	return has;
+}
+
+static gboolean is_off(const char *policy)
+{
+	return !g_strcmp0(policy, "disable") || !g_strcmp0(policy, "forbid");
+}
+
+static gboolean is_on(const char *policy)
+{
+	return !g_strcmp0(policy, "require") || !g_strcmp0(policy, "force");
+}
+
+static gboolean check_cpu(const xmlNode *root, GError **error)
+{
+	const xmlNode *cpu = element_child(root, "cpu");
+	g_autofree char *vmx = cpu ? policy_of(cpu, "vmx") : NULL;
+	g_autofree char *svm = cpu ? policy_of(cpu, "svm") : NULL;
+
+	if (is_off(vmx) || is_off(svm))
+		return refuse(cpu, "the CPU has vmx or svm switched off, so there are no user VMs in "
+			      "this domain; remove that <feature>", error);
+	if (cpu && (attribute_is(cpu, "mode", "host-passthrough") ||
+		    attribute_is(cpu, "mode", "host-model") ||
+		    attribute_is(cpu, "mode", "maximum") ||
+		    is_on(vmx) || is_on(svm) || model_has_svm(cpu)))
+		return TRUE;
+	return refuse(cpu ? cpu : root, "the CPU has no nested virtualization; use "
+		      "<cpu mode='host-passthrough'/>, or add <feature policy='require' name='vmx'/> "
+		      "(Intel) or name='svm' (AMD) to <cpu>", error);
+}
+
+static const xmlNode *find_channel(const xmlNode *devices)
+{
+	for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next)
+		if (node->type == XML_ELEMENT_NODE &&
+		    !strcmp((const char *)node->name, "channel") &&
+		    attribute_is(element_child(node, "target"), "name", AGENT_CHANNEL))
+			return node;
+	return NULL;
+}
+
+#define CHANNEL_XML	"<channel type='unix'><target type='virtio' name='" AGENT_CHANNEL "'/></channel>"
+
+static gboolean check_channel(const xmlNode *root, char **agent, GError **error)
+{
+	const xmlNode *devices = element_child(root, "devices");
+	const xmlNode *channel = find_channel(devices);
+	const xmlNode *source = element_child(channel, "source");
+	const gsize path_max = sizeof(((struct sockaddr_un *)0)->sun_path);
+
+	if (!channel)
+		return refuse(devices ? devices : root, "the agent's channel is missing; add to "
+			      "<devices>: " CHANNEL_XML, error);
+	if (!attribute_is(channel, "type", "unix") ||
+	    !attribute_is(element_child(channel, "target"), "type", "virtio") ||
+	    attribute_is(source, "mode", "connect"))
+		return refuse(channel, "channel " AGENT_CHANNEL " must be a virtio port at whose "
+			      "socket QEMU listens: " CHANNEL_XML, error);
+	*agent = source ? element_attribute(source, "path") : NULL;
+	if (!*agent || ((*agent)[0] == '/' && strlen(*agent) < path_max))
+		return TRUE;
+	g_clear_pointer(agent, g_free);
+	return refuse(source, "the path of channel " AGENT_CHANNEL " is not absolute, or longer "
+		      "than 107 bytes; remove it: libvirt chooses one", error);
+}
+
+gboolean domain_check(xmlDoc *domain, char **agent, GError **error)
+{
+	const xmlNode *root = xmlDocGetRootElement(domain);
+
+	*agent = NULL;
+	if (!attribute_is(root, "type", "kvm"))
+		return refuse(root, "the domain is not of type='kvm'; only KVM has nested exits that "
+			      "VSBypass can serve", error);
+	return check_cpu(root, error) && check_channel(root, agent, error);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The element of VSBypass in the <metadata> of a libvirt domain, vsbypass-domain(5):
+ * found, checked, and made into arguments for vsbypassd.
+ *
+ * All errors are a BadRequest and begin with the line: "line 12: <uservm> has no ...".
+ */
+#ifndef VSB_ELEMENT_H
+#define VSB_ELEMENT_H
+
+#include <json-glib/json-glib.h>
+#include <libxml/tree.h>
+
+#define ELEMENT_NS	"urn:vsbypass:libvirt:domain:1.0"
+#define ELEMENT_XML_MAX	(8 * 1024 * 1024)	/* bytes of a domain's XML */
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
+
+/*
+ * @text: UTF-8, need not end in NUL. Nothing is loaded from elsewhere; a document type
+ * is refused, and with it all entities of its own.
+ * Return: NULL with an error if it is no XML or its root is no <domain>.
+ */
+xmlDoc *element_parse_domain(const char *text, gsize len, GError **error);
+
+/**
+ * element_read() - what the element of a domain says
+ * @domain:	element_parse_domain()
+ * @found:	set to whether there is an element; FALSE is no error
+ *
+ * Return: (transfer full): the arguments of "attach" but for "pid" and "agent"
+ * (Documentation/protocols.rst), "cloud" being the domain's name by default. NULL: there
+ * is none (no error), or @error says what is wrong.
+ */
+JsonObject *element_read(xmlDoc *domain, gboolean *found, GError **error);
+
+/* The root's first child element of that name without a namespace, or NULL. */
+xmlNode *element_child(const xmlNode *parent, const char *name);
+
+/* Return: (transfer full): the attribute, or NULL: it has none. */
+char *element_attribute(const xmlNode *node, const char *name);
+
+#endif
