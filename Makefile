@@ -58,7 +58,7 @@ install-programs: programs
 
 .PHONY: docs
 docs:
-	$(Q)sphinx-build -W --keep-going -q -b html -d $(O)/docs.cache Documentation $(O)/docs
+	$(Q)sphinx-build -E -W --keep-going -q -b html -d $(O)/docs.cache Documentation $(O)/docs
 	$(Q)echo "$(O)/docs/index.html"
 
 deb: deps
