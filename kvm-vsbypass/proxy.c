@@ -357,11 +357,20 @@ out:
 	return ret;
 }
 
-/* A line may stay low. Under proxy->lock. */
-static void vsb_proxy_settle_soon(struct vsb_proxy *proxy)
+/*
+ * A line may stay low; after an @edge the time begins anew, but not because somebody
+ * looks for events. Under proxy->lock.
+ */
+static void vsb_proxy_settle_soon(struct vsb_proxy *proxy, bool edge)
 {
-	if (vsb_irq_unsettled(&proxy->irqs) && !proxy->dead)
-		mod_delayed_work(system_wq, &proxy->settle, msecs_to_jiffies(VSB_SETTLE_MS));
+	unsigned long delay = msecs_to_jiffies(VSB_SETTLE_MS);
+
+	if (!vsb_irq_unsettled(&proxy->irqs) || proxy->dead)
+		return;
+	if (edge)
+		mod_delayed_work(system_wq, &proxy->settle, delay);
+	else
+		schedule_delayed_work(&proxy->settle, delay);
 }
 
 /*
@@ -420,7 +429,7 @@ int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_sta
 	}
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_set(&proxy->irqs, gsi, irq->level);
-	vsb_proxy_settle_soon(proxy);
+	vsb_proxy_settle_soon(proxy, edge);
 	spin_unlock(&proxy->lock);
 	if (edge)
 		vsb_proxy_edge(proxy, gsi, irq->level);
@@ -469,7 +478,7 @@ void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose)
 
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_follow(&proxy->irqs, gsi, level, rose);
-	vsb_proxy_settle_soon(proxy);
+	vsb_proxy_settle_soon(proxy, edge);
 	spin_unlock(&proxy->lock);
 	if (edge)
 		vsb_proxy_edge(proxy, gsi, level);
@@ -608,7 +617,7 @@ static ssize_t vsb_proxy_read(struct file *file, char __user *buf, size_t count,
 			more = true;
 		} else {
 			more = vsb_irq_next(&proxy->irqs, &event);
-			vsb_proxy_settle_soon(proxy);
+			vsb_proxy_settle_soon(proxy, false);
 		}
 		spin_unlock(&proxy->lock);
 		if (more) {
