@@ -291,9 +291,12 @@ con_shell() {
 	# what is replayed at attach is no answer to us
 	wait_for 100 con_quiet
 	wc -c <$CON/log >$CON/seen
-	con_send "\r"
-	# behind its prompt the shell may ask the terminal where the cursor is
-	con_wait 300 'login: $\|# ' || return
+	# What is typed while a proxy is away is lost, so more than once. Behind its prompt
+	# the shell may ask the terminal where the cursor is.
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		con_send "\r"
+		con_wait 30 'login: $\|# ' && break
+	done
 	if tail -c 20 $CON/log | grep -q 'login: $'; then
 		con_login "$1" || return
 	fi
