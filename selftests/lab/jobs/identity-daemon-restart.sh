@@ -62,10 +62,13 @@ con_close
 
 # a proxy goes and comes while its user VM runs
 cloud=$(vsbctl status | sed -n 's/^Cloud VM \([^:]*\):.*/\1/p')
+ports=$(vsbctl status --json | tr -d '\n' | sed 's/.*"name" *: *"vm1"//' |
+	grep -o '"ports" *: *"[^"]*"' | head -n 1 | cut -d'"' -f4)
 check "identity-pool: a proxy is added" vsbctl add "$cloud" vm2
 check "identity-pool: that of the user VM is removed" vsbctl remove vm1
 check "identity-pool: it does not get the other one" sh -c 'vsbctl status | grep -q "^ *vm2 *waiting "'
-check "identity-pool: one is added under its name" vsbctl add "$cloud" vm1
+# with the same ports: with others its UART would begin anew
+check "identity-pool: one is added under its name" vsbctl add "$cloud" "vm1=$ports"
 check "identity-pool: it is the same user VM" test "$(of_vm1 bound_ns)" = "$bound"
 check "identity-pool: SSH reaches the console" ssh_console
 check "identity-pool: the console works" con_shell "$SECRET2"
