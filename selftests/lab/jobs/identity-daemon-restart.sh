@@ -57,7 +57,7 @@ kill -9 "$proxy"
 check "identity-daemon-restart: a proxy that ended meanwhile is replaced" starts
 check "identity-daemon-restart: it is another process" test "$(of_vm1 proxy_pid)" != "$proxy"
 check "identity-daemon-restart: it is the same user VM still" test "$(of_vm1 bound_ns)" = "$bound"
-check "identity-daemon-restart: the console works" con_run true
+check "identity-daemon-restart: the console works" con_shell "$SECRET2"
 con_close
 
 # a proxy goes and comes while its user VM runs
