@@ -25,6 +25,7 @@
 
 #define MAX_REFUSED	12	/* keys that a client may offer in vain */
 #define CLOSE_S		30	/* for the peer to take the rest and close */
+#define HANG_UP_S	2	/* for a peer that has closed to disconnect */
 #define MAX_IDLE	4	/* sessions of a user VM that only wait, e.g. ssh -N -L */
 #define CHUNK		(16 * 1024)
 
@@ -60,7 +61,9 @@ struct vsb_session {
 
 	bool finishing;
 	bool closed;		/* our side of the channel */
+	bool over;		/* and that of the peer */
 	guint finish_since;
+	guint over_since;
 	int status;
 	char *last_words;
 	bool last_words_stdout;
@@ -401,7 +404,7 @@ static int on_message(ssh_session ssh, ssh_message message, void *data)
 
 	if (ssh_message_type(message) != SSH_REQUEST_CHANNEL_OPEN ||
 	    ssh_message_subtype(message) != SSH_CHANNEL_DIRECT_TCPIP ||
-	    !session->user || session->dead)
+	    !session->user || session->dead || session->over)
 		return 1;
 	host = ssh_message_channel_request_open_destination(message);
 	port = ssh_message_channel_request_open_destination_port(message);
@@ -469,7 +472,9 @@ static void on_close(ssh_session ssh, ssh_channel channel, void *data)
 {
 	struct vsb_session *session = data;
 
-	session->dead = true;
+	session->over = true;
+	session->over_since = session->server->seconds;
+	wake(session);
 }
 
 static ssh_channel on_open(ssh_session ssh, void *data)
@@ -566,6 +571,21 @@ static void pump_vncs(struct vsb_session *session)
 		end_vnc(session);
 }
 
+/*
+ * The peer has closed the console. It disconnects next: a socket that is closed with
+ * something unread in it resets the connection, and OpenSSH's ssh then forgets the exit
+ * status that it was given.
+ */
+static void end_all(struct vsb_session *session)
+{
+	leave_hub(session);
+	g_clear_pointer(&session->vnc, vsb_vnc_free);
+	g_ptr_array_set_size(session->vncs, 0);
+	if (!session->closed)
+		ssh_channel_close(session->channel);
+	session->closed = true;
+}
+
 static bool connection_lost(struct vsb_session *session)
 {
 	return !ssh_is_connected(session->ssh) ||
@@ -577,9 +597,11 @@ static bool session_run(struct vsb_session *session)
 {
 	if (ssh_event_dopoll(session->event, 0) == SSH_ERROR || connection_lost(session))
 		session->dead = true;
-	if (!session->dead)
+	if (!session->dead && session->over)
+		end_all(session);
+	else if (!session->dead)
 		pump_vncs(session);
-	if (!session->dead && session->channel) {
+	if (!session->dead && !session->over && session->channel) {
 		pump_input(session);
 		pump_output(session);
 		if (session->finishing && !(session->client.hub && session->client.out.len))
@@ -621,6 +643,8 @@ void vsb_session_tick(struct vsb_session *session)
 		session->dead = true;
 	}
 	if (session->finishing && server->seconds - session->finish_since > CLOSE_S)
+		session->dead = true;
+	if (session->over && server->seconds - session->over_since > HANG_UP_S)
 		session->dead = true;
 	if (session->dead) {
 		vsb_session_free(session);
