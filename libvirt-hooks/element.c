@@ -34,16 +34,6 @@ static gboolean G_GNUC_PRINTF(3, 4) refuse(const xmlNode *node, GError **error,
 	return FALSE;
 }
 
-/* What a file says, fit for a message. Return: (transfer full). */
-static char *shown(const char *text)
-{
-	char *escaped = g_strescape(text, NULL);
-
-	if (strlen(escaped) > 60)
-		strcpy(escaped + 57, "...");
-	return escaped;
-}
-
 static const char *name_of(const xmlNode *node)
 {
 	return (const char *)node->name;
@@ -191,7 +181,7 @@ static gboolean word_of(const xmlNode *node, const char *name, const char *const
 		*value = *word;
 		return TRUE;
 	}
-	show = shown(text);
+	show = vsb_error_shown(text, 60);
 	list = g_strjoinv("' or '", (char **)words);
 	return refuse(node, error, "<%s>: %s='%s'; it is '%s'", name_of(node), name, show, list);
 }

@@ -27,7 +27,7 @@ static gboolean blob_is_of(const char *base64, const char *type)
 gboolean vsb_authkey_check(const char *line, GError **error)
 {
 	g_auto(GStrv) words = NULL;
-	g_autofree char *show = NULL;
+	g_autofree char *shown = NULL;
 	gboolean text = TRUE;
 
 	for (const char *c = line; *c; c++)
@@ -37,11 +37,9 @@ gboolean vsb_authkey_check(const char *line, GError **error)
 		if (words[0] && words[1] && blob_is_of(words[1], words[0]))
 			return TRUE;
 	}
-	show = g_strescape(line, NULL);
-	if (strlen(show) > 60)
-		strcpy(show + 57, "...");
+	shown = vsb_error_shown(line, 60);
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 		    "'%s' is no public key; give a line of a .pub file of ssh-keygen: type, key, "
-		    "comment", show);
+		    "comment", shown);
 	return FALSE;
 }

@@ -419,9 +419,7 @@ static gboolean dispatch(JsonObject *request, enum command_peer peer, struct cal
 		}
 		return commands[i].run(call, error);
 	}
-	shown = g_strescape(name, NULL);
-	if (strlen(shown) > 40)
-		strcpy(shown + 37, "...");
+	shown = vsb_error_shown(name, 40);
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 		    "unknown command '%s'; there are attach, check, detach, status, send-break, "
 		    "send-key, type, unbind, add, remove, log", shown);

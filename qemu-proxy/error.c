@@ -2,6 +2,8 @@
 /* The error domain of the programs on L0. */
 #include "error.h"
 
+#include <string.h>
+
 G_DEFINE_QUARK(vsb-error-quark, vsb_error)
 
 static const char * const classes[] = {
@@ -11,6 +13,15 @@ static const char * const classes[] = {
 	[VSB_ERROR_EXISTS] = "Exists",
 	[VSB_ERROR_FAILED] = "Failed",
 };
+
+char *vsb_error_shown(const char *text, gsize max)
+{
+	char *shown = g_strescape(text, NULL);
+
+	if (strlen(shown) > max)
+		strcpy(shown + max - 3, "...");
+	return shown;
+}
 
 const char *vsb_error_class(const GError *error)
 {

@@ -19,6 +19,12 @@ enum vsb_error {
 	VSB_ERROR_FAILED,
 };
 
+/*
+ * What somebody else has sent, fit for a message: escaped, at most @max bytes.
+ * Return: (transfer full).
+ */
+char *vsb_error_shown(const char *text, gsize max);
+
 /* The class's name on the wire; a foreign error is a "Failed". */
 const char *vsb_error_class(const GError *error);
 

@@ -137,9 +137,7 @@ gboolean json_line_only(JsonObject *object, const char *const *members, GError *
 
 		if (g_strv_contains(members, name->data))
 			continue;
-		shown = g_strescape(name->data, NULL);
-		if (strlen(shown) > 40)
-			strcpy(shown + 37, "...");
+		shown = vsb_error_shown(name->data, 40);
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST, "unknown argument '%s'",
 			    shown);
 		return FALSE;

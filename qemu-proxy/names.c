@@ -24,9 +24,7 @@ gboolean vsb_name_check(const char *what, const char *name, GError **error)
 
 	if (vsb_name_valid(name))
 		return TRUE;
-	shown = g_strescape(name, NULL);
-	if (strlen(shown) > 40)
-		strcpy(shown + 37, "...");
+	shown = vsb_error_shown(name, 40);
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 		    "%s name '%s' is malformed; use 1 to %d letters, digits, '.', '_' and '-', "
 		    "a letter or digit first", what, shown, VSB_NAME_LEN - 1);
@@ -124,11 +122,9 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 {
 	struct vsb_ports parsed = { 0 };
 	g_auto(GStrv) words = NULL;
-	g_autofree char *shown = g_strescape(spec, NULL);
+	g_autofree char *shown = vsb_error_shown(spec, 200);
 	gboolean ps2;
 
-	if (strlen(shown) > 200)
-		strcpy(shown + 197, "...");
 	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 3);
 	parsed.no_front = take_word(words, FRONT_OFF);
 	ps2 = take_word(words, PS2);

@@ -24,14 +24,6 @@ echo "4096 32768 32768" >/proc/sys/net/ipv4/tcp_rmem
 text() { seq 1000000 9999999 | head -c "$1"; }
 raw() { con_close; ssh_console raw && con_send '\r' && con_wait 100 '# '; }
 client() { sed 's/ .*//' $CON/pids; }	# its process
-logs() {
-	vsbctl status
-	cat /run/vsb/*.log
-	con_unseen | tail -c 200 | od -c
-	return 1
-}
-# of_vm1 MEMBER: a number that status has of it
-of_vm1() { vsbctl status --json | grep -o "\"$1\" *: *[0-9]*" | head -n 1 | sed 's/.*: *//'; }
 # came: what is between the line "@begin" and "@end"; it ends with a newline
 place() { strings -t d -n 4 $CON/log | sed -n "s/^ *\([0-9]*\) $1\$/\1/p" | tail -n 1; }
 came() {
