@@ -138,6 +138,8 @@ def story(points, root, tmp):
         while b"for help]" not in said and (got := session.stdout.read1(4096)):
             said += got
         points.add(b"for help]" in said, "a console is open", said.decode(errors="replace"))
+        points.command(root, "the journal finds it under the user VM's name",
+                       "journalctl VSBYPASS_USERVM=vm1 _COMM=vsb-console -o cat | grep \"'vm1': attached\"")
         old, console = pid("vsbypassd"), pid("vsb-console")
         points.command(root, "restart vsbypassd", "systemctl restart vsbypassd && vsbctl status")
         points.add(pid("vsbypassd") != old, "it is another process", old)
@@ -227,10 +229,8 @@ def check(build):
     if os.geteuid():
         return [("skip", "services run", "needs root, for a container")]
     try:
+        package.run(os.path.join(package.ROOT, "selftests/deb"), build)
         debs = glob.glob(build + "/vsbypass_*.deb")
-        if not debs:
-            package.run(os.path.join(package.ROOT, "selftests/deb"), build)
-            debs = glob.glob(build + "/vsbypass_*.deb")
         with Booted() as root, tempfile.TemporaryDirectory(prefix="vsb-booted-") as tmp:
             os.makedirs(root.path("debs/new"))
             shutil.copy(debs[0], root.path("debs"))
