@@ -105,6 +105,11 @@ class Root:
         return found
 
 
+def debs(build):
+    """The packages that selftests/deb has made."""
+    return [d for d in sorted(glob.glob(build + "/*.deb")) if "-dbgsym_" not in d]
+
+
 def newer(deb, folder):
     """The same package as the next version, and the module as one."""
     with tempfile.TemporaryDirectory(prefix="vsb-deb-") as tmp:
@@ -136,10 +141,10 @@ class Points(list):
         self.add(rc == 0, name, f"'{script}'\nexit status {rc}\n" + "\n".join(out.splitlines()[-30:]))
 
 
-def in_root(points, debs):
+def in_root(points, made):
     with Root() as root:
         before = root.files()
-        for deb in debs:
+        for deb in made:
             shutil.copy(deb, root.path("debs"))
         points.command(root, "all packages install, without the network",
                        "apt-get install -y --no-install-recommends /debs/*.deb")
@@ -165,7 +170,7 @@ def in_root(points, debs):
         root.sh("touch /etc/vsbypass/keys/vm1 /etc/vsbypass/identity/vm1")
 
         os.makedirs(root.path("debs/new"))
-        for deb in debs:
+        for deb in made:
             newer(deb, root.path("debs/new"))
         points.command(root, "upgrade", "apt-get install -y --no-install-recommends /debs/new/*.deb")
         points.command(root, "the old module is gone, the new one built",
@@ -197,13 +202,13 @@ def check(build):
         return [("skip", "packages", "needs root, for a Debian root of its own")]
     try:
         run(os.path.join(ROOT, "selftests/deb"), build)
-        debs = [d for d in sorted(glob.glob(build + "/*.deb")) if "-dbgsym_" not in d]
-        points.add(len(debs) == 4, "four packages", "\n".join(debs))
+        made = debs(build)
+        points.add(len(made) == 4, "four packages", "\n".join(made))
         changes = glob.glob(build + "/vsbypass_*.changes")
         rc, out = run("lintian", "--profile", "debian", "--fail-on", "error,warning", "--info",
                       "--allow-root", *changes, ok=False)
         points.add(rc == 0 and not re.search(r"^[EW]:", out, re.M), "lintian finds nothing", out[-3000:])
-        in_root(points, debs)
+        in_root(points, made)
     except Failed as e:
         points.add(False, "runs to its end", str(e))
     return points

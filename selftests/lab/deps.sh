@@ -17,7 +17,7 @@ python3-sphinx"
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
 perl sparse openssh-client systemd"
 bench="gnuplot-nox"
-package="debhelper dh-dkms lintian mmdebstrap fakeroot systemd-container
+package="debhelper dh-dkms lintian mmdebstrap e2fsprogs fakeroot systemd-container
 openssh-client procps"
 lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochsbios
 vgabios isolinux syslinux-common xorriso"

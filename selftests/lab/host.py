@@ -42,8 +42,9 @@ def free_port():
 class Host:
     """One running L0. Subclasses know the emulator."""
 
-    def __init__(self, workdir, kernel, initrds, person=False):
+    def __init__(self, workdir, kernel, initrds, person=False, disk=None):
         self.dir = workdir
+        self.disk = disk        # an image, which stays as it is
         self.person = person    # somebody sits there, whose time is real
         self.kernel = kernel
         self.initrds = initrds
@@ -123,7 +124,8 @@ class Amd(Host):
                 "-chardev", "serial,id=com2,path=" + self.com2, "-serial", "chardev:com2",
                 "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:2222,"
                 f"hostfwd=tcp:127.0.0.1:{self.shell_port}-:24",
-                "-device", "virtio-net-pci,netdev=n,romfile="]
+                "-device", "virtio-net-pci,netdev=n,romfile="] + \
+            (["-drive", f"file={self.disk},format=raw,if=virtio,snapshot=on"] if self.disk else [])
 
     def started(self):
         with open(os.path.join(self.dir, "shell-port"), "w", encoding="ascii") as f:

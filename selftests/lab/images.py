@@ -35,6 +35,8 @@ VIRTIO = ("virtio_pci", "virtio_console")
 # of L2, if it is asked to (l2-init)
 INPUT = ("evdev", "psmouse")
 KVM = {"amd": "kvm_amd", "intel": "kvm_intel"}
+# of an L0 that is a Debian on a disk
+DISK = ("virtio_blk", "crc32c_generic", "ext4")
 
 # Where a build leaves what goes onto a machine (below $(O)) -> its place there.
 PRODUCTS = {
@@ -78,7 +80,7 @@ def _base_files(kernel):
     for vendor in KVM.values():
         for m in kernel.closure((vendor,) + VIRTIO):
             shared[f"lab/modules/{m}.ko"] = kernel.module(m)
-    for m in kernel.closure(("virtio_net",)):
+    for m in kernel.closure(("virtio_net",) + DISK):
         l0[f"lab/modules/{m}.ko"] = kernel.module(m)
     for p in ("/usr/bin/ssh", "/usr/bin/ssh-keygen"):
         program(l0, p.lstrip("/"), p)
@@ -141,11 +143,11 @@ def _l2(build, kernel):
     return out.getvalue()
 
 
-def overlay(out, build, config, jobs, tests, have, kernel):
+def overlay(out, build, config, jobs, tests, have, kernel, more):
     """Write the overlay of L0 to the file OUT.
 
     BUILD is $(O); CONFIG a dictionary for /lab/config; JOBS and TESTS map names
-    to paths; HAVE is what the base has already.
+    to paths; HAVE is what the base has already, MORE maps further places to paths.
     """
     w = cpio.Writer(out)
     have = set(have)
@@ -175,13 +177,16 @@ def overlay(out, build, config, jobs, tests, have, kernel):
         program("lab/tests/" + name, source)
     for name, source in jobs.items():
         w.copy("lab/jobs/" + name, source)
+    for place, source in more.items():
+        w.copy(place, source)
     w.copy("init", os.path.join(GUEST, "l0-init"))
-    for f in ("lib.sh", "l1-init", "l1-cmd.sh"):
+    for f in ("lib.sh", "l0-jobs", "l1-init", "l1-cmd.sh"):
         w.copy("lab/" + f, os.path.join(GUEST, f))
     w.file("lab/l2.img", _l2(build, kernel))
     w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))
     vendor = KVM[config["HOST"]]
-    w.file("lab/modules.l0", "".join(m + "\n" for m in kernel.closure((vendor, "virtio_pci", "virtio_net"))))
+    disk = DISK if config.get("DEBIAN") else ()
+    w.file("lab/modules.l0", "".join(m + "\n" for m in kernel.closure((vendor, "virtio_pci", "virtio_net") + disk)))
     w.file("lab/modules.l1", "".join(m + "\n" for m in kernel.closure((vendor,) + VIRTIO)))
     w.file("lab/config", "".join(f"{k}='{v}'\n" for k, v in config.items()))
     w.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nvsbypass:x:990:990::/:/bin/false\n"

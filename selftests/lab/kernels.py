@@ -81,14 +81,14 @@ class Kernel:
         self.release = rel
         self.image = os.path.join(path, "boot", "vmlinuz-" + rel)
         self.vmlinux = os.path.join(path, "boot", "vmlinux-" + rel)
-        self._modules = os.path.join(path, "lib", "modules", rel)
+        self.modules = os.path.join(path, "lib", "modules", rel)
         self._by_name = None
 
     def module(self, name):
         """Path of module NAME."""
         if self._by_name is None:
             self._by_name = {}
-            for folder, _, names in os.walk(self._modules):
+            for folder, _, names in os.walk(self.modules):
                 for n in names:
                     if n.endswith(".ko"):
                         self._by_name[n[:-3].replace("-", "_")] = os.path.join(folder, n)

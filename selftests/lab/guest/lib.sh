@@ -56,8 +56,11 @@ wait_for() {
 
 L1=/run/l1
 
-# l1_boot: start the cloud VM and wait until it takes commands
-l1_boot() {
+# What the cloud VM's kernel is told.
+L1_APPEND="console=ttyS0 loglevel=5 nokaslr noxsave init_on_alloc=0 nohz=off highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126"
+
+# l1_image: its initramfs, of files of the one of L0
+l1_image() {
 	mkdir -p $L1
 	(
 		cd / || exit 1
@@ -72,14 +75,30 @@ l1_boot() {
 		mknod dev/console c 5 1 2>/dev/null
 		find . | cpio -o -H newc 2>/dev/null
 	) >$L1/image
+	rm -rf $L1/extra
+}
+
+# l1_pipes: to its administrator and to its console tool
+l1_pipes() {
 	for p in ctl console; do
 		rm -f $L1/$p.in $L1/$p.out
 		mkfifo $L1/$p.in $L1/$p.out
 	done
+	: >$L1/ctl.log
+	# no open stdout or stderr: whoever reads the job's would wait for them
+	# libvirt opens and closes it before QEMU does: no end for that
+	cat <>$L1/ctl.out >>$L1/ctl.log 2>/dev/null &
+	sleep 100000000 >$L1/ctl.in 2>/dev/null &	# holds the pipe open
+}
+
+# l1_boot: start the cloud VM and wait until it takes commands
+l1_boot() {
+	l1_image
+	l1_pipes
 	qemu-system-x86_64 -name c1 -accel kvm -cpu host -m "${L1_MB:-640}" -smp 1 \
 		-nodefaults -display none -no-user-config \
 		-kernel /lab/vmlinux -initrd $L1/image \
-		-append "console=ttyS0 loglevel=5 nokaslr noxsave init_on_alloc=0 nohz=off highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126" \
+		-append "$L1_APPEND" \
 		-serial file:$L1/console.log \
 		-device virtio-serial-pci \
 		-chardev socket,id=agent,path=$L1/agent.sock,server=on,wait=off \
@@ -90,12 +109,11 @@ l1_boot() {
 		-device virtserialport,chardev=con,name=org.vsbypass.lab.console \
 		</dev/null >$L1/qemu.log 2>&1 &
 	echo $! >$L1/pid
-	: >$L1/ctl.log
-	# no open stdout or stderr: whoever reads the job's would wait for them
-	cat $L1/ctl.out >>$L1/ctl.log 2>/dev/null &
-	sleep 100000000 >$L1/ctl.in 2>/dev/null &	# holds the pipe open
-	echo $! >$L1/hold.pid
-	rm -rf $L1/extra
+	l1_wait "$@"
+}
+
+# l1_wait [SECONDS]: until it takes commands
+l1_wait() {
 	wait_for "${1:-600}" l1_up && return
 	echo "# the cloud VM did not come up; its console and QEMU said:"
 	tail -n 20 $L1/console.log $L1/qemu.log | sed 's/^/# /'

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: GPL-2.0
+# A day of a host's administrator, on a Debian with systemd and libvirt that has never
+# heard of us (lab --debian): packages, a domain with the element, ssh, restarts, an
+# upgrade, the end.
+
+[ -n "$DEBIAN" ] || { check "the lab runs a Debian (--debian)" false; exit 0; }
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+
+# domain NAME KIND [MIB]: its XML, KIND is below
+domain() {
+	local type=kvm cpu="<cpu mode='host-passthrough'/>" more="" os="" key=""
+	local uservm="<v:uservm name='vm1'/>"
+	local channel="<channel type='unix'><target type='virtio' name='org.vsbypass.agent.0'/></channel>"
+	case $2 in
+	cloud)
+		uservm="<v:uservm name='vm1'><v:key>$(cat $SSH_KEY.pub)</v:key></v:uservm>"
+		os="<kernel>/lab/vmlinux</kernel><initrd>$L1/image</initrd><cmdline>$L1_APPEND</cmdline>"
+		more="<serial type='file'><source path='$L1/console.log'/></serial>
+			<channel type='pipe'><source path='$L1/ctl'/><target type='virtio' name='org.vsbypass.lab.ctl'/></channel>
+			<channel type='pipe'><source path='$L1/console'/><target type='virtio' name='org.vsbypass.lab.console'/></channel>" ;;
+	small) uservm="<v:uservm name='small1'/>" ;;
+	plain) uservm= ;;
+	tcg) type=qemu cpu= ;;
+	no-cpu) cpu="<cpu><model>qemu64</model></cpu>" ;;
+	cpu-off) cpu="<cpu mode='host-passthrough'><feature policy='disable' name='svm'/><feature policy='disable' name='vmx'/></cpu>" ;;
+	no-channel) channel= ;;
+	connecting) channel="<channel type='unix'><source mode='connect' path='/run/x'/><target type='virtio' name='org.vsbypass.agent.0'/></channel>" ;;
+	no-uservm) uservm="<v:guest name='vm1'/>" ;;
+	no-name) uservm="<v:uservm/>" ;;
+	bad-name) uservm="<v:uservm name='../vm1'/>" ;;
+	twice) uservm="<v:uservm name='vm1'/><v:uservm name='vm1'/>" ;;
+	bad-key) uservm="<v:uservm name='vm1'><v:key>ssh-rsa no-key</v:key></v:uservm>" ;;
+	bad-ports) uservm="<v:uservm name='vm1'><v:serial ports='0x3f8-0x3f7'/></v:uservm>" ;;
+	esac
+	[ -z "$uservm" ] || key="<metadata><v:cloud xmlns:v='urn:vsbypass:libvirt:domain:1.0'>$uservm</v:cloud></metadata>"
+	cat <<-END
+	<domain type='$type'>
+	<name>$1</name>
+	$key
+	<memory unit='MiB'>${3:-32}</memory>
+	<vcpu>1</vcpu>
+	<os><type arch='x86_64' machine='pc'>hvm</type>$os</os>
+	<features><acpi/><apic/></features>
+	$cpu
+	<devices>
+	$channel
+	$more
+	<memballoon model='none'/>
+	</devices>
+	</domain>
+	END
+}
+define() { domain "$@" >"/run/$1.xml" && virsh define "/run/$1.xml"; }
+
+# refused KIND MESSAGE: virsh start of such a domain
+refused() {
+	define other "$1" || return
+	virsh start other >/run/refused 2>&1 && virsh destroy other
+	cat /run/refused
+	virsh undefine other
+	grep -q "VSBypass: domain 'other': .*$2" /run/refused
+}
+none_attached() { vsbctl status | grep -q "^No cloud VM"; }
+hook_says() { journalctl -q -t vsb-libvirt-hook | wc -l; }
+of_vsbypassd() { systemctl show -p MainPID --value vsbypassd; }
+running() { virsh domstate cloud1 | grep -q running; }
+works() { con_run 'echo WORKS-$((40+2))-' | grep WORKS-42-; }
+
+stage "libvirt: Debian and libvirt, without us"
+check "Debian is up" wait_for 600 systemctl is-active multi-user.target
+mkdir -p /run/ssh
+ssh-keygen -q -t ed25519 -N "" -f $SSH_KEY
+check "libvirt is up" wait_for 300 virsh version
+check "domain with the element is defined" define cloud1 cloud "${L1_MB:-640}"
+check "libvirt keeps the element" sh -c 'virsh dumpxml cloud1 | grep "<v:uservm name=.vm1.>"'
+
+stage "libvirt: the packages"
+check "packages are installed" apt-get install -y --no-install-recommends \
+	/lab/debs/vsbypass_*.deb /lab/debs/kvm-vsbypass-dkms_*.deb
+check "dkms has built the module for this kernel" sh -c "dkms status | grep '$(uname -r).*: installed'"
+check "the module is found" modinfo kvm-vsbypass
+check "the services run" systemctl is-active vsbypassd vsb-console
+# whoever installs the module last need not know more than this
+check "vsbypassd finds the module" systemctl restart vsbypassd
+check "the module is loaded" test -d /sys/module/kvm_vsbypass
+check "no cloud VM" none_attached
+check "what virsh has is valid" sh -c "virsh dumpxml cloud1 | vsbctl validate -"
+
+stage "libvirt: refusals"
+before=$(hook_says)
+check "refused: not KVM" refused tcg "the domain is not of type='kvm'"
+check "refused: a CPU without nested virtualization" refused no-cpu "the CPU has no nested virtualization; use <cpu mode='host-passthrough'/>"
+check "refused: one that has it switched off" refused cpu-off "remove that <feature>"
+check "refused: no channel" refused no-channel "the agent's channel is missing; add to <devices>: <channel type='unix'>"
+check "refused: a channel the wrong way round" refused connecting "must be a virtio port at whose socket QEMU listens"
+check "refused: an unknown element" refused no-uservm "<guest>"
+check "refused: a user VM without a name" refused no-name "name"
+check "refused: a name that is none" refused bad-name "malformed"
+check "refused: a name twice" refused twice "vm1"
+check "refused: a key that is none" refused bad-key "is no public key"
+check "refused: ports that are none" refused bad-ports "0x3f8-0x3f7"
+kill -STOP "$(of_vsbypassd)"
+check "refused: vsbypassd does not answer" refused small "does not answer"
+kill -CONT "$(of_vsbypassd)"
+systemctl stop vsbypassd
+check "refused: vsbypassd does not run" refused small "is vsbypassd running"
+systemctl start vsbypassd
+check "each is in the journal" test "$(($(hook_says) - before))" -ge 13
+check "nothing was attached, nothing runs" none_attached
+check "no QEMU is left" sh -c "! pidof qemu-system-x86_64"
+check "domain without the element starts" define plain plain
+check "it does" virsh start plain
+check "nobody attaches it" none_attached
+virsh destroy plain
+
+stage "libvirt: a cloud VM starts"
+l1_pipes
+check "virsh start" virsh start cloud1
+check "it is attached" sh -c "vsbctl status | grep '^Cloud VM cloud1'"
+vsbctl status
+check "the name of its user VM is taken" refused same-name "vm1"
+check "the cloud VM is up" l1_wait
+check "the agent starts" l1 agent_start
+check "user VM is started" l2_start vm1 "$SECRET2"
+check "ssh vm1@host reaches the console" ssh_console
+check "the user VM boots" con_wait 1200 "vm1 login:"
+check "login works" con_login "$SECRET2"
+check "nothing of it came through the cloud VM" l1 "wc -c </run/tap/vm1.log; test ! -s /run/tap/vm1.log"
+check "QEMU is not root's" sh -c 'grep "^Uid:.$(id -u libvirt-qemu)" /proc/$(cat /run/libvirt/qemu/cloud1.pid)/status'
+if [ -e /sys/kernel/security/apparmor/profiles ]; then
+	check "AppArmor confines it" sh -c 'grep "^libvirt-.* (enforce)" /proc/$(cat /run/libvirt/qemu/cloud1.pid)/attr/current'
+fi
+
+stage "libvirt: restarts and an upgrade"
+proxy=$(of_vm1 proxy_pid)
+said=$(hook_says)
+check "libvirtd is restarted" systemctl restart libvirtd
+check "it knows the domain" wait_for 100 running
+check "the hook has nothing to complain of" test "$(hook_says)" = "$said"
+check "the console works" works
+check "vsbypassd is restarted" systemctl restart vsbypassd
+check "the console says so" con_wait 300 "you think it is"
+check "the console works on" works
+check "with the same proxy" test "$(of_vm1 proxy_pid)" = "$proxy"
+console=$(pidof vsb-console)
+check "packages are upgraded" apt-get install -y --no-install-recommends \
+	/lab/debs/new/vsbypass_*.deb /lab/debs/new/kvm-vsbypass-dkms_*.deb
+cp /run/check.out /run/upgrade
+check "the upgrade says that consoles stay open" grep "so that open consoles stay open" /run/upgrade
+check "the console says that vsbypassd is back" con_wait 300 "you think it is"
+check "the console works behind it" works
+check "it is the same connection" test "$(pidof vsb-console)" = "$console"
+check "the other one is there after a restart" systemctl restart vsb-console
+con_close
+check "ssh reaches it" ssh_console
+check "it works" con_shell "$SECRET2"
+
+stage "libvirt: the end of the cloud VM"
+l1 dmesg | klog_of l1
+check "virsh destroy" virsh destroy cloud1
+check "it is attached no longer" wait_for 60 none_attached
+check "no proxy is left" wait_for 60 sh -c "! pidof qemu-system-x86_64"
+con_close
+
+stage "libvirt: thirty starts"
+check "a small cloud VM is defined" define small small
+cycle() { virsh -q start small && vsbctl status | grep -q "^Cloud VM small" && virsh -q destroy small; }
+left() {
+	wait_for 60 none_attached
+	udevadm settle
+	for p in vsbypassd vsb-console vsb-libvirt-hook qemu-system-x86_64 virtlogd; do
+		echo "$p: $(pidof $p | wc -w)"
+	done
+	for p in vsbypassd vsb-console libvirtd virtlogd; do
+		echo "descriptors of $p: $(ls /proc/$(pidof $p)/fd | wc -l)"
+	done
+	find /run/vsbypass /run/libvirt/qemu /var/lib/libvirt/qemu /tmp /etc/apparmor.d/libvirt | sort
+	echo "module: $(cat /sys/module/kvm_vsbypass/refcnt)"
+	echo "VMs of KVM: $(ls -d /sys/kernel/debug/kvm/*-* 2>/dev/null | wc -l)"
+	awk '/^kvm_vcpu / { print $1, $2 }' /proc/slabinfo
+}
+check "it starts and ends" cycle
+left >/run/left.before
+thirty() {
+	for i in $(seq 30); do
+		cycle || { echo "start $i"; return 1; }
+	done
+}
+check "thirty times" thirty
+left >/run/left.after
+check "no process, descriptor, file or kernel object is left" diff /run/left.before /run/left.after
+cat /run/left.after | sed 's/^/# /'
+
+stage "libvirt: removal"
+dpkg -L vsbypass kvm-vsbypass-dkms | sort -u | while read -r f; do [ ! -f "$f" ] || echo "$f"; done >/run/files
+check "purge" apt-get purge -y vsbypass kvm-vsbypass-dkms
+cp /run/check.out /run/purge
+check "its files are gone" sh -c 'while read -r f; do ! test -e "$f" || { echo "$f"; exit 1; }; done </run/files'
+check "so is what it has written" sh -c 'for f in /etc/vsbypass /var/lib/vsbypass /var/log/vsbypass /run/vsbypass /etc/libvirt/hooks/qemu.d/vsbypass; do ! test -e $f || { echo $f; exit 1; }; done'
+check "and the user" sh -c "! getent passwd vsbypass"
+check "no service is left" sh -c "! systemctl --all list-units 'vsb*' --plain --no-legend | grep ."
+check "the module is gone" sh -c "! test -d /sys/module/kvm_vsbypass && ! modinfo kvm-vsbypass"
+check "libvirt works as before" virsh start small
+virsh destroy small
+journalctl -q -k | grep 'apparmor="DENIED"' >/run/denied
+check "AppArmor had nothing against it" sh -c "! cat /run/denied | grep ."
