@@ -14,7 +14,8 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import package
 
 MORE = ",udev,dbus,apparmor,libvirt-daemon-system,libvirt-clients,openssh-client,procps,iproute2"
-SIZE = "3G"
+# Bochs wants whole cylinders (16 heads of 63 sectors).
+CYLINDERS = 6300
 # Nothing here needs them, and an emulated CPU has better things to do.
 MASKED = ("serial-getty@ttyS0.service", "getty@tty1.service", "apt-daily.timer",
           "apt-daily-upgrade.timer", "man-db.timer", "e2scrub_all.timer",
@@ -44,8 +45,9 @@ def _disk(kernel):
         with tempfile.TemporaryDirectory(prefix="vsb-debian-") as root:
             os.chmod(root, 0o755)
             _fill(root, kernel)
-            package.run("mke2fs", "-q", "-t", "ext4", "-d", root, path, SIZE)
-    return cache.file("debian-disk", cache.key(_packages(kernel), SIZE, MASKED, 1), make)
+            package.run("mke2fs", "-q", "-t", "ext4", "-d", root, path,
+                        f"{CYLINDERS * 16 * 63 // 2}k")
+    return cache.file("debian-disk", cache.key(_packages(kernel), CYLINDERS, MASKED, 1), make)
 
 
 def disk_and_packages(kernel, build, folder):

@@ -175,7 +175,7 @@ clock: sync={'slowdown' if self.person else 'none'}, time0=1700000000
 pci: enabled=1, chipset=i440fx
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path={iso}, status=inserted
-boot: cdrom
+{self.disk_line()}boot: cdrom
 com1: enabled=1, mode=file, dev={self.com1}
 com2: enabled=1, mode=term, dev={self.com2}
 log: {os.path.join(self.dir, 'bochs.log')}
@@ -185,6 +185,12 @@ info: action=ignore
 debug: action=ignore
 speaker: enabled=0
 """)
+
+    def disk_line(self):
+        if not self.disk:
+            return ""
+        return (f"ata0-slave: type=disk, mode=volatile, path={self.disk}, "
+                f"journal={self.dir}/redolog, cylinders=0\n")
 
     def command(self):
         return ["bochs", "-q", "-f", os.path.join(self.dir, "bochsrc")]

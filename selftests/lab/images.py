@@ -36,7 +36,7 @@ VIRTIO = ("virtio_pci", "virtio_console")
 INPUT = ("evdev", "psmouse")
 KVM = {"amd": "kvm_amd", "intel": "kvm_intel"}
 # of an L0 that is a Debian on a disk
-DISK = ("virtio_blk", "crc32c_generic", "ext4")
+DISK = ("virtio_blk", "ata_piix", "sd_mod", "crc32c_generic", "ext4")
 
 # Where a build leaves what goes onto a machine (below $(O)) -> its place there.
 PRODUCTS = {

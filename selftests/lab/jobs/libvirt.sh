@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # A day of a host's administrator, on a Debian with systemd and libvirt that has never
 # heard of us (lab --debian): packages, a domain with the element, ssh, restarts, an
-# upgrade, the end.
+# upgrade, the end. On Intel, whose emulator is the slower one, the short way: no dkms, few
+# refusals, no upgrade, three starts.
 
 [ -n "$DEBIAN" ] || { check "the lab runs a Debian (--debian)" false; exit 0; }
+long() { [ "$HOST" = amd ]; }
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 # domain NAME KIND [MIB]: its XML, KIND is below
@@ -75,10 +77,19 @@ check "domain with the element is defined" define cloud1 cloud "${L1_MB:-640}"
 check "libvirt keeps the element" sh -c 'virsh dumpxml cloud1 | grep "<v:uservm name=.vm1.>"'
 
 stage "libvirt: the packages"
-check "packages are installed" apt-get install -y --no-install-recommends \
-	/lab/debs/vsbypass_*.deb /lab/debs/kvm-vsbypass-dkms_*.deb
-check "dkms has built the module for this kernel" sh -c "dkms status | grep '$(uname -r).*: installed'"
-check "the module is found" modinfo kvm-vsbypass
+if long; then
+	check "packages are installed" apt-get install -y --no-install-recommends \
+		/lab/debs/vsbypass_*.deb /lab/debs/kvm-vsbypass-dkms_*.deb
+	check "dkms has built the module for this kernel" sh -c "dkms status | grep '$(uname -r).*: installed'"
+	check "the module is found" modinfo kvm-vsbypass
+else
+	check "the module is loaded by hand" insmod /lab/kvm-vsbypass.ko
+	# of OpenSSL, see l0-init
+	mkdir -p /etc/systemd/system/vsb-console.service.d
+	printf '[Service]\nEnvironment=OPENSSL_ia32cap=:~0x80000\n' \
+		>/etc/systemd/system/vsb-console.service.d/lab.conf
+	check "package is installed" dpkg -i /lab/debs/vsbypass_*.deb
+fi
 check "the services run" systemctl is-active vsbypassd vsb-console
 # whoever installs the module last need not know more than this
 check "vsbypassd finds the module" systemctl restart vsbypassd
@@ -88,24 +99,26 @@ check "what virsh has is valid" sh -c "virsh dumpxml cloud1 | vsbctl validate -"
 
 stage "libvirt: refusals"
 before=$(hook_says)
-check "refused: not KVM" refused tcg "the domain is not of type='kvm'"
-check "refused: a CPU without nested virtualization" refused no-cpu "the CPU has no nested virtualization; use <cpu mode='host-passthrough'/>"
-check "refused: one that has it switched off" refused cpu-off "remove that <feature>"
 check "refused: no channel" refused no-channel "the agent's channel is missing; add to <devices>: <channel type='unix'>"
-check "refused: a channel the wrong way round" refused connecting "must be a virtio port at whose socket QEMU listens"
-check "refused: an unknown element" refused no-uservm "<guest>"
-check "refused: a user VM without a name" refused no-name "name"
-check "refused: a name that is none" refused bad-name "malformed"
-check "refused: a name twice" refused twice "vm1"
-check "refused: a key that is none" refused bad-key "is no public key"
-check "refused: ports that are none" refused bad-ports "0x3f8-0x3f7"
-kill -STOP "$(of_vsbypassd)"
-check "refused: vsbypassd does not answer" refused small "does not answer"
-kill -CONT "$(of_vsbypassd)"
+if long; then
+	check "refused: not KVM" refused tcg "the domain is not of type='kvm'"
+	check "refused: a CPU without nested virtualization" refused no-cpu "the CPU has no nested virtualization; use <cpu mode='host-passthrough'/>"
+	check "refused: one that has it switched off" refused cpu-off "remove that <feature>"
+	check "refused: a channel the wrong way round" refused connecting "must be a virtio port at whose socket QEMU listens"
+	check "refused: an unknown element" refused no-uservm "<guest>"
+	check "refused: a user VM without a name" refused no-name "name"
+	check "refused: a name that is none" refused bad-name "malformed"
+	check "refused: a name twice" refused twice "vm1"
+	check "refused: a key that is none" refused bad-key "is no public key"
+	check "refused: ports that are none" refused bad-ports "0x3f8-0x3f7"
+	kill -STOP "$(of_vsbypassd)"
+	check "refused: vsbypassd does not answer" refused small "does not answer"
+	kill -CONT "$(of_vsbypassd)"
+fi
 systemctl stop vsbypassd
 check "refused: vsbypassd does not run" refused small "is vsbypassd running"
 systemctl start vsbypassd
-check "each is in the journal" test "$(($(hook_says) - before))" -ge 13
+check "each is in the journal" test "$(($(hook_says) - before))" = "$(long && echo 13 || echo 2)"
 check "nothing was attached, nothing runs" none_attached
 check "no QEMU is left" sh -c "! pidof qemu-system-x86_64"
 check "domain without the element starts" define plain plain
@@ -142,15 +155,18 @@ check "vsbypassd is restarted" systemctl restart vsbypassd
 check "the console says so" con_wait 300 "you think it is"
 check "the console works on" works
 check "with the same proxy" test "$(of_vm1 proxy_pid)" = "$proxy"
-console=$(pidof vsb-console)
-check "packages are upgraded" apt-get install -y --no-install-recommends \
-	/lab/debs/new/vsbypass_*.deb /lab/debs/new/kvm-vsbypass-dkms_*.deb
-cp /run/check.out /run/upgrade
-check "the upgrade says that consoles stay open" grep "so that open consoles stay open" /run/upgrade
-check "the console says that vsbypassd is back" con_wait 300 "you think it is"
-check "the console works behind it" works
-check "it is the same connection" test "$(pidof vsb-console)" = "$console"
-check "the other one is there after a restart" systemctl restart vsb-console
+if long; then
+	console=$(pidof vsb-console)
+	# The module's package takes ten minutes more to build it, and disturbs nobody; "package"
+	# upgrades that one, too.
+	check "the package is upgraded" apt-get install -y --no-install-recommends /lab/debs/new/vsbypass_*.deb
+	cp /run/check.out /run/upgrade
+	check "the upgrade says that consoles stay open" grep "so that open consoles stay open" /run/upgrade
+	check "the console says that vsbypassd is back" con_wait 300 "you think it is"
+	check "the console works behind it" works
+	check "it is the same connection" test "$(pidof vsb-console)" = "$console"
+fi
+check "vsb-console is restarted" systemctl restart vsb-console
 con_close
 check "ssh reaches it" ssh_console
 check "it works" con_shell "$SECRET2"
@@ -162,7 +178,7 @@ check "it is attached no longer" wait_for 60 none_attached
 check "no proxy is left" wait_for 60 sh -c "! pidof qemu-system-x86_64"
 con_close
 
-stage "libvirt: thirty starts"
+stage "libvirt: start after start"
 check "a small cloud VM is defined" define small small
 cycle() { virsh -q start small && vsbctl status | grep -q "^Cloud VM small" && virsh -q destroy small; }
 left() {
@@ -181,21 +197,24 @@ left() {
 }
 check "it starts and ends" cycle
 left >/run/left.before
-thirty() {
-	for i in $(seq 30); do
+starts=$(long && echo 30 || echo 3)
+cycles() {
+	for i in $(seq $starts); do
 		cycle || { echo "start $i"; return 1; }
 	done
 }
-check "thirty times" thirty
+check "$starts times" cycles
 left >/run/left.after
 check "no process, descriptor, file or kernel object is left" diff /run/left.before /run/left.after
 cat /run/left.after | sed 's/^/# /'
 
 stage "libvirt: removal"
-dpkg -L vsbypass kvm-vsbypass-dkms | sort -u | while read -r f; do [ ! -f "$f" ] || echo "$f"; done >/run/files
-check "purge" apt-get purge -y vsbypass kvm-vsbypass-dkms
+packages="vsbypass $(long && echo kvm-vsbypass-dkms)"
+dpkg -L $packages | sort -u | while read -r f; do [ ! -f "$f" ] || echo "$f"; done >/run/files
+check "purge" apt-get purge -y $packages
 cp /run/check.out /run/purge
 check "its files are gone" sh -c 'while read -r f; do ! test -e "$f" || { echo "$f"; exit 1; }; done </run/files'
+rm -f /etc/systemd/system/vsb-console.service.d/lab.conf
 check "so is what it has written" sh -c 'for f in /etc/vsbypass /var/lib/vsbypass /var/log/vsbypass /run/vsbypass /etc/libvirt/hooks/qemu.d/vsbypass; do ! test -e $f || { echo $f; exit 1; }; done'
 check "and the user" sh -c "! getent passwd vsbypass"
 check "no service is left" sh -c "! systemctl --all list-units 'vsb*' --plain --no-legend | grep ."
