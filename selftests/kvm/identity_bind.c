@@ -91,10 +91,7 @@ void identity_second_vm_next_proxy(void)
 	struct proxy *p1, *p2;
 	struct vsb_uservm u;
 
-	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	p1 = proxy_add(c, "vm1");
-	p2 = proxy_add(c, "vm2");
-	cloud_start(c);
+	proxy_start_pair(c, &p1, &p2);
 	/* The order of the first access counts, not that of the VMs. */
 	L2_RUN(c, 1, OUT(COM1, 1, 0x41));
 	EXPECT(p1, WR(COM1, 1, 0x41));
@@ -123,10 +120,7 @@ void identity_root_change(void)
 	struct proxy *p1, *p2;
 	struct vsb_uservm u;
 
-	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	p1 = proxy_add(c, "vm1");
-	p2 = proxy_add(c, "vm2");
-	cloud_start(c);
+	proxy_start_pair(c, &p1, &p2);
 	L2_RUN(c, 0, OUT(COM1, 1, 0x41));
 	EXPECT(p1, WR(COM1, 1, 0x41));
 	for (unsigned int i = 1; i <= 5; i++) {
@@ -150,10 +144,7 @@ void identity_second_vcpu(void)
 	struct cloud *c = cloud_new();
 	struct proxy *p1, *p2;
 
-	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	p1 = proxy_add(c, "vm1");
-	p2 = proxy_add(c, "vm2");
-	cloud_start(c);
+	proxy_start_pair(c, &p1, &p2);
 	c->mbox->root[1] = c->root[0][0];
 	L2_RUN(c, 0, OUT(COM1, 1, 0x41));
 	L2_RUN(c, 1, OUT(COM1, 1, 0x42));

@@ -254,10 +254,7 @@ void identity_many_roots(void)
 	struct proxy *p, *other;
 
 	make_pages(c);
-	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	other = proxy_add(c, "vm1");
-	p = proxy_add(c, "vm2");
-	cloud_start(c);
+	proxy_start_pair(c, &other, &p);
 	exchange(c, 0, other, 1, 2);
 	exchange(c, 1, p, 1, 2);
 	for (unsigned int i = 0; i < 2 * PAGES; i++) {
@@ -278,10 +275,7 @@ void identity_many_vcpus(void)
 	struct proxy *p, *other;
 
 	make_pages(c);
-	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	other = proxy_add(c, "vm1");
-	p = proxy_add(c, "vm2");
-	cloud_start(c);
+	proxy_start_pair(c, &other, &p);
 	exchange(c, 0, other, 1, 2);
 	exchange(c, 1, p, 1, 2);
 	for (unsigned int i = 0; i < 200; i++) {

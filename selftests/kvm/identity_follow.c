@@ -28,10 +28,7 @@ static void begin(void)
 	c = cloud_new();
 	c->mbox->clock[0] = -1000000000ull;
 	c->mbox->clock[1] = -2000000000ull;
-	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	p1 = proxy_add(c, "vm1");
-	p2 = proxy_add(c, "vm2");
-	cloud_start(c);
+	proxy_start_pair(c, &p1, &p2);
 	L2_RUN(c, 0, OUT(COM1 + 3, 1, 3), OUT(COM1 + 1, 1, 5), OUT(COM1, 1, 0x41));
 	EXPECT(p1, WR(COM1 + 3, 1, 3), WR(COM1 + 1, 1, 5), WR(COM1, 1, 0x41));
 }

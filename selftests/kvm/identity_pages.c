@@ -21,10 +21,7 @@ static struct proxy *p[2];
 static void begin(unsigned int cpus)
 {
 	c = cloud_new_with(cpus, 2);
-	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	p[0] = proxy_add(c, "vm1");
-	p[1] = proxy_add(c, "vm2");
-	cloud_start(c);
+	proxy_start_pair(c, &p[0], &p[1]);
 	for (unsigned int l2 = 0; l2 < 2; l2++) {
 		L2_RUN(c, l2, OUT(COM1, 1, l2));
 		EXPECT(p[l2], WR(COM1, 1, l2));
@@ -200,10 +197,7 @@ void identity_page_changes_hands(void)
 	c = cloud_new();
 	c->mbox->clock[0] = -1000000000ull;
 	c->mbox->clock[1] = -2000000000ull;
-	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	p[0] = proxy_add(c, "vm1");
-	p[1] = proxy_add(c, "vm2");
-	cloud_start(c);
+	proxy_start_pair(c, &p[0], &p[1]);
 	c->mbox->root[0] = c->root[0][OTHER_MEMORY];
 	check_both(0);
 	gva = vm_vaddr_alloc_page(c->vm);
@@ -237,10 +231,7 @@ void identity_cpus(void)
 	CHECK_EQ(proxy_uservm(p[1]).vcpus, 1);
 
 	c = cloud_new_with(2, 2);
-	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
-	p[0] = proxy_add(c, "vm1");
-	p[1] = proxy_add(c, "vm2");
-	cloud_start(c);
+	proxy_start_pair(c, &p[0], &p[1]);
 	c->mbox->root[1] = c->root[0][0];
 	for (unsigned int i = 0; i < 12; i++) {
 		cloud_use_cpu(c, (i + i / 4) & 1);

@@ -244,6 +244,14 @@ struct proxy *proxy_add(struct cloud *c, const char *name)
 	return p;
 }
 
+void proxy_start_pair(struct cloud *c, struct proxy **p1, struct proxy **p2)
+{
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	*p1 = proxy_add(c, "vm1");
+	*p2 = proxy_add(c, "vm2");
+	cloud_start(c);
+}
+
 struct proxy *proxy_add_uart(struct cloud *c, const char *name, bool front)
 {
 	struct proxy *p = proxy_new(name);

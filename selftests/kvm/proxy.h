@@ -85,6 +85,8 @@ void proxy_run(struct proxy *p);
 struct proxy *proxy_add(struct cloud *c, const char *name);
 /* The same with a 16550 at COM1, which the module has a front of or not. */
 struct proxy *proxy_add_uart(struct cloud *c, const char *name, bool front);
+/* Attaches the cloud VM, which absorbs, adds "vm1" and "vm2" in this order, and starts it. */
+void proxy_start_pair(struct cloud *c, struct proxy **p1, struct proxy **p2);
 void proxy_kill(struct proxy *p);
 void proxy_close(struct proxy *p);
 struct vsb_uservm proxy_uservm(struct proxy *p);
