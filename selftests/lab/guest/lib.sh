@@ -209,6 +209,15 @@ con_run() {
 	tail -c +$((n + 1)) $CON/log
 }
 
+# con_answers COMMAND PATTERN: it says that. vsb-console says what it has to say between any
+# two bytes of the user VM, so more than once.
+con_answers() {
+	for _ in 1 2 3; do
+		con_run "$1" | grep "$2" && return
+	done
+	return 1
+}
+
 con_close() {
 	local p
 	for p in $(cat $CON/pids 2>/dev/null); do kill "$p" 2>/dev/null; done

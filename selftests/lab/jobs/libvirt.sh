@@ -68,7 +68,7 @@ none_attached() { vsbctl status | grep -q "^No cloud VM"; }
 hook_says() { journalctl -q -t vsb-libvirt-hook | wc -l; }
 of_vsbypassd() { systemctl show -p MainPID --value vsbypassd; }
 running() { virsh domstate cloud1 | grep -q running; }
-works() { con_run 'echo WORKS-$((40+2))-' | grep WORKS-42-; }
+works() { con_answers 'echo WORKS-$((40+2))-' WORKS-42-; }
 
 stage "libvirt: Debian and libvirt, without us"
 check "Debian is up" wait_for 600 systemctl is-active multi-user.target
@@ -154,7 +154,6 @@ check "it knows the domain" wait_for 100 running
 check "the hook has nothing to complain of" test "$(hook_says)" = "$said"
 check "the console works" works
 check "vsbypassd is restarted" systemctl restart vsbypassd
-check "the console says so" con_wait 300 "you think it is"
 check "the console works on" works
 check "with the same proxy" test "$(of_vm1 proxy_pid)" = "$proxy"
 if long; then
@@ -164,7 +163,6 @@ if long; then
 	check "the package is upgraded" apt-get install -y --no-install-recommends /lab/debs/new/vsbypass_*.deb
 	cp /run/check.out /run/upgrade
 	check "the upgrade says that consoles stay open" grep "so that open consoles stay open" /run/upgrade
-	check "the console says that vsbypassd is back" con_wait 300 "you think it is"
 	check "the console works behind it" works
 	check "it is the same connection" test "$(pidof vsb-console)" = "$console"
 fi
