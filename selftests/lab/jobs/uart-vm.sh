@@ -14,10 +14,10 @@ SECONDS_MAX=2400
 
 uservm_need "$SECRET2" || exit 0
 
-# No program on the way may have more than this in its socket, or a megabyte would
-# tell nothing of a client that does not read.
-echo "4096 32768 32768" >/proc/sys/net/ipv4/tcp_wmem
-echo "4096 32768 32768" >/proc/sys/net/ipv4/tcp_rmem
+# Sockets that grow to megabytes would hide that a client does not read. Much smaller ones are
+# full after a second of it, of small packets: TCP then waits for 200 ms each time.
+echo "4096 131072 131072" >/proc/sys/net/ipv4/tcp_wmem
+echo "4096 131072 131072" >/proc/sys/net/ipv4/tcp_rmem
 
 text() { seq 1000000 9999999 | head -c "$1"; }
 raw() { con_close; ssh_console raw && con_send '\r' && con_wait 100 '# '; }
