@@ -30,8 +30,11 @@ came() {
 	tail -c +$((from + 8)) $CON/log | head -c $(($(place @end) - from - 7))
 }
 compared() { /lab/tests/bench_stream "$1" "$2" </run/came; }
-# COMMAND's output, which ends with a line, between these two; what is typed is neither
-sends() { con_send "stty raw -echo; echo @be''gin; $1; echo @e''nd; stty sane\r"; }
+# sends BYTES [TASKSET]: between these two lines; what is typed is neither. cat writes pages:
+# head writes to a terminal line by line, and each has to wait for an interrupt.
+sends() {
+	con_send "stty raw -echo; seq 1000000 9999999 | head -c $1 >/tmp/text; echo @be''gin; $2 cat /tmp/text; echo @e''nd; stty sane\r"
+}
 seconds() { now; note "$1: $2 bytes in $((now - $3)) s"; }
 stalls() {	# the client, until the console says PATTERN: a second of four
 	local n=0 ssh
@@ -51,7 +54,7 @@ stalls() {	# the client, until the console says PATTERN: a second of four
 stage "uart-vm: $OUT bytes out, to a client that stalls"
 check "SSH reaches the console, raw" raw || exit 0
 now; begin=$now
-sends "seq 1000000 9999999 | head -c $OUT"
+sends $OUT
 stalls '@end'
 check "out: the client gets to the end" con_has '@end' || logs
 seconds out $OUT $begin
@@ -98,7 +101,7 @@ stands_still() {
 }
 check "never reads: SSH reaches the console" raw
 memory >/run/before
-sends "seq 1000000 9999999 | head -c $FLOOD"
+sends $FLOOD
 con_wait 100 '@begin'
 kill -STOP "$(client)"
 writes=$(of_vm1 writes)
@@ -120,7 +123,7 @@ check "killed: SSH reaches the console" raw
 $SSH -n vm1@127.0.0.1 watch >/run/watched 2>/run/watch.err &
 watch=$!
 restarts=$(of_vm1 restarts)
-sends "sleep 5; seq 1000000 9999999 | head -c $KILLED"
+sends $KILLED "sleep 5;"
 con_wait 100 '@begin'
 con_close
 kills=0
@@ -144,7 +147,7 @@ for more in ,front=off ""; do
 	check "front: detached while idle" vsbctl detach c1
 	check "front: attached as vm1=0x3f8-0x3ff$more" bypass_on "vm1=0x3f8-0x3ff$more"
 	check "front: SSH reaches the console" raw
-	sends "seq 1000000 9999999 | head -c 4096"
+	sends 4096
 	check "front: user VM sends" con_wait 300 '@end'
 	came >/run/came
 	check "front: all bytes come" compared 4096 0
@@ -163,7 +166,7 @@ check "two CPUs: a raw session" raw
 # Another driver's reads of LSR and writes of SCR, which have no effect
 con_send 'h() { while :; do dd if=/dev/port of=/tmp/x bs=1 skip=1021 count=1; dd if=/dev/urandom of=/dev/port bs=1 seek=1023 count=1 conv=notrunc; done >/dev/null 2>&1; }; (echo $$ >/tmp/h; h) & taskset -p 2 $! >/dev/null; echo @ham''mers\r'
 check "two CPUs: one of them hammers" con_wait 100 '@hammers'
-sends "taskset 1 seq 1000000 9999999 | head -c $BOTH"
+sends $BOTH "taskset 1"
 check "two CPUs: all bytes come" con_wait $SECONDS_MAX '@end' || logs
 came >/run/came
 check "two CPUs: once and in order" compared $BOTH 0
