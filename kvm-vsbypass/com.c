@@ -135,7 +135,7 @@ void vsb_coms_attached(struct vsb_l2 *u, struct vsb_coms *coms)
 		spin_lock(&com->lock);
 		if (com->on)
 			vsb_com_tell_line(com, coms, proxy);
-		if (com->on && com->front.thri_soon)
+		if (com->on && vsb_front_waits(&com->front))
 			vsb_proxy_moment_from_now(proxy);
 		spin_unlock(&com->lock);
 	}
@@ -279,12 +279,12 @@ static void vsb_com_byte(struct vsb_com *com, struct vsb_coms *coms, struct vsb_
 	struct vsb_proxy *proxy;
 	u8 ier = com->uart.ier;
 	bool looks = in && reg == UART_IIR;
-	bool level, soon, work;
+	bool level, waits, work;
 
 	spin_lock(&com->lock);
 	com->touched = true;
 	level = f->level;
-	soon = f->thri_soon;
+	waits = vsb_front_waits(f);
 	proxy = rcu_dereference(u->proxy);
 	if (vsb_uart_in_use(&com->uart, reg, in))
 		vsb_front_ier(f, ier);
@@ -299,7 +299,7 @@ static void vsb_com_byte(struct vsb_com *com, struct vsb_coms *coms, struct vsb_
 		vsb_com_tell_line(com, coms, proxy);
 	if (proxy && looks && !f->handler)
 		vsb_proxy_hold(proxy, vsb_uart_gsi(&com->uart), false);
-	if (proxy && f->thri_soon && !soon)
+	if (proxy && vsb_front_waits(f) && !waits)
 		vsb_proxy_moment_from_now(proxy);
 	work = vsb_com_work(com, proxy);
 	spin_unlock(&com->lock);
@@ -393,7 +393,7 @@ void vsb_com_complete(struct vsb_proxy *proxy, const struct vsb_com_job *job, co
 	struct vsb_coms *coms;
 	struct vsb_com *com;
 	struct vsb_l2 *u;
-	bool level;
+	bool level, waits;
 
 	rcu_read_lock();
 	coms = vsb_com_of_proxy(proxy, &u);
@@ -404,9 +404,12 @@ void vsb_com_complete(struct vsb_proxy *proxy, const struct vsb_com_job *job, co
 	/* Else it is another's by now. */
 	if (com->on && com->serial == job->serial) {
 		level = com->front.level;
+		waits = vsb_front_waits(&com->front);
 		vsb_pump_done(&com->front, data);
 		if (com->front.level != level || com->front.rose)
 			vsb_com_tell_line(com, coms, proxy);
+		if (vsb_front_waits(&com->front) && !waits)
+			vsb_proxy_moment_from_now(proxy);
 	}
 	spin_unlock(&com->lock);
 out:
@@ -490,7 +493,7 @@ void vsb_com_moment(struct vsb_proxy *proxy)
 		struct vsb_com *com = &coms->com[i];
 
 		spin_lock(&com->lock);
-		if (com->on && com->front.thri_soon) {
+		if (com->on && vsb_front_waits(&com->front)) {
 			vsb_front_moment(&com->front);
 			vsb_com_tell_line(com, coms, proxy);
 		}

@@ -13,6 +13,7 @@
 
 #include "front.h"
 
+#define IN_BURST	128	/* bytes for one run of an interrupt handler */
 #define ERRORS		(UART_LSR_OE | UART_LSR_PE | UART_LSR_FE | UART_LSR_BI)
 #define EMPTY		(UART_LSR_THRE | UART_LSR_TEMT)
 #define INPUTS		(UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS)	/* as QEMU's */
@@ -76,18 +77,6 @@ static void vsb_front_empty(struct vsb_front *f)
 	vsb_front_update(f);
 }
 
-/**
- * vsb_front_moment - a few milliseconds have passed
- * @f: the front; @f->thri_soon was set all the while
- */
-void vsb_front_moment(struct vsb_front *f)
-{
-	f->thri |= f->thri_soon;
-	f->thri_soon = false;
-	f->burst = 0;
-	vsb_front_update(f);
-}
-
 /* A byte goes out: for a moment the transmitter is not empty. */
 static void vsb_front_sends(struct vsb_front *f)
 {
@@ -107,13 +96,42 @@ static void vsb_front_pop(struct vsb_front *f, u8 nr)
 	memmove(f->fifo, f->fifo + nr, f->fifo_nr * sizeof(f->fifo[0]));
 }
 
-/* What has been read ahead comes over the line as soon as there is room for it. */
+/*
+ * What has been read ahead comes over the line as soon as there is room for it. But a
+ * line lets a handler come to its end: one that always finds more gives up in the end
+ * (Linux: PASS_LIMIT of 8250_core.c), while the interrupt is pending, and as that is an
+ * edge there is none any more. So it gets a burst, then it has to see that there is
+ * nothing, or, if it does not look, a moment has to pass.
+ */
 static void vsb_front_refill(struct vsb_front *f)
 {
 	if (vsb_front_loops(f))
 		return;
-	while (f->fifo_nr < vsb_front_depth(f) && f->in_tail != f->in_head)
+	while (f->fifo_nr < vsb_front_depth(f) && f->in_tail != f->in_head) {
+		if (f->handler && f->taken == IN_BURST)
+			break;
 		f->fifo[f->fifo_nr++] = f->in[f->in_tail++ % VSB_IN_SIZE];
+		f->taken += f->handler;
+	}
+	f->in_soon = !f->fifo_nr && f->in_tail != f->in_head;
+}
+
+/**
+ * vsb_front_moment - a few milliseconds have passed
+ * @f: the front; vsb_front_waits() all the while
+ */
+void vsb_front_moment(struct vsb_front *f)
+{
+	if (f->thri_soon) {
+		f->thri = true;
+		f->burst = 0;
+	}
+	f->thri_soon = false;
+	if (f->in_soon) {
+		f->taken = 0;
+		vsb_front_refill(f);
+	}
+	vsb_front_update(f);
 }
 
 /* Loopback: nobody holds this one off. */
@@ -365,8 +383,13 @@ void vsb_front_write(struct vsb_front *f, u8 reg, u8 value)
 static u8 vsb_front_read_iir(struct vsb_front *f)
 {
 	u8 cause = vsb_front_cause(f);
+	bool handler = cause != UART_IIR_NO_INT;
 
-	f->handler = cause != UART_IIR_NO_INT;
+	if (handler != f->handler) {
+		f->handler = handler;
+		f->taken = 0;
+		vsb_front_refill(f);
+	}
 	if (cause == UART_IIR_THRI) {
 		f->thri = false;
 		f->burst = 0;
@@ -424,6 +447,7 @@ void vsb_front_reset(struct vsb_front *f)
 	f->thri_soon = false;
 	f->burst = 0;
 	f->handler = false;
+	f->taken = 0;
 	f->deltas = 0;
 	vsb_front_tell(f);
 	vsb_front_refill(f);

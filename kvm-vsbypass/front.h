@@ -88,6 +88,8 @@ struct vsb_pump {
  * @burst:	bytes sent since the driver was told so, or wanted to know no more
  * @handler:	the user VM's interrupt handler is at work: IIR showed it an interrupt,
  *		and has not shown none since
+ * @taken:	bytes that this one has been given, see vsb_front_refill()
+ * @in_soon:	there are more, for the next one
  * @full:	LSR.THRE is clear: the output has to drain first
  * @deltas:	MSR bits 0 to 3
  * @dry:	the proxy's UART has nothing to receive
@@ -110,6 +112,8 @@ struct vsb_front {
 	bool thri_soon;
 	u32 burst;
 	bool handler;
+	u32 taken;
+	bool in_soon;
 	bool full;
 	u8 deltas;
 	bool dry;
@@ -137,6 +141,12 @@ void vsb_front_receive(struct vsb_front *f, u16 byte);
 void vsb_front_dry(struct vsb_front *f);
 void vsb_front_acked(struct vsb_front *f, u32 tail);
 void vsb_front_tell(struct vsb_front *f);
+
+/* Is vsb_front_moment() to be called? */
+static inline bool vsb_front_waits(const struct vsb_front *f)
+{
+	return f->thri_soon || f->in_soon;
+}
 
 static inline u32 vsb_front_in_room(const struct vsb_front *f)
 {

@@ -426,6 +426,62 @@ static void test_read_ahead(void)
 }
 
 /* What was typed before the first access is not lost when the FIFO goes on. */
+/* A handler as Linux' until IIR shows nothing. Return: what it read. */
+static guint handle(guint next)
+{
+	guint n = 0;
+
+	while ((RD(UART_IIR) & 0x0f) != UART_IIR_NO_INT) {
+		while (RD(UART_LSR) & UART_LSR_DR) {
+			g_assert_cmphex(RD(UART_RX), ==, (next + n++) * 7 & 0xff);
+			settle();
+		}
+	}
+	return n;
+}
+
+/* It comes to its end, and is called again, however much is there. */
+static void test_bursts(void)
+{
+	guint runs = 0, n = 0;
+
+	begin();
+	WR(UART_FCR, 0x01);
+	WR(UART_IER, UART_IER_RDI);
+	for (guint i = 0; i < 5000; i++)
+		proxy->source[proxy->nr_source++] = i * 7 & 0xff;
+	settle();
+	while (rose()) {
+		guint got = handle(n);
+
+		g_assert_cmpuint(got, <=, 128 + VSB_FIFO_SIZE);
+		n += got;
+		runs++;
+		settle();
+	}
+	g_assert_cmpuint(n, ==, 5000);
+	g_assert_cmpuint(runs, <, 50);
+
+	/* One that does not look again gets the rest after a moment. */
+	for (guint i = 0; i < 1000; i++)
+		proxy->source[proxy->nr_source++] = i * 7 & 0xff;
+	settle();
+	g_assert_cmphex(RD(UART_IIR) & 0x0f, !=, UART_IIR_NO_INT);
+	for (guint i = 0; i < 1000; i++) {
+		if (!(RD(UART_LSR) & UART_LSR_DR)) {
+			g_assert_false(front.level);
+			g_assert_true(vsb_front_waits(&front));
+			rose();
+			vsb_front_moment(&front);
+			g_assert_true(front.level);
+			g_assert_true(rose());
+		}
+		g_assert_cmphex(RD(UART_RX), ==, i * 7 & 0xff);
+		settle();
+	}
+	g_assert_false(vsb_front_waits(&front));
+}
+
 static void test_typed_before(void)
 {
 	begin();
@@ -676,6 +732,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/out/urgent", test_urgent);
 	g_test_add_func("/in/break", test_break);
 	g_test_add_func("/in/read-ahead", test_read_ahead);
+	g_test_add_func("/in/bursts", test_bursts);
 	g_test_add_func("/in/typed-before", test_typed_before);
 	g_test_add_func("/proxy/none", test_no_proxy);
 	g_test_add_func("/proxy/absent", test_absent);
