@@ -130,7 +130,9 @@ kills=0
 now
 end=$((now + KILL_S))
 while [ $now -lt $end ]; do
-	kill -9 "$(of_vm1 proxy_pid)" 2>/dev/null && kills=$((kills + 1))
+	# 0: there is none, and kill would take it for all of us
+	pid=$(of_vm1 proxy_pid)
+	[ "$pid" = 0 ] || ! kill -9 "$pid" 2>/dev/null || kills=$((kills + 1))
 	sleep 1
 	now
 done
