@@ -105,6 +105,7 @@ static void vsb_front_pop(struct vsb_front *f, u8 nr)
  */
 static void vsb_front_refill(struct vsb_front *f)
 {
+	f->in_soon = false;
 	if (vsb_front_loops(f))
 		return;
 	while (f->fifo_nr < vsb_front_depth(f) && f->in_tail != f->in_head) {

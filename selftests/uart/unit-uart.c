@@ -471,6 +471,11 @@ static void test_bursts(void)
 		if (!(RD(UART_LSR) & UART_LSR_DR)) {
 			g_assert_false(front.level);
 			g_assert_true(vsb_front_waits(&front));
+			/* Looped back, it waits for nothing. */
+			WR(UART_MCR, UART_MCR_LOOP);
+			g_assert_false(vsb_front_waits(&front));
+			WR(UART_MCR, 0);
+			g_assert_true(vsb_front_waits(&front));
 			rose();
 			vsb_front_moment(&front);
 			g_assert_true(front.level);
