@@ -30,7 +30,7 @@ came() {
 	tail -c +$((from + 8)) $CON/log | head -c $(($(place @end) - from - 7))
 }
 compared() { /lab/tests/bench_stream "$1" "$2" </run/came; }
-# sends BYTES [TASKSET]: between these two lines; what is typed is neither. cat writes pages:
+# sends BYTES [PREFIX]: between these two lines; what is typed is neither. cat writes pages:
 # head writes to a terminal line by line, and each has to wait for an interrupt.
 sends() {
 	con_send "stty raw -echo; seq 1000000 9999999 | head -c $1 >/tmp/text; echo @be''gin; $2 cat /tmp/text; echo @e''nd; stty sane\r"
