@@ -24,9 +24,16 @@ all_lines() {
 	lines >/run/lines
 	i=0
 	while [ $i -lt "$(wc -l </run/lines)" ]; do echo "L$i-"; i=$((i + 1)); done >/run/wanted
-	cmp /run/wanted /run/lines
+	cmp /run/wanted /run/lines && return
+	tail -c "+$((begin + 1))" $CON/log | grep -v 'L[0-9][0-9]*-'
+	return 1
 }
-typed_is() { con_answers 'echo "TYPED: $TYPED."' "TYPED: $1[.]"; }
+typed_is() { con_run 'echo "TYPED: $TYPED."' | grep "TYPED: $1[.]"; }
+
+# raw: a notice would stand in the middle of a line
+con_close
+check "identity-daemon-restart: SSH reaches the console, raw" ssh_console raw
+check "identity-daemon-restart: shell on it" con_shell "$SECRET2"
 
 bound=$(of_vm1 bound_ns)
 proxy=$(of_vm1 proxy_pid)

@@ -10,7 +10,7 @@ uservm_need "$SECRET2" || exit 0
 con_send 'while :; do echo tick; sleep 1; done & \r'
 check "user VM writes to its console" con_wait 300 "tick"
 con_close
-con_answers() {
+takes_command() {
 	con_send 'echo R-$((40+2))-\r'
 	con_wait 100 "R-42-" || logs
 }
@@ -32,7 +32,7 @@ while [ $i -lt $ROUNDS ]; do
 	if [ $i = 1 ] || [ $i = $ROUNDS ]; then
 		check "round $i: SSH reaches the console" ssh_console
 		con_send "\r"
-		check "round $i: the console takes a command" con_answers
+		check "round $i: the console takes a command" takes_command
 		con_close
 	fi
 	check "round $i: rmmod is refused while attached" sh -c "! rmmod kvm-vsbypass"
