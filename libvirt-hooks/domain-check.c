@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a libvirt domain needs to be a cloud VM, beside the element. */
+/* What a libvirt domain needs to be a cloud VM or a proxy, beside the element. */
 #include "domain-check.h"
 
 #include <string.h>
@@ -116,13 +116,99 @@ static gboolean check_channel(const xmlNode *root, char **agent, GError **error)
 		      "than 107 bytes; remove it: libvirt chooses one", error);
 }
 
+static gboolean check_kvm(const xmlNode *root, GError **error)
+{
+	if (attribute_is(root, "type", "kvm"))
+		return TRUE;
+	return refuse(root, "the domain is not of type='kvm'; only KVM has nested exits that "
+		      "VSBypass can serve", error);
+}
+
 gboolean domain_check(xmlDoc *domain, char **agent, GError **error)
 {
 	const xmlNode *root = xmlDocGetRootElement(domain);
 
 	*agent = NULL;
-	if (!attribute_is(root, "type", "kvm"))
-		return refuse(root, "the domain is not of type='kvm'; only KVM has nested exits that "
-			      "VSBypass can serve", error);
-	return check_cpu(root, error) && check_channel(root, agent, error);
+	return check_kvm(root, error) && check_cpu(root, error) &&
+	       check_channel(root, agent, error);
+}
+
+static gboolean check_firmware(const xmlNode *root, GError **error)
+{
+	const xmlNode *os = element_child(root, "os");
+	const xmlNode *loader = element_child(os, "loader");
+	xmlChar *content = loader ? xmlNodeGetContent(loader) : NULL;
+	gboolean same = !g_strcmp0((char *)content, HALT_ROM);
+
+	xmlFree(content);
+	if (same && attribute_is(loader, "type", "rom") && !element_child(os, "kernel"))
+		return TRUE;
+	return refuse(loader ? loader : os ? os : root, "no code may run in a proxy; its <os> has "
+		      "<loader type='rom'>" HALT_ROM "</loader> and no <kernel>", error);
+}
+
+/* Numbers of the COM ports that it has, a bit for each. */
+static guint com_ports(const xmlNode *devices)
+{
+	guint found = 0, next = 0;
+
+	for (const xmlNode *node = devices ? devices->children : NULL; node; node = node->next) {
+		const xmlNode *target;
+		g_autofree char *port = NULL, *type = NULL;
+		guint64 number = next;
+
+		if (node->type != XML_ELEMENT_NODE || strcmp((const char *)node->name, "serial"))
+			continue;
+		target = element_child(node, "target");
+		port = target ? element_attribute(target, "port") : NULL;
+		type = target ? element_attribute(target, "type") : NULL;
+		/* Without a number libvirt counts. */
+		if (port && !g_ascii_string_to_unsigned(port, 10, 0, 31, &number, NULL))
+			continue;
+		next = (guint)number + 1;
+		if (!type || !strcmp(type, "isa-serial"))
+			found |= 1U << (number & 31);
+	}
+	return found;
+}
+
+static gboolean check_com_ports(const xmlNode *devices, const struct vsb_ports *ports,
+				GError **error)
+{
+	guint found = com_ports(devices);
+
+	for (guint i = 0; i < ports->nr; i++) {
+		int com = vsb_range_com(&ports->range[i]);
+		g_autofree char *text = NULL;
+
+		if (com < 0 || found & (1U << com))
+			continue;
+		text = g_strdup_printf("the user VM has COM%d (0x%x), the proxy does not; add to "
+				       "<devices>: <serial type='pty'><target port='%d'/></serial>",
+				       com + 1, ports->range[i].first, com);
+		return refuse(devices, text, error);
+	}
+	return TRUE;
+}
+
+/* See ps2_ranges in names.c: one there would not be the user VM's. */
+static gboolean check_vmport(const xmlNode *root, GError **error)
+{
+	const xmlNode *features = element_child(root, "features");
+
+	if (attribute_is(element_child(features, "vmport"), "state", "off"))
+		return TRUE;
+	return refuse(features ? features : root, "the user VM has a keyboard and no port of "
+		      "VMware's; add to <features>: <vmport state='off'/>", error);
+}
+
+gboolean domain_check_proxy(xmlDoc *domain, const struct vsb_ports *ports, GError **error)
+{
+	const xmlNode *root = xmlDocGetRootElement(domain);
+	const xmlNode *devices = element_child(root, "devices");
+
+	if (!check_kvm(root, error) || !check_firmware(root, error))
+		return FALSE;
+	return !ports || (check_com_ports(devices ? devices : root, ports, error) &&
+			  (!vsb_ports_ps2(ports) || check_vmport(root, error)));
 }

@@ -142,14 +142,12 @@ static gboolean find(xmlNode *node, gboolean metadata, xmlNode **element, GError
 		if (!metadata)
 			return refuse(node, error, "<%s> of VSBypass is not directly in the domain's "
 				      "<metadata>; move it there", name_of(node));
-		if (!strcmp(name_of(node), "proxy"))
-			return refuse(node, error, "<proxy>: a proxy cannot be a domain of its own; "
-				      "vsbypassd starts it. Name the user VM in <cloud> of its cloud VM");
-		if (strcmp(name_of(node), "cloud"))
-			return refuse(node, error, "there is no element <%s> of VSBypass; <cloud> is one",
-				      name_of(node));
+		if (strcmp(name_of(node), "cloud") && strcmp(name_of(node), "proxy"))
+			return refuse(node, error, "there is no element <%s> of VSBypass; <cloud> and "
+				      "<proxy> are", name_of(node));
 		if (*element)
-			return refuse(node, error, "a second <cloud>; a domain has one");
+			return refuse(node, error, "<%s> beside <%s>; a domain has one of them",
+				      name_of(node), name_of(*element));
 		*element = node;
 	}
 	return TRUE;
@@ -433,24 +431,15 @@ static gboolean fits_schema(xmlNode *cloud, GError **error)
 	return FALSE;
 }
 
-JsonObject *element_read(xmlDoc *domain, gboolean *found, GError **error)
+static JsonObject *read_cloud(xmlNode *cloud, GError **error)
 {
 	static const char * const names[] = { "name", "unclaimed", NULL };
 	static const char * const policies[] = { "absorb", "reflect", NULL };
 	g_autoptr(JsonObject) arguments = json_object_new();
 	g_autoptr(JsonArray) uservms = json_array_new();
-	g_autofree char *name = NULL;
+	g_autofree char *name = cloud_name_of(cloud, error);
 	const char *unclaimed = policies[0];
-	xmlNode *cloud = NULL;
 
-	/* What looks like ours and is wrong counts as found. */
-	*found = TRUE;
-	if (!find(xmlDocGetRootElement(domain), FALSE, &cloud, error))
-		return NULL;
-	*found = cloud != NULL;
-	if (!cloud)
-		return NULL;
-	name = cloud_name_of(cloud, error);
 	if (!name || !only_attributes(cloud, names, error) ||
 	    !word_of(cloud, "unclaimed", policies, &unclaimed, error) ||
 	    !read_uservms(cloud, uservms, error) || !fits_schema(cloud, error))
@@ -459,4 +448,52 @@ JsonObject *element_read(xmlDoc *domain, gboolean *found, GError **error)
 	json_object_set_string_member(arguments, "unclaimed", unclaimed);
 	json_object_set_array_member(arguments, "uservms", g_steal_pointer(&uservms));
 	return g_steal_pointer(&arguments);
+}
+
+/* An attribute that is the name of a @what, into @arguments under its own. */
+static gboolean read_name(const xmlNode *node, const char *name, const char *what,
+			  JsonObject *arguments, GError **error)
+{
+	g_autofree char *value = element_attribute(node, name);
+	g_autoptr(GError) cause = NULL;
+
+	if (!value)
+		return refuse(node, error, "<%s> needs the attribute '%s', the name of the %s",
+			      name_of(node), name, what);
+	if (!vsb_name_check(what, value, &cause))
+		return pass_on(node, error, cause);
+	json_object_set_string_member(arguments, name, value);
+	return TRUE;
+}
+
+static JsonObject *read_proxy(xmlNode *proxy, GError **error)
+{
+	static const char * const names[] = { "cloud", "uservm", NULL };
+	g_autoptr(JsonObject) arguments = json_object_new();
+
+	if (!only_attributes(proxy, names, error) ||
+	    !read_name(proxy, "cloud", "cloud VM", arguments, error) ||
+	    !read_name(proxy, "uservm", "user VM", arguments, error) ||
+	    !no_children(proxy, error) || !fits_schema(proxy, error))
+		return NULL;
+	return g_steal_pointer(&arguments);
+}
+
+JsonObject *element_read(xmlDoc *domain, enum element_kind *kind, GError **error)
+{
+	xmlNode *element = NULL;
+
+	*kind = ELEMENT_WRONG;
+	if (!find(xmlDocGetRootElement(domain), FALSE, &element, error))
+		return NULL;
+	if (!element) {
+		*kind = ELEMENT_NONE;
+		return NULL;
+	}
+	if (!strcmp(name_of(element), "proxy")) {
+		*kind = ELEMENT_PROXY;
+		return read_proxy(element, error);
+	}
+	*kind = ELEMENT_CLOUD;
+	return read_cloud(element, error);
 }

@@ -23,16 +23,25 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlDoc, xmlFreeDoc)
  */
 xmlDoc *element_parse_domain(const char *text, gsize len, GError **error);
 
+/* What a domain is. */
+enum element_kind {
+	ELEMENT_NONE,		/* none of our business */
+	ELEMENT_CLOUD,		/* a cloud VM */
+	ELEMENT_PROXY,		/* the proxy of a user VM */
+	ELEMENT_WRONG,		/* there is something of ours that cannot be read */
+};
+
 /**
  * element_read() - what the element of a domain says
  * @domain:	element_parse_domain()
- * @found:	set to whether there is an element; FALSE is no error
+ * @kind:	set to what it is
  *
- * Return: (transfer full): the arguments of "attach" but for "pid" and "agent"
- * (Documentation/protocols.rst), "cloud" being the domain's name by default. NULL: there
- * is none (no error), or @error says what is wrong.
+ * Return: (transfer full): of a cloud VM the arguments of "attach" but for "pid" and
+ * "agent" (Documentation/protocols.rst), "cloud" being the domain's name by default; of a
+ * proxy those of "serve" but for "domain" and "pid". NULL: there is no element (no error),
+ * or @error says what is wrong.
  */
-JsonObject *element_read(xmlDoc *domain, gboolean *found, GError **error);
+JsonObject *element_read(xmlDoc *domain, enum element_kind *kind, GError **error);
 
 /* The root's first child element of that name without a namespace, or NULL. */
 xmlNode *element_child(const xmlNode *parent, const char *name);

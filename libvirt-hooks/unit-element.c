@@ -30,18 +30,19 @@ static char *read_text(const char *xml, gsize len)
 	g_autoptr(xmlDoc) domain = element_parse_domain(copy, len, &error);
 	g_autoptr(JsonObject) arguments = NULL;
 	g_autoptr(JsonNode) node = NULL;
-	gboolean found = FALSE;
+	enum element_kind kind = ELEMENT_WRONG;
 
 	if (domain)
-		arguments = element_read(domain, &found, &error);
+		arguments = element_read(domain, &kind, &error);
 	if (error) {
 		g_assert_null(arguments);
 		g_assert_cmpint(error->code, ==, VSB_ERROR_BAD_REQUEST);
 		g_assert_true(g_str_has_prefix(error->message, "line "));
 		return g_strdup(error->message);
 	}
-	if (!found)
+	if (kind == ELEMENT_NONE)
 		return g_strdup("none");
+	g_assert_cmpint(kind, !=, ELEMENT_WRONG);
 	g_assert_nonnull(arguments);
 	node = json_node_init_object(json_node_alloc(), arguments);
 	return json_to_string(node, FALSE);
@@ -69,6 +70,8 @@ static void test_good(void)
 		  "\"ports\":\"0x2f8-0x2ff,0x3f8-0x3ff,ps2\",\"identity\":\"required\","
 		  "\"keys\":[\"" KEY " al\"]}]}" },
 		/* another prefix, or none */
+		{ DOMAIN("<v:proxy " NS " cloud='c' uservm='a'> <!-- x --></v:proxy>"),
+		  "{\"cloud\":\"c\",\"uservm\":\"a\"}" },
 		{ DOMAIN("<cloud xmlns='" ELEMENT_NS "'><uservm name='a'/></cloud>"),
 		  "{\"cloud\":\"c1\",\"unclaimed\":\"absorb\",\"uservms\":[{\"name\":\"a\","
 		  "\"ports\":\"0x3f8-0x3ff\",\"identity\":\"first-seen\"}]}" },
@@ -95,7 +98,22 @@ static void test_bad(void)
 		{ "<domain>\xff</domain>", "line 1: it is no UTF-8 text" },
 		{ "<domain>&foo;</domain>", "line 1: no XML: " },
 		{ DOMAIN("<v:cloud " NS "/>"), "line 3: <cloud> has 0 <uservm>" },
-		{ DOMAIN("<v:proxy " NS " cloud='c' uservm='a'/>"), "line 3: <proxy>: a proxy cannot be" },
+		{ DOMAIN("<v:proxy " NS " uservm='a'/>"),
+		  "line 3: <proxy> needs the attribute 'cloud', the name of the cloud VM" },
+		{ DOMAIN("<v:proxy " NS " cloud='c'/>"),
+		  "line 3: <proxy> needs the attribute 'uservm', the name of the user VM" },
+		{ DOMAIN("<v:proxy " NS " cloud='a/b' uservm='a'/>"),
+		  "line 3: <proxy>: cloud VM name 'a/b' is malformed" },
+		{ DOMAIN("<v:proxy " NS " cloud='c' uservm=''/>"),
+		  "line 3: <proxy>: user VM name '' is malformed" },
+		{ DOMAIN("<v:proxy " NS " cloud='c' uservm='a' name='x'/>"),
+		  "line 3: <proxy> has no attribute 'name'" },
+		{ DOMAIN("<v:proxy " NS " cloud='c' uservm='a'><v:ps2/></v:proxy>"),
+		  "line 3: there is <ps2> in <proxy>, which has no content" },
+		{ DOMAIN("<v:proxy " NS " cloud='c' uservm='a'>x</v:proxy>"),
+		  "line 3: there is text in <proxy>" },
+		{ DOMAIN("<v:cloud " NS "><v:uservm name='a'/></v:cloud>\n<v:proxy " NS " cloud='c' "
+			 "uservm='a'/>"), "line 4: <proxy> beside <cloud>; a domain has one of them" },
 		{ DOMAIN("<v:clod " NS "/>"), "line 3: there is no element <clod>" },
 		{ DOMAIN("<v:cloud xmlns:v='urn:vsbypass:libvirt:domain:2.0'/>"),
 		  "line 3: <cloud> is of namespace 'urn:vsbypass:libvirt:domain:2.0'" },
@@ -105,7 +123,7 @@ static void test_bad(void)
 		  "line 1: <cloud> of VSBypass is not directly" },
 		{ "<domain><v:cloud " NS "/></domain>", "line 1: <cloud> of VSBypass is not directly" },
 		{ DOMAIN("<v:cloud " NS "><v:uservm name='a'/></v:cloud>\n<v:cloud " NS "/>"),
-		  "line 4: a second <cloud>" },
+		  "line 4: <cloud> beside <cloud>" },
 		{ DOMAIN("<v:cloud x='y' " NS "/>"), "line 3: <cloud> has no attribute 'x'" },
 		{ DOMAIN("<v:cloud v:name='y' " NS "/>"), "line 3: <cloud> has no attribute 'name'" },
 		{ DOMAIN("<v:cloud unclaimed='x' " NS "/>"),
@@ -244,6 +262,65 @@ static void test_domain(void)
 	}
 }
 
+static void test_proxy_domain(void)
+{
+#define ROM	"<loader type='rom'>/run/vsbypass/proxy/halt.rom</loader>"
+#define OFF	"<vmport state='off'/>"
+#define P(type, os, features, devices) "<domain type='" type "'>\n<os>" os "</os>\n<features>" \
+	features "</features>\n<devices>" devices "</devices></domain>"
+	static const struct {
+		const char *xml, *ports, *wanted;
+	} cases[] = {
+		{ P("kvm", ROM, "", ""), NULL, NULL },
+		{ P("kvm", ROM, "", "<serial type='pty'/>"), "0x3f8-0x3ff", NULL },
+		{ P("kvm", ROM, "", "<serial type='pty'><target type='isa-serial' port='0'/></serial>"),
+		  "0x3f8-0x3ff,front=off", NULL },
+		{ P("kvm", ROM, "", "<serial type='pty'/><serial type='unix'/>"),
+		  "0x2f8-0x2ff,0x3f8-0x3ff", NULL },
+		{ P("kvm", ROM, OFF, "<serial type='pty'/>"), "ps2", NULL },
+		{ P("kvm", ROM, "", ""), "0x80", NULL },
+		{ P("qemu", ROM, "", ""), NULL, "line 1: the domain is not of type='kvm'" },
+		{ "<domain type='kvm'/>", NULL, "line 1: no code may run in a proxy" },
+		{ P("kvm", "", "", ""), NULL, "line 2: no code may run in a proxy; its <os> has "
+		  "<loader type='rom'>/run/vsbypass/proxy/halt.rom</loader> and no <kernel>" },
+		{ P("kvm", "<loader type='rom'>/usr/share/seabios/bios.bin</loader>", "", ""), NULL,
+		  "line 2: no code may run" },
+		{ P("kvm", "<loader type='pflash'>/run/vsbypass/proxy/halt.rom</loader>", "", ""), NULL,
+		  "line 2: no code may run" },
+		{ P("kvm", ROM "<kernel>/k</kernel>", "", ""), NULL, "line 2: no code may run" },
+		{ P("kvm", ROM, "", ""), "0x3f8-0x3ff", "line 4: the user VM has COM1 (0x3f8), the proxy "
+		  "does not; add to <devices>: <serial type='pty'><target port='0'/></serial>" },
+		{ P("kvm", ROM, "", "<serial type='pty'/>"), "0x2f8-0x2ff",
+		  "line 4: the user VM has COM2 (0x2f8)" },
+		{ P("kvm", ROM, "", "<serial type='pty'><target port='x'/></serial>"), "0x3f8-0x3ff",
+		  "line 4: the user VM has COM1" },
+		{ P("kvm", ROM, "", "<serial type='pty'><target port='32'/></serial>"), "0x3f8-0x3ff",
+		  "line 4: the user VM has COM1" },
+		{ P("kvm", ROM, "", "<serial type='pty'><target type='pci-serial'/></serial>"),
+		  "0x3f8-0x3ff", "line 4: the user VM has COM1" },
+		{ P("kvm", ROM, "", "<serial type='pty'/>"), "ps2",
+		  "line 3: the user VM has a keyboard and no port of VMware's; add to <features>" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(xmlDoc) domain = element_parse_domain(cases[i].xml, strlen(cases[i].xml),
+								&error);
+		struct vsb_ports ports;
+
+		g_assert_no_error(error);
+		if (cases[i].ports)
+			g_assert_true(vsb_ports_parse(cases[i].ports, &ports, NULL));
+		if (domain_check_proxy(domain, cases[i].ports ? &ports : NULL, &error)) {
+			g_assert_null(cases[i].wanted);
+			continue;
+		}
+		g_test_message("%s", error->message);
+		g_assert_nonnull(cases[i].wanted);
+		g_assert_true(g_str_has_prefix(error->message, cases[i].wanted));
+	}
+}
+
 static void test_examples(void)
 {
 	g_autoptr(GDir) dir = g_dir_open(EXAMPLES, 0, NULL);
@@ -257,19 +334,22 @@ static void test_examples(void)
 		g_autoptr(GString) text = read_all(path, ELEMENT_XML_MAX, &error);
 		g_autoptr(xmlDoc) domain = NULL;
 		g_autoptr(JsonObject) arguments = NULL;
-		gboolean found;
+		enum element_kind kind;
 
 		g_test_message("%s", name);
 		g_assert_no_error(error);
 		domain = element_parse_domain(text->str, text->len, &error);
 		g_assert_no_error(error);
-		arguments = element_read(domain, &found, &error);
+		arguments = element_read(domain, &kind, &error);
 		g_assert_no_error(error);
-		g_assert_true(found);
-		g_assert_true(domain_check(domain, &agent, &error));
+		if (kind == ELEMENT_PROXY)
+			g_assert_true(domain_check_proxy(domain, NULL, &error));
+		else
+			g_assert_true(domain_check(domain, &agent, &error));
+		g_assert_no_error(error);
 		n++;
 	}
-	g_assert_cmpuint(n, >=, 5);
+	g_assert_cmpuint(n, >=, 6);
 }
 
 /* Any change of some bytes is read or refused; neither crashes. */
@@ -317,6 +397,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/element/bad", test_bad);
 	g_test_add_func("/element/limits", test_limits);
 	g_test_add_func("/element/domain", test_domain);
+	g_test_add_func("/element/proxy-domain", test_proxy_domain);
 	g_test_add_func("/element/examples", test_examples);
 	g_test_add_func("/element/mutations", test_mutations);
 	g_test_add_func("/element/authkey", test_authkey);

@@ -29,6 +29,10 @@
 	"\n<devices>\n" devices "\n</devices>\n</domain>\n"
 #define VMS	"<v:uservm name='vm1'><v:key>" KEY "</v:key></v:uservm><v:uservm name='vm2'/>"
 #define GOOD	XML("<v:cloud " NS ">" VMS "</v:cloud>", CPU, CHANNEL)
+#define HALT	"<os><loader type='rom'>/run/vsbypass/proxy/halt.rom</loader></os>"
+#define PROXY(attributes, devices) "<domain type='kvm' id='8'>\n<name>c1</name>\n<metadata>\n" \
+	"<v:proxy " NS " " attributes "/>\n</metadata>\n" HALT "\n<devices>" devices "</devices></domain>\n"
+#define COM1	"<serial type='pty'><target port='0'/></serial>"
 #define PLAIN	XML("<other xmlns='urn:other'/>", "", "")
 
 struct rig {
@@ -337,6 +341,69 @@ static void test_refused(void)
 	teardown(&rig);
 }
 
+static const char *proxy_domain(struct rig *rig, gint64 *pid)
+{
+	static char name[VSB_NAME_LEN];
+	g_autoptr(JsonObject) status = NULL;
+	JsonObject *uservm;
+
+	daemon_ops.status(on_status, &status, rig->daemon);
+	uservm = json_object_get_array_member(status, "clouds") ?
+		 json_array_get_object_element(json_object_get_array_member(
+			json_array_get_object_element(json_object_get_array_member(status, "clouds"), 0),
+			"uservms"), 0) : NULL;
+	*pid = json_object_get_int_member(uservm, "proxy_pid");
+	g_strlcpy(name, json_object_has_member(uservm, "domain") ?
+		  json_object_get_string_member(uservm, "domain") : "", sizeof(name));
+	return name;
+}
+
+/* A domain that is the proxy of vm1; libvirt says c1 of it, too. */
+static void test_proxy(void)
+{
+	static const char good[] = PROXY("cloud='c1' uservm='vm1'", COM1);
+	struct rig rig, cloud;
+	gint64 pid;
+
+	setup(&rig);
+	refused(&rig, "prepare", good, "<proxy>: cloud VM 'c1' is not attached; start that first");
+	refused(&rig, "started", good, "cloud VM 'c1' is not attached");
+	passes(&rig, "started", GOOD);
+	refused(&rig, "prepare", PROXY("cloud='c1' uservm='vm3'", COM1),
+		"cloud VM 'c1' has no user VM 'vm3'; name it in <cloud>, or 'vsbctl add' it");
+	refused(&rig, "started", PROXY("cloud='c1' uservm='vm3'", COM1), "has no user VM 'vm3'");
+	refused(&rig, "prepare", PROXY("cloud='c1' uservm='vm1'", ""),
+		"add to <devices>: <serial type='pty'><target port='0'/></serial>");
+	refused(&rig, "prepare", PROXY("cloud='c1'", COM1), "needs the attribute 'uservm'");
+	refused(&rig, "migrate", good, "a proxy cannot be migrated");
+	complains(&rig, "reconnect", good, 0, "runs without being the proxy of user VM 'vm1'");
+	passes(&rig, "prepare", good);
+	g_assert_cmpstr(proxy_domain(&rig, &pid), ==, "");
+
+	/* Its QEMU: another process than that of the cloud VM. */
+	cloud = rig;
+	start_victim(&rig);
+	write_victim(&rig);
+	passes(&rig, "started", good);
+	g_assert_cmpstr(proxy_domain(&rig, &pid), ==, "c1");
+	g_assert_cmpint(pid, ==, rig.victim);
+	g_assert_cmpint(fake.kicked, ==, rig.victim);
+	passes(&rig, "reconnect", good);
+	passes(&rig, "prepare", good);
+	passes(&rig, "stopped", good);
+	passes(&rig, "release", good);
+	g_assert_cmpint(attached(&rig), ==, cloud.victim);
+	/* It ends: one of ours takes over. */
+	end_victim(&rig);
+	while (*proxy_domain(&rig, &pid) || !pid)
+		g_main_context_iteration(NULL, TRUE);
+	end_victim(&cloud);
+	while (attached(&rig))
+		g_main_context_iteration(NULL, TRUE);
+	start_victim(&rig);
+	teardown(&rig);
+}
+
 /* Nobody there, and somebody who does not answer. */
 static void test_no_daemon(void)
 {
@@ -346,7 +413,7 @@ static void test_no_daemon(void)
 
 	setup(&rig);
 	path = g_build_filename(rig.dir, "silent.sock", NULL);
-	fd = listen_unix(path, 0600, getgid(), 4, NULL);
+	fd = listen_unix(path, 0600, getgid(), 16, NULL);
 	g_assert_cmpint(fd, >=, 0);
 	for (int i = 0; i < 2; i++) {
 		const char *words = i ? "vsbypassd does not answer in time" : "is vsbypassd running?";
@@ -358,6 +425,8 @@ static void test_no_daemon(void)
 		refused(&rig, "started", GOOD, words);
 		complains(&rig, "stopped", GOOD, 0, words);
 		complains(&rig, "reconnect", GOOD, 0, words);
+		refused(&rig, "prepare", PROXY("cloud='c1' uservm='vm1'", COM1), words);
+		refused(&rig, "started", PROXY("cloud='c1' uservm='vm1'", COM1), words);
 	}
 	close(fd);
 	g_unlink(path);
@@ -405,6 +474,7 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/hook/life", test_life);
 	g_test_add_func("/hook/refused", test_refused);
+	g_test_add_func("/hook/proxy", test_proxy);
 	g_test_add_func("/hook/no-daemon", test_no_daemon);
 	g_test_add_func("/hook/mutations", test_mutations);
 	return g_test_run();

@@ -30,15 +30,25 @@ static gboolean validate(const char *name, const char *file, GError **error)
 	g_autoptr(xmlDoc) domain = text ? element_parse_domain(text->str, text->len, error) : NULL;
 	g_autoptr(JsonObject) arguments = NULL;
 	g_autofree char *agent = NULL;
-	gboolean found;
+	enum element_kind kind;
 
 	if (!domain)
 		return FALSE;
-	arguments = element_read(domain, &found, error);
-	if (!found)
+	arguments = element_read(domain, &kind, error);
+	if (kind == ELEMENT_NONE)
 		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
 				    "the domain has no element of namespace " ELEMENT_NS);
-	if (!arguments || !domain_check(domain, &agent, error))
+	if (!arguments)
+		return FALSE;
+	if (kind == ELEMENT_PROXY) {
+		if (!domain_check_proxy(domain, NULL, error))
+			return FALSE;
+		printf("%s: proxy of user VM '%s' of cloud VM '%s'\n", name,
+		       json_object_get_string_member(arguments, "uservm"),
+		       json_object_get_string_member(arguments, "cloud"));
+		return TRUE;
+	}
+	if (!domain_check(domain, &agent, error))
 		return FALSE;
 	printf("%s: cloud VM '%s' with %u user VMs\n", name,
 	       json_object_get_string_member(arguments, "cloud"),

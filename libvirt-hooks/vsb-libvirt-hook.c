@@ -2,7 +2,7 @@
 /*
  * The hook that libvirt calls for each QEMU domain, with the domain's XML on standard
  * input: checks the element of VSBypass before a start, has vsbypassd attach the cloud VM
- * when it runs, and detach it when it ended. What libvirt calls when, and what it does
+ * when it runs, and detach it when it ended, or has it use the domain as a proxy. What libvirt calls when, and what it does
  * with a failure: libvirt.org/hooks.html, and qemuProcessStartHook() in its source.
  *
  * It must not call libvirt, which waits for it: so the process comes from libvirt's pid
@@ -32,13 +32,14 @@
 /**
  * struct call - one call of the hook
  * @domain:	name as libvirt says it
- * @cloud:	arguments of "attach", see element_read(); NULL: it is no cloud VM
- * @agent:	socket of its agent channel
+ * @element:	see element_read(); NULL: it has none
+ * @agent:	socket of a cloud VM's agent channel
  */
 struct call {
 	const char *domain;
 	xmlDoc *xml;
-	JsonObject *cloud;
+	enum element_kind kind;
+	JsonObject *element;
 	char *agent;
 };
 
@@ -69,7 +70,7 @@ static JsonObject *ask(const char *command, JsonObject *arguments, const char *l
 
 static const char *cloud_of(const struct call *call)
 {
-	return json_object_get_string_member(call->cloud, "cloud");
+	return json_object_get_string_member(call->element, "cloud");
 }
 
 /* The process of the domain's QEMU, or -1. */
@@ -92,26 +93,35 @@ static int pid_of(const struct call *call, GError **error)
 	return -1;
 }
 
+/* In the array @member of @parent: the object of that name, or NULL. */
+static JsonObject *find(JsonObject *parent, const char *member, const char *wanted)
+{
+	JsonNode *node = parent ? json_object_get_member(parent, member) : NULL;
+	JsonArray *array = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+
+	for (guint i = 0; array && i < json_array_get_length(array); i++) {
+		const char *name = "";
+
+		node = json_array_get_element(array, i);
+		if (JSON_NODE_HOLDS_OBJECT(node) &&
+		    json_line_string(json_node_get_object(node), "name", FALSE, &name, NULL) &&
+		    !strcmp(name, wanted))
+			return json_node_get_object(node);
+	}
+	return NULL;
+}
+
 /* Process of the cloud VM as vsbypassd knows it, 0: not attached, -1: error. */
 static int attached_pid(const struct call *call, GError **error)
 {
 	g_autoptr(JsonObject) status = ask("status", NULL, ASK_MS, error);
-	JsonNode *node = status ? json_object_get_member(status, "clouds") : NULL;
-	JsonArray *clouds = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+	JsonObject *cloud = find(status, "clouds", cloud_of(call));
+	gint64 pid = 0;
 
 	if (!status)
 		return -1;
-	for (guint i = 0; clouds && i < json_array_get_length(clouds); i++) {
-		JsonNode *cloud = json_array_get_element(clouds, i);
-		const char *name = "";
-		gint64 pid = 0;
-
-		if (JSON_NODE_HOLDS_OBJECT(cloud) &&
-		    json_line_string(json_node_get_object(cloud), "name", FALSE, &name, NULL) &&
-		    json_line_int(json_node_get_object(cloud), "pid", 1, G_MAXINT, TRUE, &pid, NULL) &&
-		    !strcmp(name, cloud_of(call)))
-			return (int)pid;
-	}
+	if (cloud && json_line_int(cloud, "pid", 1, G_MAXINT, TRUE, &pid, NULL))
+		return (int)pid;
 	return 0;
 }
 
@@ -121,7 +131,7 @@ static gboolean on_prepare(struct call *call, GError **error)
 
 	if (!domain_check(call->xml, &call->agent, error))
 		return FALSE;
-	result = ask("check", call->cloud, ASK_MS, error);
+	result = ask("check", call->element, ASK_MS, error);
 	return result != NULL;
 }
 
@@ -140,9 +150,9 @@ static gboolean on_started(struct call *call, GError **error)
 	pid = pid_of(call, error);
 	if (pid < 0)
 		return FALSE;
-	json_object_set_int_member(call->cloud, "pid", pid);
-	json_object_set_string_member(call->cloud, "agent", call->agent);
-	result = ask("attach", call->cloud, ATTACH_MS, error);
+	json_object_set_int_member(call->element, "pid", pid);
+	json_object_set_string_member(call->element, "agent", call->agent);
+	result = ask("attach", call->element, ATTACH_MS, error);
 	return result != NULL;
 }
 
@@ -195,43 +205,133 @@ static gboolean on_migrate(struct call *call, GError **error)
 	return FALSE;
 }
 
+/* The user VM of a proxy in @status, and the ports that it has. NULL: @error says why not. */
+static JsonObject *find_uservm(const struct call *call, JsonObject *status,
+			       struct vsb_ports *ports, GError **error)
+{
+	const char *name = json_object_get_string_member(call->element, "uservm");
+	JsonObject *cloud = find(status, "clouds", cloud_of(call));
+	JsonObject *uservm = find(cloud, "uservms", name);
+	const char *spec = "";
+
+	if (!cloud)
+		g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND, "<proxy>: cloud VM '%s' is not "
+			    "attached; start that first", cloud_of(call));
+	else if (!uservm)
+		g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND, "<proxy>: cloud VM '%s' has no "
+			    "user VM '%s'; name it in <cloud>, or 'vsbctl add' it", cloud_of(call), name);
+	else if (json_line_string(uservm, "ports", TRUE, &spec, error) &&
+		 vsb_ports_parse(spec, ports, error))
+		return uservm;
+	return NULL;
+}
+
+static gboolean on_proxy_prepare(struct call *call, GError **error)
+{
+	const char *other = "";
+	g_autoptr(JsonObject) status = NULL;
+	struct vsb_ports ports;
+	JsonObject *uservm;
+
+	if (!vsb_name_check("domain", call->domain, error) ||
+	    !domain_check_proxy(call->xml, NULL, error))
+		return FALSE;
+	status = ask("status", NULL, ASK_MS, error);
+	uservm = status ? find_uservm(call, status, &ports, error) : NULL;
+	if (!uservm || !json_line_string(uservm, "domain", FALSE, &other, error))
+		return FALSE;
+	/* Its own end may not have been seen yet. */
+	if (*other && strcmp(other, call->domain)) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS, "<proxy>: domain '%s' is the proxy of "
+			    "user VM '%s' already; end that first", other,
+			    json_object_get_string_member(call->element, "uservm"));
+		return FALSE;
+	}
+	return domain_check_proxy(call->xml, &ports, error);
+}
+
+static gboolean on_proxy_started(struct call *call, GError **error)
+{
+	g_autoptr(JsonObject) result = NULL;
+	int pid;
+
+	if (!domain_check_proxy(call->xml, NULL, error))
+		return FALSE;
+	pid = pid_of(call, error);
+	if (pid < 0)
+		return FALSE;
+	json_object_set_int_member(call->element, "pid", pid);
+	json_object_set_string_member(call->element, "domain", call->domain);
+	result = ask("serve", call->element, ASK_MS, error);
+	return result != NULL;
+}
+
+static gboolean on_proxy_reconnect(struct call *call, GError **error)
+{
+	int pid = pid_of(call, error);
+	g_autoptr(JsonObject) status = pid > 0 ? ask("status", NULL, ASK_MS, error) : NULL;
+	struct vsb_ports ports;
+	JsonObject *uservm = status ? find_uservm(call, status, &ports, error) : NULL;
+	gint64 proxy = 0;
+
+	if (!uservm || !json_line_int(uservm, "proxy_pid", 0, G_MAXINT, TRUE, &proxy, error))
+		return FALSE;
+	if (proxy == pid)
+		return TRUE;
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "its QEMU (process %d) runs without being "
+		    "the proxy of user VM '%s'; start the domain anew", pid,
+		    json_object_get_string_member(call->element, "uservm"));
+	return FALSE;
+}
+
+static gboolean on_proxy_migrate(struct call *call, GError **error)
+{
+	g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED, "a proxy cannot be migrated: its "
+			    "user VM would stay behind");
+	return FALSE;
+}
+
 /*
  * @must: a failure refuses the operation. Never for "reconnect": libvirt would kill the
  * domain, with all user VMs in it. What comes after the end cannot be refused.
+ * @cloud, @proxy: what to do of such a domain; NULL: nothing, vsbypassd sees its end
  */
 static const struct operation {
 	const char *name;
 	gboolean must;
-	gboolean (*run)(struct call *call, GError **error);
+	gboolean (*cloud)(struct call *call, GError **error);
+	gboolean (*proxy)(struct call *call, GError **error);
 } operations[] = {
-	{ "prepare", TRUE, on_prepare },
-	{ "started", TRUE, on_started },
-	{ "stopped", FALSE, on_stopped },
-	{ "release", FALSE, on_stopped },
-	{ "reconnect", FALSE, on_reconnect },
-	{ "migrate", TRUE, on_migrate },
+	{ "prepare", TRUE, on_prepare, on_proxy_prepare },
+	{ "started", TRUE, on_started, on_proxy_started },
+	{ "stopped", FALSE, on_stopped, NULL },
+	{ "release", FALSE, on_stopped, NULL },
+	{ "reconnect", FALSE, on_reconnect, on_proxy_reconnect },
+	{ "migrate", TRUE, on_migrate, on_proxy_migrate },
 };
 
 static gboolean run(const struct operation *operation, struct call *call, GError **error)
 {
 	g_autoptr(GString) text = read_all("-", ELEMENT_XML_MAX, error);
+	gboolean (*of_kind)(struct call *call, GError **error);
 	const xmlNode *name;
-	gboolean found, same;
 	xmlChar *content;
+	gboolean same;
 
 	call->xml = text ? element_parse_domain(text->str, text->len, error) : NULL;
 	if (!call->xml)
 		return FALSE;
-	call->cloud = element_read(call->xml, &found, error);
-	if (!call->cloud)
-		return !found;
+	call->element = element_read(call->xml, &call->kind, error);
+	if (!call->element)
+		return call->kind == ELEMENT_NONE;
 	/* It names a file, see pid_of(). */
 	name = element_child(xmlDocGetRootElement(call->xml), "name");
 	content = name ? xmlNodeGetContent(name) : NULL;
 	same = !g_strcmp0((char *)content, call->domain) && !strchr(call->domain, '/');
 	xmlFree(content);
+	of_kind = call->kind == ELEMENT_PROXY ? operation->proxy : operation->cloud;
 	if (same)
-		return operation->run(call, error);
+		return !of_kind || of_kind(call, error);
 	g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 			    "the XML is that of another domain");
 	return FALSE;
@@ -242,11 +342,11 @@ static int help(void)
 	puts("Usage: vsb-libvirt-hook DOMAIN OPERATION [SUB-OPERATION [EXTRA]] <DOMAIN.XML\n"
 	     "       vsb-libvirt-hook --validate FILE...\n\n"
 	     "Called by libvirt for each QEMU domain, as /etc/libvirt/hooks/qemu.d/vsbypass.\n"
-	     "For domains that have the element of VSBypass, see vsbypass-domain(5):\n\n"
+	     "For domains that have an element of VSBypass, see vsbypass-domain(5):\n\n"
 	     "  prepare             refuse the start if element, domain or vsbypassd are not ready\n"
-	     "  started             have vsbypassd attach it, or end it\n"
+	     "  started             have vsbypassd attach it, or use it as a proxy; or end it\n"
 	     "  stopped, release    have vsbypassd detach it\n"
-	     "  reconnect           warn in the journal if it is not attached\n"
+	     "  reconnect           warn in the journal if it is not attached, or no proxy\n"
 	     "  migrate             refuse\n\n"
 	     "All else, and all other domains, are let pass.\n\n"
 	     "--validate is 'vsbctl validate', see vsbctl(8).\n\n"
@@ -286,8 +386,8 @@ int main(int argc, char **argv)
 		syslog(operation->must ? LOG_ERR : LOG_WARNING, "%s of domain '%s': %s",
 		       operation->name, domain, error->message);
 	}
-	if (call.cloud)
-		json_object_unref(call.cloud);
+	if (call.element)
+		json_object_unref(call.element);
 	xmlFreeDoc(call.xml);
 	g_free(call.agent);
 	return fine || !operation->must ? 0 : 1;

@@ -410,6 +410,8 @@ static JsonObject *save_proxy(const struct proxy *proxy)
 	json_object_set_int_member(object, "start_time", (gint64)life.start_time);
 	json_object_set_int_member(object, "generation", life.generation);
 	json_object_set_int_member(object, "restarts", life.restarts);
+	if (life.domain[0])
+		json_object_set_string_member(object, "domain", life.domain);
 	return object;
 }
 
@@ -456,12 +458,16 @@ struct saved {
 static gboolean parse_life(JsonObject *object, struct proxy_life *life, GError **error)
 {
 	gint64 pid, start_time, generation, restarts;
+	const char *domain = "";
 
 	if (!json_line_int(object, "pid", 0, G_MAXINT32, TRUE, &pid, error) ||
 	    !json_line_int(object, "start_time", 0, G_MAXINT64, TRUE, &start_time, error) ||
 	    !json_line_int(object, "generation", 0, G_MAXUINT32, TRUE, &generation, error) ||
-	    !json_line_int(object, "restarts", 0, G_MAXUINT32, TRUE, &restarts, error))
+	    !json_line_int(object, "restarts", 0, G_MAXUINT32, TRUE, &restarts, error) ||
+	    !json_line_string(object, "domain", FALSE, &domain, error) ||
+	    (*domain && !vsb_name_check("domain", domain, error)))
 		return FALSE;
+	g_strlcpy(life->domain, domain, sizeof(life->domain));
 	life->pid = (pid_t)pid;
 	life->start_time = (guint64)start_time;
 	life->generation = (guint)generation;
@@ -705,6 +711,16 @@ gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error)
 	return TRUE;
 }
 
+gboolean cloud_serve(struct cloud *cloud, struct proxy *proxy, pid_t pid, const char *domain,
+		     GError **error)
+{
+	if (!cloud->attached || cloud->releasing || is_being_added(cloud, proxy)) {
+		set_busy(cloud, error);
+		return FALSE;
+	}
+	return proxy_serve(proxy, cloud->fd, pid, domain, error);
+}
+
 gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *uservms,
 		   GError **error)
 {
@@ -803,6 +819,8 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 	json_object_set_string_member(object, "state", !proxy_is_ready(proxy) ? "starting" :
 				      bound ? "bound" : "waiting");
 	json_object_set_int_member(object, "proxy_pid", proxy_pid(proxy));
+	if (life.domain[0])
+		json_object_set_string_member(object, "domain", life.domain);
 	json_object_set_int_member(object, "restarts", life.restarts);
 	json_object_set_int_member(object, "generation", life.generation);
 	json_object_set_string_member(object, "ports", ports);

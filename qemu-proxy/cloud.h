@@ -68,6 +68,10 @@ pid_t cloud_pid(const struct cloud *cloud);
 gboolean cloud_is_attached(const struct cloud *cloud);
 struct proxy *cloud_find_proxy(const struct cloud *cloud, const char *name);
 
+/* See proxy_serve(). */
+gboolean cloud_serve(struct cloud *cloud, struct proxy *proxy, pid_t pid, const char *domain,
+		     GError **error);
+
 /* The proxy forgets its user VM and is free for the next one. */
 gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error);
 

@@ -342,6 +342,26 @@ static gboolean call_remove(struct call *call, GError **error)
 	return TRUE;
 }
 
+static gboolean call_serve(struct call *call, GError **error)
+{
+	static const char * const members[] = { "cloud", "uservm", "domain", "pid", NULL };
+	const char *cloud = NULL, *uservm = NULL, *domain = NULL;
+	gint64 pid;
+
+	if (!json_line_only(call->args, members, error) ||
+	    !json_line_string(call->args, "cloud", TRUE, &cloud, error) ||
+	    !json_line_string(call->args, "uservm", TRUE, &uservm, error) ||
+	    !json_line_string(call->args, "domain", TRUE, &domain, error) ||
+	    !json_line_int(call->args, "pid", 1, G_MAXINT32, TRUE, &pid, error) ||
+	    !vsb_name_check("cloud VM", cloud, error) ||
+	    !vsb_name_check("user VM", uservm, error) ||
+	    !vsb_name_check("domain", domain, error))
+		return FALSE;
+	call->ops->serve(cloud, uservm, domain, (pid_t)pid, call->done, call->done_data,
+			 call->data);
+	return TRUE;
+}
+
 static gboolean call_add(struct call *call, GError **error)
 {
 	static const char * const members[] = { "cloud", "uservms", NULL };
@@ -387,6 +407,7 @@ static const struct {
 	{ "unbind", COMMAND_PEER_ROOT, call_unbind },
 	{ "add", COMMAND_PEER_ROOT, call_add },
 	{ "remove", COMMAND_PEER_ROOT, call_remove },
+	{ "serve", COMMAND_PEER_ROOT, call_serve },
 	{ "log", COMMAND_PEER_ROOT, call_log },
 };
 
@@ -422,7 +443,7 @@ static gboolean dispatch(JsonObject *request, enum command_peer peer, struct cal
 	shown = vsb_error_shown(name, 40);
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 		    "unknown command '%s'; there are attach, check, detach, status, send-break, "
-		    "send-key, type, unbind, add, remove, log", shown);
+		    "send-key, type, unbind, add, remove, serve, log", shown);
 	return FALSE;
 }
 

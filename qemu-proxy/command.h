@@ -90,6 +90,8 @@ struct command_ops {
 		    gpointer done_data, gpointer data);
 	void (*remove)(const char *uservm, command_done done, gpointer done_data,
 		       gpointer data);
+	void (*serve)(const char *cloud, const char *uservm, const char *domain, pid_t pid,
+		      command_done done, gpointer done_data, gpointer data);
 	void (*log)(guint lines, command_done done, gpointer done_data, gpointer data);
 };
 

@@ -8,6 +8,7 @@
 #include "access.h"
 #include "cloud.h"
 #include "error.h"
+#include "fdstore.h"
 #include "json-line.h"
 #include "listen.h"
 #include "log.h"
@@ -392,6 +393,22 @@ static void op_remove(const char *name, command_done done, gpointer done_data, g
 	done(done_data, NULL, error);
 }
 
+static void op_serve(const char *name, const char *uservm, const char *domain, pid_t pid,
+		     command_done done, gpointer done_data, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct entry *entry = find_cloud(data, name, &error);
+	struct proxy *proxy = entry ? cloud_find_proxy(entry->cloud, uservm) : NULL;
+
+	if (entry && !proxy)
+		g_set_error(&error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
+			    "cloud VM '%s' has no user VM '%s'; name it in <cloud>, or 'vsbctl add' it",
+			    name, uservm);
+	if (proxy && cloud_serve(entry->cloud, proxy, pid, domain, &error))
+		g_message("user VM '%s': its proxy is domain '%s' (process %d)", uservm, domain, pid);
+	done(done_data, NULL, error);
+}
+
 static void op_log(guint max, command_done done, gpointer done_data, gpointer data)
 {
 	g_auto(GStrv) lines = log_last(max);
@@ -414,6 +431,7 @@ const struct command_ops daemon_ops = {
 	.unbind = op_unbind,
 	.add = op_add,
 	.remove = op_remove,
+	.serve = op_serve,
 	.log = op_log,
 };
 
@@ -484,6 +502,7 @@ void daemon_restore(struct daemon *daemon)
 	if (device_fd >= 0)
 		close(device_fd);
 	daemon->restoring = FALSE;
+	fdstore_close_rest();
 	save(daemon);
 	listen_sweep(daemon->env.console_dir, is_there, daemon);
 	listen_sweep(daemon->env.qmp_dir, is_there, daemon);

@@ -68,6 +68,9 @@ static gboolean parse_range(char *text, struct vsb_range *range)
 	return range->first <= range->last;
 }
 
+#define KEYBOARD_IRQ	1
+#define MOUSE_IRQ	12
+
 #define FRONT_OFF	"front=off"
 #define PS2		"ps2"
 
@@ -185,18 +188,35 @@ gboolean vsb_ports_ps2(const struct vsb_ports *ports)
 	return FALSE;
 }
 
+int vsb_range_com(const struct vsb_range *range)
+{
+	for (gsize c = 0; range->device == VSB_DEV_16550 && c < G_N_ELEMENTS(com_ports); c++)
+		if (com_ports[c].base == range->first)
+			return (int)c;
+	return -1;
+}
+
 gboolean vsb_ports_serial(const struct vsb_ports *ports, guint *base, guint *irq)
 {
 	for (guint i = 0; i < ports->nr; i++) {
-		if (ports->range[i].device != VSB_DEV_16550)
+		int com = vsb_range_com(&ports->range[i]);
+
+		if (com < 0)
 			continue;
-		for (gsize c = 0; c < G_N_ELEMENTS(com_ports); c++) {
-			if (com_ports[c].base != ports->range[i].first)
-				continue;
-			*base = com_ports[c].base;
-			*irq = com_ports[c].irq;
-			return TRUE;
-		}
+		*base = com_ports[com].base;
+		*irq = com_ports[com].irq;
+		return TRUE;
 	}
 	return FALSE;
+}
+
+gboolean vsb_ports_has_line(const struct vsb_ports *ports, guint gsi)
+{
+	for (guint i = 0; i < ports->nr; i++) {
+		int com = vsb_range_com(&ports->range[i]);
+
+		if (com >= 0 && com_ports[com].irq == gsi)
+			return TRUE;
+	}
+	return vsb_ports_ps2(ports) && (gsi == KEYBOARD_IRQ || gsi == MOUSE_IRQ);
 }

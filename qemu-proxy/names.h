@@ -44,4 +44,12 @@ gboolean vsb_ports_ps2(const struct vsb_ports *ports);
 /* The first COM port of the list and its interrupt line, or FALSE: none. */
 gboolean vsb_ports_serial(const struct vsb_ports *ports, guint *base, guint *irq);
 
+/* Whether a device in the list has this interrupt line. */
+gboolean vsb_ports_has_line(const struct vsb_ports *ports, guint gsi);
+
+/*
+ * Return: number of the COM port that the range is, COM1 being 0, or -1: it is none.
+ */
+int vsb_range_com(const struct vsb_range *range);
+
 #endif

@@ -3,6 +3,7 @@
 #include "procfd.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -165,4 +166,33 @@ int procfd_take_vm(int pidfd, pid_t pid, GError **error)
 int procfd_take_proxy(int pidfd, pid_t pid, GError **error)
 {
 	return take(pidfd, pid, &proxy_kind, error);
+}
+
+/* QEMU's SIG_IPI, with which it does so itself (kvm_init_cpu_signals()). */
+#define KICK	SIGUSR1
+
+gboolean procfd_kick_vcpus(pid_t pid, GError **error)
+{
+	g_autofree char *dir_path = g_strdup_printf("/proc/%d/task", pid);
+	g_autoptr(GDir) dir = g_dir_open(dir_path, 0, NULL);
+	const char *name;
+	guint kicked = 0;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *path = g_build_filename(dir_path, name, "comm", NULL);
+		g_autofree char *comm = NULL;
+		guint64 tid;
+
+		/* qemu_thread_create() of a vCPU; no other thread minds the signal */
+		if (g_file_get_contents(path, &comm, NULL, NULL) &&
+		    g_str_has_prefix(comm, "CPU ") && g_str_has_suffix(g_strchomp(comm), "/KVM") &&
+		    g_ascii_string_to_unsigned(name, 10, 1, G_MAXINT, &tid, NULL) &&
+		    !syscall(SYS_tgkill, pid, (pid_t)tid, KICK))
+			kicked++;
+	}
+	if (!kicked)
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "process %d has no thread 'CPU .../KVM'; start its QEMU with "
+			    "-name debug-threads=on, as libvirt does", pid);
+	return kicked != 0;
 }

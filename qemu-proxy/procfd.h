@@ -27,4 +27,10 @@ int procfd_take_vm(int pidfd, pid_t pid, GError **error);
 /* The same with the descriptor of the module's that a proxy keeps for vsbypassd. */
 int procfd_take_proxy(int pidfd, pid_t pid, GError **error);
 
+/*
+ * Has each vCPU thread of this QEMU return from KVM_RUN and call it again. It needs
+ * "-name debug-threads=on", which libvirt gives.
+ */
+gboolean procfd_kick_vcpus(pid_t pid, GError **error);
+
 #endif

@@ -14,6 +14,13 @@
  * vsbypassd ends. The next one takes that copy and talks to QEMU at its QMP socket:
  *
  *   proxy_resume() -> STARTING, with a descriptor -> READY
+ *
+ * The QEMU of a domain of libvirt has no QMP socket for us, and its CPUs run already:
+ *
+ *   proxy_serve() -> WAITING -> REGISTERED -> READY
+ *
+ * The service manager keeps the copy of its descriptor. Its end is that of the proxy as
+ * well, and the other way round, as no QEMU serves two user VMs.
  */
 #include "proxy.h"
 
@@ -30,6 +37,7 @@
 
 #include "conlog.h"
 #include "error.h"
+#include "fdstore.h"
 #include "lineio.h"
 #include "listen.h"
 #include "module.h"
@@ -62,6 +70,7 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
  * @cancel:	of the wait for @process
  * @pidfd:	if it is not, else -1
  * @fd:		proxy descriptor of the module, -1: none
+ * @kept:	fdstore_keep() has a copy of it
  * @bound:	it has had a user VM
  * @errors:	lines of QEMU's stderr, read from @errors_fd
  * @started_us:	monotonic time of the last spawn
@@ -91,6 +100,7 @@ struct proxy {
 	guint pidfd_id;
 	struct qmp *qmp;
 	int fd;
+	gboolean kept;
 	gboolean bound;
 	guint fd_id;
 	guint timeout_id;
@@ -106,8 +116,20 @@ struct proxy {
 
 static void spawn(struct proxy *proxy);
 
-static void set_starting(const struct proxy *proxy, GError **error)
+static gboolean is_domain(const struct proxy *proxy)
 {
+	return proxy->life.domain[0] != '\0';
+}
+
+/* It has no QMP: why, and what to do. @instead: of a domain */
+static void set_no_qmp(const struct proxy *proxy, const char *instead, GError **error)
+{
+	if (is_domain(proxy)) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "the proxy of user VM '%s' is libvirt's domain '%s'; use 'virsh %s'",
+			    proxy->name, proxy->life.domain, instead);
+		return;
+	}
 	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
 		    "the proxy of user VM '%s' is being started; try again", proxy->name);
 }
@@ -167,6 +189,8 @@ static void wait_pidfd(int pidfd)
 void proxy_kill(struct proxy *proxy)
 {
 	let_go(proxy);
+	if (is_domain(proxy))
+		fdstore_forget(proxy->name);
 	/* GLib reaps it. */
 	if (proxy->process)
 		g_subprocess_force_exit(proxy->process);
@@ -182,6 +206,7 @@ void proxy_kill(struct proxy *proxy)
 /* The process was killed or has ended: nothing is known of it any more. */
 static void forget_process(struct proxy *proxy)
 {
+	proxy->life.domain[0] = '\0';
 	g_clear_object(&proxy->process);
 	close_fd(&proxy->pidfd);
 	proxy->life.pid = 0;
@@ -343,7 +368,9 @@ static gboolean on_event(int fd, GIOCondition condition, gpointer data)
 		return G_SOURCE_REMOVE;
 	}
 	for (int i = 0; i < n; i++) {
-		if (events[i].type == VSB_EVENT_IRQ)
+		/* A domain has more devices. */
+		if (events[i].type == VSB_EVENT_IRQ &&
+		    vsb_ports_has_line(&proxy->ports, events[i].gsi))
 			proxy->ops->irq(proxy, events[i].gsi, events[i].level, proxy->data);
 		else if (events[i].type == VSB_EVENT_USERVM) {
 			proxy->bound |= module_get_uservm(fd, &uservm);
@@ -407,28 +434,88 @@ static void watch_events(struct proxy *proxy)
 	proxy->fd_id = g_unix_fd_add(proxy->fd, G_IO_IN | G_IO_ERR | G_IO_HUP, on_event, proxy);
 }
 
+/* The VM of its process becomes the module's. */
+static gboolean hand_over(struct proxy *proxy, int cloud_fd, GError **error)
+{
+	int vm_fd = take_own_vm(proxy, error);
+
+	if (vm_fd < 0)
+		return FALSE;
+	proxy->fd = module_create_proxy(cloud_fd, vm_fd, proxy->name, &proxy->ports,
+					proxy->identity.required ? VSB_PROXY_REQUIRED : 0, error);
+	close(vm_fd);
+	if (proxy->fd < 0 ||
+	    (proxy->identity.has_key &&
+	     !module_set_key(proxy->fd, proxy->identity.key.bytes, error)))
+		return FALSE;
+	proxy->state = REGISTERED;
+	watch_events(proxy);
+	return TRUE;
+}
+
 void proxy_register(struct proxy *proxy, int cloud_fd)
 {
 	g_autoptr(GError) error = NULL;
-	int vm_fd;
 
 	g_return_if_fail(proxy->state == WAITING);
-	vm_fd = take_own_vm(proxy, &error);
-	if (vm_fd >= 0) {
-		proxy->fd = module_create_proxy(cloud_fd, vm_fd, proxy->name, &proxy->ports,
-						proxy->identity.required ? VSB_PROXY_REQUIRED : 0,
-						&error);
-		close(vm_fd);
-	}
-	if (proxy->fd < 0 ||
-	    (proxy->identity.has_key &&
-	     !module_set_key(proxy->fd, proxy->identity.key.bytes, &error))) {
+	if (hand_over(proxy, cloud_fd, &error))
+		qmp_execute(proxy->qmp, "cont", NULL, on_cont, proxy);
+	else
 		died(proxy, error->message);
-		return;
+}
+
+/* Of the process that was. Its copy of the descriptor has to be closed before the next. */
+static void wait_process(struct proxy *proxy)
+{
+	if (proxy->process)
+		g_subprocess_wait(proxy->process, NULL, NULL);
+	if (proxy->pidfd >= 0)
+		wait_pidfd(proxy->pidfd);
+}
+
+static void watch_process(struct proxy *proxy, int pidfd)
+{
+	proxy->pidfd = pidfd;
+	proxy->pidfd_id = g_unix_fd_add(pidfd, G_IO_IN, on_pidfd, proxy);
+}
+
+gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *domain,
+		     GError **error)
+{
+	g_autofree char *why = g_strdup_printf("libvirt's domain '%s' takes over", domain);
+	g_autoptr(GError) cause = NULL;
+	int pidfd = procfd_open(pid, error);
+
+	if (pidfd < 0)
+		return FALSE;
+	proxy_kill(proxy);
+	wait_process(proxy);
+	forget_process(proxy);
+	/* The console is where the domain has it. */
+	close_fd(&proxy->listen_fd);
+	unlink(proxy->console_path);
+	g_message("proxy '%s': %s", proxy->name, why);
+	proxy->ops->died(proxy, why, proxy->data);
+
+	g_strlcpy(proxy->life.domain, domain, sizeof(proxy->life.domain));
+	proxy->life.pid = pid;
+	proxy->life.start_time = procfd_start_time(pid);
+	proxy->started_us = g_get_monotonic_time();
+	proxy->state = WAITING;
+	watch_process(proxy, pidfd);
+	proxy->ops->changed(proxy, proxy->data);
+	/* Its vCPUs are in KVM's own KVM_RUN; the next one is the module's. */
+	if (!hand_over(proxy, cloud_fd, &cause) || !procfd_kick_vcpus(pid, &cause)) {
+		died(proxy, cause->message);
+		g_propagate_error(error, g_steal_pointer(&cause));
+		return FALSE;
 	}
-	proxy->state = REGISTERED;
-	watch_events(proxy);
-	qmp_execute(proxy->qmp, "cont", NULL, on_cont, proxy);
+	proxy->kept = fdstore_keep(proxy->name, proxy->fd);
+	if (!proxy->kept)
+		g_message("proxy '%s': no service manager keeps its descriptor: domain '%s' will "
+			  "end with vsbypassd", proxy->name, domain);
+	serves(proxy);
+	return TRUE;
 }
 
 static void on_qmp_ready(struct qmp *qmp, gpointer data)
@@ -562,20 +649,36 @@ void proxy_start(struct proxy *proxy)
 	spawn(proxy);
 }
 
-/* @pidfd is that of a process that has been one of ours. */
+static int take_kept(struct proxy *proxy, GError **error)
+{
+	int fd = fdstore_take(proxy->name);
+
+	proxy->kept = fd >= 0;
+	if (fd < 0)
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "the service manager has not kept the descriptor of domain '%s'",
+			    proxy->life.domain);
+	return fd;
+}
+
+/* @pidfd is that of a process that has been its. */
 static gboolean take_over(struct proxy *proxy, int pidfd, const struct proxy_life *life,
 			  GError **error)
 {
 	struct vsb_uservm uservm;
 
-	proxy->fd = procfd_take_proxy(pidfd, life->pid, error);
-	if (proxy->fd < 0 || !module_report_all(proxy->fd, error) || !connect_qmp(proxy, error))
+	if (is_domain(proxy))
+		proxy->fd = take_kept(proxy, error);
+	else
+		proxy->fd = procfd_take_proxy(pidfd, life->pid, error);
+	if (proxy->fd < 0 || !module_report_all(proxy->fd, error) ||
+	    (!is_domain(proxy) && !connect_qmp(proxy, error)))
 		return FALSE;
 	proxy->bound = module_get_uservm(proxy->fd, &uservm);
-	proxy->state = STARTING;
-	proxy->pidfd = pidfd;
-	proxy->pidfd_id = g_unix_fd_add(pidfd, G_IO_IN, on_pidfd, proxy);
-	proxy->timeout_id = g_timeout_add_seconds(START_TIMEOUT_S, on_start_timeout, proxy);
+	proxy->state = is_domain(proxy) ? READY : STARTING;
+	watch_process(proxy, pidfd);
+	if (!is_domain(proxy))
+		proxy->timeout_id = g_timeout_add_seconds(START_TIMEOUT_S, on_start_timeout, proxy);
 	watch_events(proxy);
 	return TRUE;
 }
@@ -595,7 +698,7 @@ gboolean proxy_resume(struct proxy *proxy, const struct proxy_life *life, GError
 	if (pidfd >= 0)
 		close(pidfd);
 	proxy_end_left(life);
-	proxy->life.pid = 0;
+	forget_process(proxy);
 	return FALSE;
 }
 
@@ -624,7 +727,7 @@ static struct qmp *may_type(gpointer data, guint64 *reads, GError **error)
 	struct vsb_uservm uservm;
 
 	if (proxy->state != READY || !proxy->qmp) {
-		set_starting(proxy, error);
+		set_no_qmp(proxy, "send-key", error);
 		return NULL;
 	}
 	if (!module_get_uservm(proxy->fd, &uservm)) {
@@ -694,16 +797,13 @@ void proxy_free(struct proxy *proxy)
 {
 	proxy_kill(proxy);
 	unlink(proxy->console_path);
-	if (proxy->process)
-		g_subprocess_wait(proxy->process, NULL, NULL);
-	if (proxy->pidfd >= 0)
-		wait_pidfd(proxy->pidfd);
+	wait_process(proxy);
 	free_all(proxy);
 }
 
 void proxy_leave(struct proxy *proxy)
 {
-	if (proxy->state != READY)
+	if (proxy->state != READY || (is_domain(proxy) && !proxy->kept))
 		proxy_kill(proxy);
 	let_go(proxy);
 	free_all(proxy);
@@ -801,8 +901,9 @@ void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data)
 	JsonObject *args;
 	g_autoptr(GError) error = NULL;
 
-	if (proxy->state != READY) {
-		set_starting(proxy, &error);
+	if (proxy->state != READY || !proxy->qmp) {
+		set_no_qmp(proxy, "qemu-monitor-command --hmp' with 'chardev-send-break charserial0",
+			   &error);
 		done(data, NULL, error);
 		return;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * One proxy: a stock QEMU, paused, whose VM the module takes over; started,
- * watched, and started again when it ends.
+ * watched, and started again when it ends. Or one that somebody else has started, a
+ * domain of libvirt: as long as that runs, it is the proxy.
  */
 #ifndef VSB_PROXY_H
 #define VSB_PROXY_H
@@ -64,12 +65,14 @@ struct proxy_ops {
 
 /**
  * struct proxy_life - what the next vsbypassd has to know to go on with it
+ * @domain:	of libvirt that has the QEMU, or empty: it is ours
  * @pid:	of QEMU, 0: none
  * @start_time:	of that, procfd_start_time()
  * @generation:	user VMs before this one
  * @restarts:	of QEMU
  */
 struct proxy_life {
+	char domain[VSB_NAME_LEN];
 	pid_t pid;
 	guint64 start_time;
 	guint generation;
@@ -101,6 +104,14 @@ void proxy_end_left(const struct proxy_life *life);
 
 /* Hands the waiting QEMU's VM to the module; what goes wrong comes as died(). */
 void proxy_register(struct proxy *proxy, int cloud_fd);
+
+/*
+ * From now on the QEMU of a domain is the proxy, in place of the one that was: that has
+ * ended when this returns. A failure comes as died(), too; what has been the domain's VM
+ * may be dead then. When the domain ends, a QEMU of ours takes over.
+ */
+gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *domain,
+		     GError **error);
 
 /*
  * Its user VM is no more (@why): another QEMU takes over, that has nothing of it.

@@ -114,6 +114,13 @@ static void op_remove(const char *uservm, command_done done, gpointer done_data,
 	done(done_data, NULL, NULL);
 }
 
+static void op_serve(const char *cloud, const char *uservm, const char *domain, pid_t pid,
+		     command_done done, gpointer done_data, gpointer data)
+{
+	g_string_append_printf(calls, "serve %s %s %s %d", cloud, uservm, domain, pid);
+	done(done_data, NULL, NULL);
+}
+
 static void op_log(guint lines, command_done done, gpointer done_data, gpointer data)
 {
 	g_string_append_printf(calls, "log %u", lines);
@@ -122,7 +129,7 @@ static void op_log(guint lines, command_done done, gpointer done_data, gpointer 
 
 static const struct command_ops ops = {
 	op_attach, op_check, op_detach, op_status, op_send_break, op_type, op_unbind, op_add, op_remove,
-	op_log
+	op_serve, op_log
 };
 
 /* Return: the reply, valid until the next call. */
@@ -190,6 +197,8 @@ static void test_good(void)
 		  "attach cloud-9 9 /a 0 v=0x3f8-0x3ff " KEY " " KEY " al" },
 		{ "{\"execute\":\"check\",\"arguments\":{\"cloud\":\"c\","
 		  "\"uservms\":[{\"name\":\"v\"}]}}", "check c 0 '' 1" },
+#define SERVE(args) "{\"execute\":\"serve\",\"arguments\":{\"cloud\":\"c\",\"uservm\":\"v\"" args "}}"
+		{ SERVE(",\"domain\":\"d\",\"pid\":9"), "serve c v d 9" },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -237,6 +246,9 @@ static void test_bad(void)
 		"{\"execute\":\"add\",\"arguments\":{\"uservms\":[{\"name\":\"v\"}]}}",
 		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\",\"pid\":1,"
 		"\"uservms\":[{\"name\":\"v\"}]}}",
+		SERVE(""), SERVE(",\"domain\":\"d\""), SERVE(",\"pid\":9"),
+		SERVE(",\"domain\":\"d/e\",\"pid\":9"), SERVE(",\"domain\":\"d\",\"pid\":0"),
+		SERVE(",\"domain\":\"d\",\"pid\":\"9\""), SERVE(",\"domain\":\"d\",\"pid\":9,\"x\":1"),
 		"{\"execute\":\"log\",\"arguments\":{\"lines\":0}}",
 		"{\"execute\":\"log\",\"arguments\":{\"lines\":-1}}",
 		"{\"execute\":\"log\",\"arguments\":{\"lines\":1.5}}",
@@ -294,6 +306,7 @@ static void test_rights(void)
 		{ "{\"execute\":\"remove\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
 		{ "{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\","
 		  "\"uservms\":[{\"name\":\"v\"}]}}", FALSE },
+		{ SERVE(",\"domain\":\"d\",\"pid\":9"), FALSE },
 		{ "{\"execute\":\"log\"}", FALSE },
 		{ "{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\"}}", FALSE },
 		{ ATTACH(FINE "," VMS), FALSE },

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <glib-unix.h>
 #include <glib/gstdio.h>
@@ -770,6 +771,132 @@ static void test_resume(void)
 	teardown(&rig);
 }
 
+static GPid sleeper(void)
+{
+	static char *argv[] = { "sleep", "1000", NULL };
+	GPid pid;
+
+	g_assert_true(g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH |
+				    G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
+				    G_SPAWN_STDERR_TO_DEV_NULL, in_victim, NULL, &pid, NULL));
+	return pid;
+}
+
+static void serve(struct rig *rig, const char *uservm, pid_t pid)
+{
+	g_autofree char *arguments = g_strdup_printf(
+		"\"cloud\":\"c\",\"uservm\":\"%s\",\"domain\":\"d1\",\"pid\":%d", uservm, pid);
+
+	run(rig, "serve", arguments);
+}
+
+static gboolean is_domain(struct rig *rig, guint index)
+{
+	return json_object_has_member(uservm_status(rig, index), "domain");
+}
+
+/* Was killed; GLib does not reap it. */
+static void reap(GPid pid)
+{
+	int status;
+
+	g_assert_cmpint(waitpid(pid, &status, 0), ==, pid);
+	g_assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* Domains of libvirt as proxies. */
+static void test_domain(void)
+{
+	g_autofree char *console = NULL;
+	struct rig rig;
+	GPid pid;
+	pid_t own;
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"},{\"name\":\"vm2\",\"ports\":\"ps2\"}");
+	g_assert_no_error(rig.error);
+	console = g_build_filename(rig.rundir->console_dir, "vm2.sock", NULL);
+	own = proxy_pid_of(&rig, 1);
+	serve(&rig, "vm3", own);
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	fake.fail = "procfd";
+	serve(&rig, "vm2", own);
+	g_assert_nonnull(strstr(rig.error->message, "as told"));
+	fake.fail = NULL;
+	g_assert_cmpint(proxy_pid_of(&rig, 1), ==, own);
+
+	/* Ours makes room, before the module gets another one of this name. */
+	pid = sleeper();
+	serve(&rig, "vm2", pid);
+	g_assert_no_error(rig.error);
+	g_assert_cmpint(kill(own, 0), ==, -1);
+	g_assert_cmpint(connect_unix(console), ==, -1);
+	g_assert_cmpint(proxy_pid_of(&rig, 1), ==, pid);
+	g_assert_cmpint(fake.kicked, ==, pid);
+	g_assert_cmpuint(fake.names->len, ==, 3);
+	g_assert_cmpstr(json_object_get_string_member(uservm_status(&rig, 1), "domain"), ==, "d1");
+	wait_state(&rig, 1, "waiting");
+	run(&rig, "send-break", "\"uservm\":\"vm2\"");
+	g_assert_nonnull(strstr(rig.error->message, "libvirt's domain 'd1'; use 'virsh "));
+	run(&rig, "send-key", "\"uservm\":\"vm2\",\"keys\":\"a\"");
+	g_assert_nonnull(strstr(rig.error->message, "libvirt's domain 'd1'; use 'virsh send-key'"));
+
+	/* The service manager has its descriptor for the next vsbypassd. */
+	restart_daemon(&rig);
+	wait_state(&rig, 1, "waiting");
+	g_assert_cmpint(proxy_pid_of(&rig, 1), ==, pid);
+	g_assert_true(is_domain(&rig, 1));
+	/* It ends; then one of ours serves. */
+	kill(pid, SIGKILL);
+	reap(pid);
+	wait_state(&rig, 1, "starting");
+	wait_state(&rig, 1, "waiting");
+	g_assert_false(is_domain(&rig, 1));
+	run(&rig, "send-break", "\"uservm\":\"vm2\"");
+	g_assert_no_error(rig.error);
+	own = connect_unix(console);
+	g_assert_cmpint(own, >=, 0);
+	close(own);
+
+	/* What cannot become one, and one that is unbound, ends. */
+	fake.fail = "kick_vcpus";
+	pid = sleeper();
+	serve(&rig, "vm2", pid);
+	g_assert_nonnull(strstr(rig.error->message, "as told"));
+	fake.fail = NULL;
+	reap(pid);
+	wait_state(&rig, 1, "waiting");
+	pid = sleeper();
+	serve(&rig, "vm2", pid);
+	g_assert_no_error(rig.error);
+	run(&rig, "unbind", "\"uservm\":\"vm2\"");
+	g_assert_no_error(rig.error);
+	reap(pid);
+	wait_state(&rig, 1, "waiting");
+	g_assert_false(is_domain(&rig, 1));
+
+	/* Without a service manager it ends with vsbypassd. */
+	fake.kept_fd = -1;
+	pid = sleeper();
+	serve(&rig, "vm2", pid);
+	g_assert_no_error(rig.error);
+	restart_daemon(&rig);
+	reap(pid);
+	wait_state(&rig, 1, "waiting");
+	g_assert_false(is_domain(&rig, 1));
+	/* One takes the place of another, and ends with the cloud VM. */
+	pid = sleeper();
+	serve(&rig, "vm1", pid);
+	own = sleeper();
+	serve(&rig, "vm1", own);
+	g_assert_no_error(rig.error);
+	reap(pid);
+	g_assert_cmpint(proxy_pid_of(&rig, 0), ==, own);
+	run(&rig, "detach", "\"cloud\":\"c\"");
+	reap(own);
+	teardown(&rig);
+}
+
 /* A state that is not whole, or of another boot: nothing of it is left. */
 static void test_bad_state(void)
 {
@@ -1246,6 +1373,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/restart", test_restart);
 	g_test_add_func("/daemon/pool", test_pool);
 	g_test_add_func("/daemon/resume", test_resume);
+	g_test_add_func("/daemon/domain", test_domain);
 	g_test_add_func("/daemon/bad-state", test_bad_state);
 	g_test_add_func("/daemon/events", test_events);
 	g_test_add_func("/daemon/keyboard", test_keyboard);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "fdstore.h"
 #include "module.h"
 #include "procfd.h"
 
@@ -29,6 +30,8 @@ void fake_module_reset(void)
 		g_array_unref(fake.proxy_fds);
 	if (fake.names)
 		g_ptr_array_unref(fake.names);
+	if (fake.kept_fd > 0)
+		close(fake.kept_fd);
 	memset(&fake, 0, sizeof(fake));
 	fake.on_close = -1;
 	fake.event_fds = g_array_new(FALSE, FALSE, sizeof(int));
@@ -199,4 +202,42 @@ int procfd_take_proxy(int pidfd, pid_t pid, GError **error)
 		return -1;
 	g_assert_cmpuint(fake.taken, <, fake.proxy_fds->len);
 	return fcntl(g_array_index(fake.proxy_fds, int, fake.taken++), F_DUPFD_CLOEXEC, 0);
+}
+
+gboolean procfd_kick_vcpus(pid_t pid, GError **error)
+{
+	if (fails("kick_vcpus", error))
+		return FALSE;
+	fake.kicked = pid;
+	return TRUE;
+}
+
+gboolean fdstore_keep(const char *name, int fd)
+{
+	if (fake.kept_fd < 0)
+		return FALSE;
+	g_assert_cmpint(fake.kept_fd, ==, 0);
+	fake.kept_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return TRUE;
+}
+
+void fdstore_forget(const char *name)
+{
+	fdstore_close_rest();
+}
+
+int fdstore_take(const char *name)
+{
+	int fd = fake.kept_fd > 0 ? fake.kept_fd : -1;
+
+	/* The manager has a copy still, as systemd would. */
+	return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+void fdstore_close_rest(void)
+{
+	if (fake.kept_fd <= 0)
+		return;
+	close(fake.kept_fd);
+	fake.kept_fd = 0;
 }

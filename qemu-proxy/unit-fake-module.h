@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For unit tests: stands in for module.c and procfd.c, so that the daemon runs
+ * For unit tests: stands in for module.c, procfd.c and fdstore.c, so that the daemon runs
  * on a machine without the module and with QEMUs that have no KVM.
  */
 #ifndef VSB_UNIT_FAKE_MODULE_H
@@ -29,6 +29,8 @@
  * @taken:	of those, how many procfd_take_proxy() has handed out; it begins again
  *		where the test says
  * @reports:	VSB_REPORT_ALL calls
+ * @kicked:	last process of procfd_kick_vcpus()
+ * @kept_fd:	of the service manager's store, 0: none, -1: there is no manager
  */
 struct fake_module {
 	const char *fail;
@@ -50,6 +52,8 @@ struct fake_module {
 	GArray *proxy_fds;
 	guint taken;
 	guint reports;
+	pid_t kicked;
+	int kept_fd;
 };
 
 extern struct fake_module fake;

@@ -99,6 +99,10 @@ static void test_ports(void)
 		g_assert_cmpint(vsb_ports_serial(&ports, &base, &irq), ==, good[i].serial != 0);
 		g_assert_cmpuint(base, ==, good[i].serial);
 		g_assert_cmpuint(irq, ==, good[i].irq);
+		for (guint line = 0; line < 24; line++)
+			g_assert_cmpint(vsb_ports_has_line(&ports, line), ==,
+					(good[i].irq && line == good[i].irq) ||
+					(vsb_ports_ps2(&ports) && (line == 1 || line == 12)));
 		g_assert_true(vsb_ports_parse(formatted, &again, NULL));
 		g_assert_cmpmem(&ports, sizeof(ports), &again, sizeof(again));
 	}

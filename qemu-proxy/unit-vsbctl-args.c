@@ -200,6 +200,8 @@ static void test_show(void)
 		  "\"proved\":true}]}]}", "first-seen,proved" },
 		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"first-seen\"}]}]}",
 		  "first-seen  " },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"ports\":\"ps2\",\"domain\":\"d1\"}]}]}",
+		  "ps2 (proxy: domain d1)" },
 		{ "log", "{\"lines\":[\"one\",2]}", "one\n" },
 		{ "log", "{}", "" },
 		{ "detach", "{}", "" },

@@ -81,8 +81,10 @@ static void show_uservm(GString *text, JsonObject *uservm)
 				       number_of(counters, "absorbed"));
 	else
 		g_string_append_printf(text, " %10s %10s %9s", "-", "-", "-");
-	g_string_append_printf(text, "  %-17s  %s\n", identity_of(uservm),
-			       text_of(uservm, "ports"));
+	g_string_append_printf(text, "  %-17s  %s", identity_of(uservm), text_of(uservm, "ports"));
+	if (json_object_has_member(uservm, "domain"))
+		g_string_append_printf(text, " (proxy: domain %s)", text_of(uservm, "domain"));
+	g_string_append_c(text, '\n');
 }
 
 static void show_status(GString *text, JsonObject *result)

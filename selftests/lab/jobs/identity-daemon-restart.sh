@@ -66,6 +66,9 @@ kill -9 "$proxy"
 check "identity-daemon-restart: a proxy that ended meanwhile is replaced" starts
 check "identity-daemon-restart: it is another process" test "$(of_vm1 proxy_pid)" != "$proxy"
 check "identity-daemon-restart: it is the same user VM still" test "$(of_vm1 bound_ns)" = "$bound"
+# what is raw ends with the proxy: it cannot say what is lost
+con_close
+check "identity-daemon-restart: SSH reaches the console" ssh_console
 check "identity-daemon-restart: the console works" con_shell "$SECRET2"
 con_close
 

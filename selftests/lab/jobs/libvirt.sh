@@ -56,6 +56,48 @@ domain() {
 }
 define() { domain "$@" >"/run/$1.xml" && virsh define "/run/$1.xml"; }
 
+# proxy_domain USERVM [OS]: console1, the proxy of that user VM, and perhaps with another <os>
+proxy_domain() {
+	cat >/run/console1.xml <<-END
+	<domain type='kvm'>
+	<name>console1</name>
+	<metadata>
+	<v:proxy xmlns:v='urn:vsbypass:libvirt:domain:1.0' cloud='cloud1' uservm='$1'/>
+	</metadata>
+	<memory unit='MiB'>1</memory>
+	<vcpu>1</vcpu>
+	<os><type arch='x86_64' machine='pc'>hvm</type>${2:-<loader type='rom'>/run/vsbypass/proxy/halt.rom</loader>}</os>
+	<devices>
+	<serial type='pty'><target port='0'/></serial>
+	<memballoon model='none'/>
+	</devices>
+	</domain>
+	END
+	virsh define /run/console1.xml
+}
+
+# proxy_refused MESSAGE USERVM [OS]: virsh start of such a domain
+proxy_refused() {
+	local message=$1
+	shift
+	proxy_domain "$@" || return
+	virsh start console1 >/run/refused 2>&1 && virsh destroy console1
+	cat /run/refused
+	grep -q "VSBypass: domain 'console1': .*$message" /run/refused
+}
+
+virsh_console() {
+	con_new
+	TERM=dumb /usr/bin/script -qfec "virsh -q console --force console1" /dev/null <$CON/in >>$CON/log 2>&1 &
+	echo $! >>$CON/pids
+	sleep 100000000 >$CON/in 2>/dev/null &
+	echo $! >>$CON/pids
+}
+of_domain() { vsbctl status | grep "^ *vm1 .*(proxy: domain console1)"; }
+of_vsbypassd_again() { ! of_domain && vsbctl status | grep "^ *vm1  *bound"; }
+no_own_proxy() { ! pgrep -f "name vsbypass-vm1"; }
+ended() { virsh domstate console1 | grep "shut off"; }
+
 # refused KIND MESSAGE: virsh start of such a domain
 refused() {
 	define other "$1" || return
@@ -120,7 +162,9 @@ fi
 systemctl stop vsbypassd
 check "refused: vsbypassd does not run" refused small "is vsbypassd running"
 systemctl start vsbypassd
-check "each is in the journal" test "$(($(hook_says) - before))" -ge "$(long && echo 13 || echo 2)"
+check "refused: a proxy before its cloud VM" proxy_refused "cloud VM 'cloud1' is not attached" vm1
+check "refused: a proxy with code of its own" proxy_refused "no code may run in a proxy" vm1 " "
+check "each is in the journal" test "$(($(hook_says) - before))" -ge "$(long && echo 15 || echo 4)"
 check "nothing was attached, nothing runs" none_attached
 check "no QEMU is left" sh -c "! pidof qemu-system-x86_64"
 check "a domain without the element is defined" define plain plain
@@ -171,11 +215,40 @@ con_close
 check "ssh reaches it" ssh_console
 check "it works" con_shell "$SECRET2"
 
+stage "libvirt: a proxy that is a domain"
+check "refused: that of a user VM that there is not" proxy_refused "has no user VM 'vm2'" vm2
+check "it is defined" proxy_domain vm1
+check "it is valid" sh -c "virsh dumpxml console1 | vsbctl validate -"
+bound=$(of_vm1 bound_ns)
+con_close
+check "it starts" virsh start console1
+check "it is the proxy of the user VM" of_domain
+check "it is the same user VM" test "$(of_vm1 bound_ns)" = "$bound"
+virsh_console
+check "virsh console: a shell of the user VM" con_shell "$SECRET2"
+check "the proxy of vsbypassd has ended" no_own_proxy
+proxy=$(of_vm1 proxy_pid)
+check "vsbypassd is restarted" systemctl restart vsbypassd
+check "it is the proxy still" of_domain
+check "it is the same process" test "$(of_vm1 proxy_pid)" = "$proxy"
+check "virsh console works on" works
+check "nothing of it came through the cloud VM" l1 "test ! -s /run/tap/vm1.log"
+check "it ends" virsh destroy console1
+con_close
+check "vsbypassd has a proxy again" wait_for 60 of_vsbypassd_again
+check "ssh reaches the console" ssh_console
+check "it works" con_shell "$SECRET2"
+con_close
+check "it starts again" virsh start console1
+check "it is the proxy again" of_domain
+
 stage "libvirt: the end of the cloud VM"
 l1 dmesg | klog_of l1
 check "virsh destroy" virsh destroy cloud1
 check "it is attached no longer" wait_for 60 none_attached
+check "its proxy that is a domain ends" wait_for 60 ended
 check "no proxy is left" wait_for 60 sh -c "! pidof qemu-system-x86_64"
+virsh undefine console1
 con_close
 
 stage "libvirt: start after start"
