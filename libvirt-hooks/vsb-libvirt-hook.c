@@ -279,7 +279,7 @@ static gboolean on_proxy_reconnect(struct call *call, GError **error)
 	if (proxy == pid)
 		return TRUE;
 	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "its QEMU (process %d) runs without being "
-		    "the proxy of user VM '%s'; start the domain anew", pid,
+		    "the proxy of user VM '%s'; 'vsbctl serve' does that, or start the domain anew", pid,
 		    json_object_get_string_member(call->element, "uservm"));
 	return FALSE;
 }

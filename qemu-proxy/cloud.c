@@ -694,6 +694,14 @@ struct proxy *cloud_find_proxy(const struct cloud *cloud, const char *name)
 	return NULL;
 }
 
+gboolean cloud_has_process(const struct cloud *cloud, pid_t pid)
+{
+	for (guint i = 0; i < cloud->proxies->len; i++)
+		if (proxy_pid(cloud->proxies->pdata[i]) == pid)
+			return TRUE;
+	return cloud->pid == pid;
+}
+
 gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error)
 {
 	if (proxy_fd(proxy) < 0) {

@@ -68,6 +68,9 @@ pid_t cloud_pid(const struct cloud *cloud);
 gboolean cloud_is_attached(const struct cloud *cloud);
 struct proxy *cloud_find_proxy(const struct cloud *cloud, const char *name);
 
+/* Whether it is the cloud VM's own or one of its proxies'. */
+gboolean cloud_has_process(const struct cloud *cloud, pid_t pid);
+
 /* See proxy_serve(). */
 gboolean cloud_serve(struct cloud *cloud, struct proxy *proxy, pid_t pid, const char *domain,
 		     GError **error);

@@ -248,11 +248,16 @@ gint64 vsb_control_uservm_generation(JsonObject *status, const char *name)
 	       json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : -1;
 }
 
-/* Return: its state, or "absent" if vsbypassd knows none of this name. */
+/*
+ * Return: its state, or "absent" if vsbypassd knows none of this name, "domain" if the proxy
+ * is one of libvirt's.
+ */
 char *vsb_control_uservm_state(JsonObject *status, const char *name)
 {
 	JsonObject *vm = vsb_control_uservm(status, name);
 	const char *state = vm ? string_member(vm, "state") : NULL;
 
+	if (vm && string_member(vm, "domain"))
+		return g_strdup("domain");
 	return g_strdup(vm ? (state ? state : "") : "absent");
 }

@@ -82,6 +82,8 @@ const char *vsb_hub_state_text(const char *state)
 		return "not bound yet: its proxy is starting; it will appear here";
 	if (!strcmp(state, "absent"))
 		return "not bound: vsbypassd serves no user VM of this name now; it will appear here when a cloud VM with it is attached";
+	if (!strcmp(state, "domain"))
+		return "served by a domain of libvirt: its console is there, 'virsh console'; it will appear here when that ends";
 	return "in a state that this vsb-console does not know";
 }
 

@@ -393,6 +393,22 @@ static void op_remove(const char *name, command_done done, gpointer done_data, g
 	done(done_data, NULL, error);
 }
 
+/* It has a part already. */
+static gboolean check_process(struct daemon *daemon, pid_t pid, GError **error)
+{
+	for (guint i = 0; i < daemon->entries->len; i++) {
+		struct cloud *cloud = ((struct entry *)daemon->entries->pdata[i])->cloud;
+
+		if (!cloud_has_process(cloud, pid))
+			continue;
+		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS,
+			    "process %d is cloud VM '%s' or one of its proxies already; give that of "
+			    "another QEMU", pid, cloud_name(cloud));
+		return FALSE;
+	}
+	return TRUE;
+}
+
 static void op_serve(const char *name, const char *uservm, const char *domain, pid_t pid,
 		     command_done done, gpointer done_data, gpointer data)
 {
@@ -404,7 +420,8 @@ static void op_serve(const char *name, const char *uservm, const char *domain, p
 		g_set_error(&error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
 			    "cloud VM '%s' has no user VM '%s'; name it in <cloud>, or 'vsbctl add' it",
 			    name, uservm);
-	if (proxy && cloud_serve(entry->cloud, proxy, pid, domain, &error))
+	if (proxy && check_process(data, pid, &error) &&
+	    cloud_serve(entry->cloud, proxy, pid, domain, &error))
 		g_message("user VM '%s': its proxy is domain '%s' (process %d)", uservm, domain, pid);
 	done(done_data, NULL, error);
 }

@@ -434,11 +434,9 @@ static void watch_events(struct proxy *proxy)
 	proxy->fd_id = g_unix_fd_add(proxy->fd, G_IO_IN | G_IO_ERR | G_IO_HUP, on_event, proxy);
 }
 
-/* The VM of its process becomes the module's. */
-static gboolean hand_over(struct proxy *proxy, int cloud_fd, GError **error)
+/* The VM becomes the module's; takes @vm_fd over, -1: @error is set. */
+static gboolean hand_over(struct proxy *proxy, int cloud_fd, int vm_fd, GError **error)
 {
-	int vm_fd = take_own_vm(proxy, error);
-
 	if (vm_fd < 0)
 		return FALSE;
 	proxy->fd = module_create_proxy(cloud_fd, vm_fd, proxy->name, &proxy->ports,
@@ -458,7 +456,7 @@ void proxy_register(struct proxy *proxy, int cloud_fd)
 	g_autoptr(GError) error = NULL;
 
 	g_return_if_fail(proxy->state == WAITING);
-	if (hand_over(proxy, cloud_fd, &error))
+	if (hand_over(proxy, cloud_fd, take_own_vm(proxy, &error), &error))
 		qmp_execute(proxy->qmp, "cont", NULL, on_cont, proxy);
 	else
 		died(proxy, error->message);
@@ -485,9 +483,13 @@ gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *d
 	g_autofree char *why = g_strdup_printf("libvirt's domain '%s' takes over", domain);
 	g_autoptr(GError) cause = NULL;
 	int pidfd = procfd_open(pid, error);
+	int vm_fd = pidfd < 0 ? -1 : procfd_take_vm(pidfd, pid, error);
 
-	if (pidfd < 0)
+	if (vm_fd < 0) {
+		if (pidfd >= 0)
+			close(pidfd);
 		return FALSE;
+	}
 	proxy_kill(proxy);
 	wait_process(proxy);
 	forget_process(proxy);
@@ -505,7 +507,7 @@ gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *d
 	watch_process(proxy, pidfd);
 	proxy->ops->changed(proxy, proxy->data);
 	/* Its vCPUs are in KVM's own KVM_RUN; the next one is the module's. */
-	if (!hand_over(proxy, cloud_fd, &cause) || !procfd_kick_vcpus(pid, &cause)) {
+	if (!hand_over(proxy, cloud_fd, vm_fd, &cause) || !procfd_kick_vcpus(pid, &cause)) {
 		died(proxy, cause->message);
 		g_propagate_error(error, g_steal_pointer(&cause));
 		return FALSE;

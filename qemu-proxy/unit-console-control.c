@@ -232,6 +232,10 @@ static void test_state(void)
 {
 	expect_state("{}", "absent");
 	expect_state("{\"clouds\": 5}", "absent");
+	expect_state("{\"clouds\": [{\"uservms\": [{\"name\": \"vm1\", \"state\": \"bound\", "
+		     "\"domain\": \"d\"}]}]}", "domain");
+	expect_state("{\"clouds\": [{\"uservms\": [{\"name\": \"vm1\", \"state\": \"bound\", "
+		     "\"domain\": 5}]}]}", "bound");
 	expect_state("{\"clouds\": null}", "absent");
 	expect_state("{\"clouds\": [5, null, {}, [], {\"uservms\": 3}]}", "absent");
 	expect_state("{\"clouds\": [{\"uservms\": [1, {}, {\"name\": 5}]}]}", "absent");

@@ -409,7 +409,8 @@ static void test_link(void)
 
 static void test_state(void)
 {
-	static const char * const states[] = { "starting", "waiting", "bound", "absent", "?" };
+	static const char * const states[] = { "starting", "waiting", "bound", "domain", "absent",
+					     "?" };
 	struct vsb_hub *hub = hub_up();
 	struct person *a = attach(hub, "anna", VSB_MODE_CONSOLE);
 

@@ -819,14 +819,21 @@ static void test_domain(void)
 	own = proxy_pid_of(&rig, 1);
 	serve(&rig, "vm3", own);
 	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	pid = sleeper();
 	fake.fail = "procfd";
-	serve(&rig, "vm2", own);
+	serve(&rig, "vm2", pid);
+	g_assert_nonnull(strstr(rig.error->message, "as told"));
+	fake.fail = "take_vm";
+	serve(&rig, "vm2", pid);
 	g_assert_nonnull(strstr(rig.error->message, "as told"));
 	fake.fail = NULL;
+	serve(&rig, "vm2", rig.victim);
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_EXISTS);
+	serve(&rig, "vm2", proxy_pid_of(&rig, 0));
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_EXISTS);
 	g_assert_cmpint(proxy_pid_of(&rig, 1), ==, own);
 
 	/* Ours makes room, before the module gets another one of this name. */
-	pid = sleeper();
 	serve(&rig, "vm2", pid);
 	g_assert_no_error(rig.error);
 	g_assert_cmpint(kill(own, 0), ==, -1);

@@ -78,6 +78,9 @@ static void test_good(void)
 		  "{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\","
 		  "\"uservms\":[{\"name\":\"vm1\"},{\"name\":\"vm2\",\"ports\":\"0x60\"}]}}",
 		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl serve c vm1 d1 --pid 5",
+		  "{\"execute\":\"serve\",\"arguments\":{\"cloud\":\"c\",\"uservm\":\"vm1\","
+		  "\"domain\":\"d1\",\"pid\":5}}", DEFAULT_SOCKET, FALSE },
 		{ "vsbctl log", "{\"execute\":\"log\",\"arguments\":{\"lines\":50}}",
 		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl log -n 7", "{\"execute\":\"log\",\"arguments\":{\"lines\":7}}",
@@ -127,7 +130,9 @@ static void test_bad(void)
 		"vsbctl detach", "vsbctl detach a b", "vsbctl detach /", "vsbctl send-break",
 		"vsbctl send-break ..", "vsbctl unbind a b", "vsbctl log x", "vsbctl log -n 0",
 		"vsbctl add", "vsbctl add c", "vsbctl add ../c vm1", "vsbctl add c vm1=x",
-		"vsbctl add --cloud c vm1", "vsbctl remove", "vsbctl remove a b",
+		"vsbctl serve --pid 1", "vsbctl serve c vm1 d", "vsbctl serve c vm1 --pid 1",
+		"vsbctl serve c vm1 d/e --pid 1", "vsbctl serve c vm1 d x --pid 1",
+		"vsbctl serve c vm1 d --pid 0", "vsbctl add --cloud c vm1", "vsbctl remove", "vsbctl remove a b",
 		"vsbctl log -n 1000000", "vsbctl log -n", "vsbctl status --socket",
 		"vsbctl send-key", "vsbctl send-key vm1", "vsbctl send-key vm1 ctrl-", "vsbctl type",
 		"vsbctl send-key ../vm1 a", "vsbctl send-key vm1 nosuch", "vsbctl type vm1 text",

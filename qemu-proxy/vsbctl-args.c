@@ -180,6 +180,24 @@ static gboolean build_uservm(const struct values *values, char **words, JsonObje
 	return TRUE;
 }
 
+static gboolean build_serve(const struct values *values, char **words, JsonObject *arguments,
+			    GError **error)
+{
+	if (values->pid <= 0)
+		return usage_error(error, "give --pid, the process of the domain's QEMU");
+	if (g_strv_length(words) != 3)
+		return usage_error(error, "give a cloud VM, a user VM and a domain");
+	if (!vsb_name_check("cloud VM", words[0], error) ||
+	    !vsb_name_check("user VM", words[1], error) ||
+	    !vsb_name_check("domain", words[2], error))
+		return FALSE;
+	json_object_set_string_member(arguments, "cloud", words[0]);
+	json_object_set_string_member(arguments, "uservm", words[1]);
+	json_object_set_string_member(arguments, "domain", words[2]);
+	json_object_set_int_member(arguments, "pid", values->pid);
+	return TRUE;
+}
+
 static gboolean build_send_key(const struct values *values, char **words,
 			       JsonObject *arguments, GError **error)
 {
@@ -256,6 +274,11 @@ static const struct command commands[] = {
 	  "NAMEs are as for 'attach', behind those that there are.", build_add, "" },
 	{ "remove", "NAME", "Takes a user VM's proxy away; its ports stay absorbed",
 	  build_uservm, "" },
+	{ "serve", "CLOUD NAME DOMAIN",
+	  "Has the QEMU of a domain be a user VM's proxy, in place of vsbypassd's\n"
+	  "The libvirt hook does so, see vsbypass-domain(5). The QEMU of any other process needs\n"
+	  "-name DOMAIN,debug-threads=on, the user VM's devices, and firmware that only halts.",
+	  build_serve, "P" },
 	{ "detach", "CLOUD", "Detaches a cloud VM and ends its proxies", build_detach, "r" },
 	{ "send-break", "NAME", "Sends a break on the serial line of a user VM", build_uservm, "" },
 	{ "send-key", "NAME KEYS...", "Presses keys on the PS/2 keyboard of a user VM\n"
@@ -324,6 +347,8 @@ static gboolean parse_command(const struct command *command, char **argv,
 			 "Name of the cloud VM (default cloud-PID)", "NAME" } },
 		{ 'p', { "pid", 0, 0, G_OPTION_ARG_INT, &values->pid,
 			 "Process of the cloud VM's QEMU", "PID" } },
+		{ 'P', { "pid", 0, 0, G_OPTION_ARG_INT, &values->pid,
+			 "Process of the domain's QEMU", "PID" } },
 		{ 'a', { "agent", 0, 0, G_OPTION_ARG_FILENAME, &values->agent,
 			 "UNIX socket of its virtio-serial port org.vsbypass.agent.0", "PATH" } },
 		{ 'u', { "unclaimed", 0, 0, G_OPTION_ARG_STRING, &values->unclaimed,
