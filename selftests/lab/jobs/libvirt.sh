@@ -106,6 +106,38 @@ refused() {
 	virsh undefine other
 	grep -q "VSBypass: domain 'other': .*$2" /run/refused
 }
+# mutate SEED: some characters between the element's namespace and its end are others
+mutate() {
+	awk -v seed="$1" 'BEGIN { srand(seed); with = "<>/'"'"'= v:0aZ&\"#;" }
+	/<metadata>/ {
+		first = index($0, "1.0'"'"'") + 4
+		last = index($0, "</v:cloud>")
+		for (n = 1 + int(3 * rand()); n > 0; n--) {
+			at = first + int((last - first) * rand())
+			$0 = substr($0, 1, at - 1) substr(with, 1 + int(length(with) * rand()), 1) substr($0, at + 1)
+		}
+	}
+	{ print }'
+}
+# fuzzed ROUNDS: nothing starts while vsbypassd is away, and it is the hook that says so
+fuzzed() {
+	local i=0 asked=0
+	while [ $i -lt "$1" ]; do
+		i=$((i + 1))
+		domain other small | mutate $i >/run/fuzz.xml
+		# libvirt has its own opinion of what is XML
+		virsh -q define /run/fuzz.xml 2>/dev/null || continue
+		asked=$((asked + 1))
+		if virsh -q start other >/run/refused 2>&1 || ! grep -q "VSBypass: domain 'other': " /run/refused; then
+			cat /run/fuzz.xml /run/refused
+			virsh destroy other
+			return 1
+		fi
+		virsh -q undefine other
+	done
+	echo "$asked of $i came to the hook"
+	[ $asked -ge $((i / 4)) ]
+}
 none_attached() { vsbctl status | grep -q "^No cloud VM"; }
 hook_says() { journalctl -q -t vsb-libvirt-hook | wc -l; }
 of_vsbypassd() { systemctl show -p MainPID --value vsbypassd; }
@@ -161,6 +193,7 @@ if long; then
 fi
 systemctl stop vsbypassd
 check "refused: vsbypassd does not run" refused small "is vsbypassd running"
+check "refused: mutated elements" fuzzed "$(long && echo 60 || echo 20)"
 systemctl start vsbypassd
 check "refused: a proxy before its cloud VM" proxy_refused "cloud VM 'cloud1' is not attached" vm1
 check "refused: a proxy with code of its own" proxy_refused "no code may run in a proxy" vm1 " "
