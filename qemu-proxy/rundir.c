@@ -55,8 +55,11 @@ static gboolean write_rom(const char *path, GError **error)
 	g_autofree char *rom = g_malloc(PROXY_ROM_SIZE);
 
 	memset(rom, PROXY_ROM_BYTE, PROXY_ROM_SIZE);
-	return g_file_set_contents_full(path, rom, PROXY_ROM_SIZE,
-					G_FILE_SET_CONTENTS_CONSISTENT, 0644, error);
+	if (!g_file_set_contents_full(path, rom, PROXY_ROM_SIZE,
+				      G_FILE_SET_CONTENTS_CONSISTENT, 0644, error))
+		return FALSE;
+	/* QEMUs of libvirt's domains read it as well, whatever our umask is. */
+	return chmod(path, 0644) ? fail(path, error) : TRUE;
 }
 
 struct rundir *rundir_open(const char *path, gid_t gid, GError **error)

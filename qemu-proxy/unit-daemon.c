@@ -188,6 +188,25 @@ static void restart_daemon(struct rig *rig)
 	daemon_restore(rig->daemon);
 }
 
+/* Directory and firmware, with the umask that vsbypassd has. */
+static void test_rundir(void)
+{
+	mode_t before = umask(077);
+	struct stat st;
+	struct rig rig;
+
+	setup(&rig);
+	umask(before);
+	/* of QEMUs that are other users' */
+	g_assert_cmpint(stat(rig.rundir->rom, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 07777, ==, 0644);
+	g_assert_cmpint(stat(rig.rundir->proxy_dir, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 07777, ==, 0755);
+	g_assert_cmpint(stat(rig.rundir->console_dir, &st), ==, 0);
+	g_assert_cmpuint(st.st_mode & 07777, ==, 0750);
+	teardown(&rig);
+}
+
 static void test_life(void)
 {
 	g_autofree char *console = NULL;
@@ -1367,6 +1386,7 @@ int main(int argc, char **argv)
 	g_log_set_always_fatal(G_LOG_LEVEL_CRITICAL | G_LOG_FATAL_MASK);
 	g_test_add_func("/daemon/control", test_control);
 	g_test_add_func("/daemon/second-instance", test_second_instance);
+	g_test_add_func("/daemon/rundir", test_rundir);
 	g_test_add_func("/daemon/life", test_life);
 	g_test_add_func("/daemon/gone", test_gone);
 	g_test_add_func("/daemon/reflect", test_reflect);
