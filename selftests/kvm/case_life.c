@@ -104,6 +104,27 @@ void life_absorb_then_attach(void)
 	check_reflected();
 }
 
+/* A VM that runs when it becomes a proxy: it serves as soon as it has left KVM's KVM_RUN. */
+void life_proxy_that_runs(void)
+{
+	c = cloud_new();
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	p = proxy_new("vm1");
+	p->args.timeout_ms = 300;
+	proxy_run_code(p);
+	proxy_attach(p, c);
+	cloud_start(c);
+	check_absorbed();
+	EXPECT_NOTHING(p);
+	proxy_kick(p);
+	WAIT_FOR(proxy_uservm(p).flags & VSB_USERVM_READY);
+	L2_RUN(c, 0, OUT(COM1, 1, 0x41), IN(PLAIN, 1));
+	EXPECT(p, WR(COM1, 1, 0x41), RD(PLAIN, 1));
+	CHECK_EQ(L1_EXITS(c), 0);
+	proxy_close(p);
+	proxy_wait_over(p);
+}
+
 /* The cloud fd goes and comes while others have the proxies' descriptors: nobody notices. */
 void life_owner_replaced(void)
 {

@@ -134,20 +134,57 @@ static void play_edges(struct proxy_shm *s, int vm)
 	s->edges = 0;
 }
 
+/* Where a vCPU begins (SDM 3, 10.1.4), and a page that the code there writes to. */
+#define CODE		0xffff0000
+#define CODE_SIZE	0x10000
+#define CODE_START	0xfff0
+#define PAGE		0x1000
+static const uint8_t code[] = {
+	0xc6, 0x06, PAGE & 0xff, PAGE >> 8, 0x01,	/* mov byte [PAGE], 1 */
+	0xf4,						/* hlt */
+	0xeb, 0xfd,					/* jmp to the hlt */
+};
+
+static void give_memory(struct proxy_shm *s, int vm)
+{
+	struct kvm_userspace_memory_region page = {
+		.slot = 0, .guest_phys_addr = PAGE, .memory_size = PAGE,
+		.userspace_addr = (uintptr_t)s->memory,
+	};
+	struct kvm_userspace_memory_region rom = {
+		.slot = 1, .guest_phys_addr = CODE, .memory_size = CODE_SIZE,
+		.userspace_addr = (uintptr_t)s->memory + PAGE,
+	};
+
+	memcpy((uint8_t *)s->memory + PAGE + CODE_START, code, sizeof(code));
+	if (ioctl(vm, KVM_SET_USER_MEMORY_REGION, &page) < 0 ||
+	    ioctl(vm, KVM_SET_USER_MEMORY_REGION, &rom) < 0)
+		_exit(1);
+}
+
+/* Only has KVM_RUN return. */
+static void on_kick(int signal)
+{
+}
+
 static void proxy_main(struct proxy_shm *s)
 {
+	struct sigaction kick = { .sa_handler = on_kick };
 	int kvm, vm, vcpu;
 	struct kvm_run *run;
 	pthread_t thread;
 	long size;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigaction(SIGUSR1, &kick, NULL);
 	/* The test's descriptors of the module are not ours to keep. */
 	syscall(SYS_close_range, 3, ~0u, 0);
 	kvm = open("/dev/kvm", O_RDWR);
 	vm = ioctl(kvm, KVM_CREATE_VM, 0);
 	size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (vm < 0 || ioctl(vm, KVM_CREATE_IRQCHIP, 0) < 0)
+	/* Of an Intel CPU's real mode: three pages that nothing else uses. */
+	if (vm < 0 || ioctl(vm, KVM_SET_TSS_ADDR, 0xfffbd000) < 0 ||
+	    ioctl(vm, KVM_CREATE_IRQCHIP, 0) < 0)
 		_exit(1);
 	vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
 	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
@@ -157,6 +194,8 @@ static void proxy_main(struct proxy_shm *s)
 	s->vm_fd = vm;
 	while (!s->run)
 		usleep(500);
+	if (s->memory)
+		give_memory(s, vm);
 	if (s->has_uart && pthread_create(&thread, NULL, uart_main, s))
 		_exit(1);
 	for (;;) {
@@ -205,6 +244,9 @@ struct proxy *proxy_new(const char *name)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(p->shm != MAP_FAILED);
 	p->shm->vm_fd = -1;
+	p->memory = mmap(NULL, PAGE + CODE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	CHECK(p->memory != MAP_FAILED);
 	p->fd = -1;
 	fflush(stdout);
 	p->pid = OK(fork());
@@ -233,6 +275,19 @@ void proxy_attach(struct proxy *p, struct cloud *c)
 void proxy_run(struct proxy *p)
 {
 	p->shm->run = true;
+}
+
+void proxy_run_code(struct proxy *p)
+{
+	/* The same place in its process, a fork of ours. */
+	p->shm->memory = p->memory;
+	proxy_run(p);
+	WAIT_FOR(p->memory[0] == 1);
+}
+
+void proxy_kick(struct proxy *p)
+{
+	OK(kill(p->pid, SIGUSR1));
 }
 
 struct proxy *proxy_add(struct cloud *c, const char *name)

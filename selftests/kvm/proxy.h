@@ -39,6 +39,7 @@ struct uart_model {
  * @held:	accesses that it kept so far
  * @edges:	so often it changes line 4, from low, while it answers the next access
  * @shutdown:	it is over: KVM_RUN returned KVM_EXIT_SHUTDOWN or, called later, EIO
+ * @memory:	of its VM, if that shall run code, see proxy_run_code(); else NULL
  * @has_uart:	@uart16550 is at COM1, not scratch registers
  * @steps:	times that it looked at its line
  * @error:	errno of a KVM_RUN that failed otherwise, or 1000 + exit reason
@@ -56,6 +57,7 @@ struct proxy_shm {
 	volatile uint32_t nr;
 	struct access log[LOG_MAX];
 	struct uart_model uart;
+	volatile uint8_t *memory;
 	volatile bool has_uart;
 	volatile uint32_t steps;
 	struct model uart16550;
@@ -67,6 +69,7 @@ struct proxy_shm {
  * @vm_fd:	its kvm-vm
  * @fd:		of the module, -1: not attached
  * @seen:	accesses of the log that the test has looked at
+ * @memory:	for @shm->memory
  * @args:	for VSB_CREATE_PROXY: COM1 as a 16550 without a front, and PLAIN
  */
 struct proxy {
@@ -75,12 +78,19 @@ struct proxy {
 	int fd;
 	uint32_t seen;
 	struct proxy_shm *shm;
+	volatile uint8_t *memory;
 	struct vsb_create_proxy args;
 };
 
 struct proxy *proxy_new(const char *name);
 void proxy_attach(struct proxy *p, struct cloud *c);
 void proxy_run(struct proxy *p);
+/*
+ * In place of proxy_run(), before it is attached: its vCPU executes some instructions and
+ * halts, in KVM's own KVM_RUN, where it is until proxy_kick().
+ */
+void proxy_run_code(struct proxy *p);
+void proxy_kick(struct proxy *p);
 /* All of it: a proxy that waits in KVM_RUN, attached. */
 struct proxy *proxy_add(struct cloud *c, const char *name);
 /* The same with a 16550 at COM1, which the module has a front of or not. */
