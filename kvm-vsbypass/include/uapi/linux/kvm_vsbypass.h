@@ -102,8 +102,8 @@ struct vsb_range {
 /**
  * struct vsb_create_proxy - add a proxy VM to the end of a cloud VM's pool
  * @vm_fd:	its kvm-vm descriptor. From now on its KVM_RUN never enters the
- *		guest; one in progress does, until it returns (a signal makes it), and
- *		that vCPU serves after that. When the proxy fd is closed the VM is dead: a KVM_RUN in
+ *		guest; one in progress does until it returns, for instance for a
+ *		signal. When the proxy fd is closed the VM is dead: a KVM_RUN in
  *		progress returns KVM_EXIT_SHUTDOWN, later ioctls on it EIO.
  * @flags:	VSB_PROXY_*
  * @name:	the user VM's name: [A-Za-z0-9][A-Za-z0-9._-]*, NUL-terminated,
