@@ -21,7 +21,14 @@ echo "4096 131072 131072" >/proc/sys/net/ipv4/tcp_wmem
 echo "4096 131072 131072" >/proc/sys/net/ipv4/tcp_rmem
 
 text() { seq 1000000 9999999 | head -c "$1"; }
-raw() { con_close; ssh_console raw && con_send '\r' && con_wait 100 '# '; }
+# vsb-console looks for a new proxy now and then, and what is raw does not wait for that
+connected() { $SSH vm1@127.0.0.1 status </dev/null | grep "^proxy: connected"; }
+raw() {
+	con_close
+	wait_for 100 connected && ssh_console raw && con_send '\r' && con_wait 100 '# ' && return
+	cat $CON/err
+	return 1
+}
 client() { sed 's/ .*//' $CON/pids; }	# its process
 # came: what is between the line "@begin" and "@end"; it ends with a newline
 place() { strings -t d -n 4 $CON/log | sed -n "s/^ *\([0-9]*\) $1\$/\1/p" | tail -n 1; }
@@ -123,6 +130,8 @@ stage "uart-vm: the proxy is killed each second"
 check "killed: SSH reaches the console" raw
 $SSH -n vm1@127.0.0.1 watch >/run/watched 2>/run/watch.err &
 watch=$!
+watched() { con_send '\r'; sleep 1; test -s /run/watched; }
+check "killed: somebody watches" wait_for 100 watched
 restarts=$(of_vm1 restarts)
 sends $KILLED "sleep 5;"
 con_wait 100 '@begin'
@@ -141,7 +150,7 @@ note "killed: $kills times, $(($(of_vm1 restarts) - restarts)) proxies were star
 check "killed: the user VM comes to its end all the same" wait_for $SECONDS_MAX grep -q '^@end' /run/watched ||
 	{ cat /run/watch.err; logs; }
 kill $watch
-sed -n '/^@begin/,/^@end/p' /run/watched | sed '1d;$d' >/run/came
+sed -n '/@begin/,/^@end/p' /run/watched | sed '1d;$d' >/run/came
 check "killed: no byte is lost, $BACK at most come twice each time" compared $KILLED $BACK
 sed 's/^/# /' /run/check.out
 
