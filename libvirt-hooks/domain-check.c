@@ -166,8 +166,8 @@ static guint com_ports(const xmlNode *devices)
 		if (port && !g_ascii_string_to_unsigned(port, 10, 0, 31, &number, NULL))
 			continue;
 		next = (guint)number + 1;
-		if (!type || !strcmp(type, "isa-serial"))
-			found |= 1U << (number & 31);
+		if (number < 32 && (!type || !strcmp(type, "isa-serial")))
+			found |= 1U << number;
 	}
 	return found;
 }

@@ -69,9 +69,9 @@ static void test_good(void)
 		  "{\"cloud\":\"c1\",\"unclaimed\":\"absorb\",\"uservms\":[{\"name\":\"a\","
 		  "\"ports\":\"0x2f8-0x2ff,0x3f8-0x3ff,ps2\",\"identity\":\"required\","
 		  "\"keys\":[\"" KEY " al\"]}]}" },
-		/* another prefix, or none */
 		{ DOMAIN("<v:proxy " NS " cloud='c' uservm='a'> <!-- x --></v:proxy>"),
 		  "{\"cloud\":\"c\",\"uservm\":\"a\"}" },
+		/* another prefix, or none */
 		{ DOMAIN("<cloud xmlns='" ELEMENT_NS "'><uservm name='a'/></cloud>"),
 		  "{\"cloud\":\"c1\",\"unclaimed\":\"absorb\",\"uservms\":[{\"name\":\"a\","
 		  "\"ports\":\"0x3f8-0x3ff\",\"identity\":\"first-seen\"}]}" },
@@ -296,6 +296,9 @@ static void test_proxy_domain(void)
 		  "line 4: the user VM has COM1" },
 		{ P("kvm", ROM, "", "<serial type='pty'><target port='32'/></serial>"), "0x3f8-0x3ff",
 		  "line 4: the user VM has COM1" },
+		/* the one behind it is number 32, not 0 */
+		{ P("kvm", ROM, "", "<serial type='pty'><target port='31'/></serial><serial type='pty'/>"),
+		  "0x3f8-0x3ff", "line 4: the user VM has COM1" },
 		{ P("kvm", ROM, "", "<serial type='pty'><target type='pci-serial'/></serial>"),
 		  "0x3f8-0x3ff", "line 4: the user VM has COM1" },
 		{ P("kvm", ROM, "", "<serial type='pty'/>"), "ps2",
