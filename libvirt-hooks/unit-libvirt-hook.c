@@ -341,17 +341,16 @@ static void test_refused(void)
 	teardown(&rig);
 }
 
+/* The domain that is the proxy of the first user VM, "": none; *pid is that of the proxy. */
 static const char *proxy_domain(struct rig *rig, gint64 *pid)
 {
 	static char name[VSB_NAME_LEN];
 	g_autoptr(JsonObject) status = NULL;
-	JsonObject *uservm;
+	JsonObject *cloud, *uservm;
 
 	daemon_ops.status(on_status, &status, rig->daemon);
-	uservm = json_object_get_array_member(status, "clouds") ?
-		 json_array_get_object_element(json_object_get_array_member(
-			json_array_get_object_element(json_object_get_array_member(status, "clouds"), 0),
-			"uservms"), 0) : NULL;
+	cloud = json_array_get_object_element(json_object_get_array_member(status, "clouds"), 0);
+	uservm = json_array_get_object_element(json_object_get_array_member(cloud, "uservms"), 0);
 	*pid = json_object_get_int_member(uservm, "proxy_pid");
 	g_strlcpy(name, json_object_has_member(uservm, "domain") ?
 		  json_object_get_string_member(uservm, "domain") : "", sizeof(name));

@@ -73,6 +73,12 @@ static const char *cloud_of(const struct call *call)
 	return json_object_get_string_member(call->element, "cloud");
 }
 
+/* Of a proxy. */
+static const char *uservm_of(const struct call *call)
+{
+	return json_object_get_string_member(call->element, "uservm");
+}
+
 /* The process of the domain's QEMU, or -1. */
 static int pid_of(const struct call *call, GError **error)
 {
@@ -209,7 +215,7 @@ static gboolean on_migrate(struct call *call, GError **error)
 static JsonObject *find_uservm(const struct call *call, JsonObject *status,
 			       struct vsb_ports *ports, GError **error)
 {
-	const char *name = json_object_get_string_member(call->element, "uservm");
+	const char *name = uservm_of(call);
 	JsonObject *cloud = find(status, "clouds", cloud_of(call));
 	JsonObject *uservm = find(cloud, "uservms", name);
 	const char *spec = "";
@@ -244,7 +250,7 @@ static gboolean on_proxy_prepare(struct call *call, GError **error)
 	if (*other && strcmp(other, call->domain)) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS, "<proxy>: domain '%s' is the proxy of "
 			    "user VM '%s' already; end that first", other,
-			    json_object_get_string_member(call->element, "uservm"));
+			    uservm_of(call));
 		return FALSE;
 	}
 	return domain_check_proxy(call->xml, &ports, error);
@@ -280,7 +286,7 @@ static gboolean on_proxy_reconnect(struct call *call, GError **error)
 		return TRUE;
 	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "its QEMU (process %d) runs without being "
 		    "the proxy of user VM '%s'; 'vsbctl serve' does that, or start the domain anew", pid,
-		    json_object_get_string_member(call->element, "uservm"));
+		    uservm_of(call));
 	return FALSE;
 }
 

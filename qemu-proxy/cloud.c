@@ -638,6 +638,16 @@ static void set_busy(const struct cloud *cloud, GError **error)
 		    "cloud VM '%s' is being changed by another command; try again", cloud->name);
 }
 
+/* May this proxy be taken away or replaced now? */
+static gboolean check_settled(const struct cloud *cloud, const struct proxy *proxy,
+			      GError **error)
+{
+	if (cloud->attached && !cloud->releasing && !is_being_added(cloud, proxy))
+		return TRUE;
+	set_busy(cloud, error);
+	return FALSE;
+}
+
 gboolean cloud_release(struct cloud *cloud, GError **error)
 {
 	struct vsb_uservm uservm;
@@ -722,11 +732,8 @@ gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error)
 gboolean cloud_serve(struct cloud *cloud, struct proxy *proxy, pid_t pid, const char *domain,
 		     GError **error)
 {
-	if (!cloud->attached || cloud->releasing || is_being_added(cloud, proxy)) {
-		set_busy(cloud, error);
-		return FALSE;
-	}
-	return proxy_serve(proxy, cloud->fd, pid, domain, error);
+	return check_settled(cloud, proxy, error) &&
+	       proxy_serve(proxy, cloud->fd, pid, domain, error);
 }
 
 gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *uservms,
@@ -761,10 +768,8 @@ gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *
 
 gboolean cloud_remove(struct cloud *cloud, struct proxy *proxy, GError **error)
 {
-	if (!cloud->attached || cloud->releasing || is_being_added(cloud, proxy)) {
-		set_busy(cloud, error);
+	if (!check_settled(cloud, proxy, error))
 		return FALSE;
-	}
 	if (cloud->proxies->len == 1) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
 			    "'%s' is the only user VM of cloud VM '%s'; detach that",
