@@ -150,7 +150,7 @@ note "killed: $kills times, $(($(of_vm1 restarts) - restarts)) proxies were star
 check "killed: the user VM comes to its end all the same" wait_for $SECONDS_MAX grep -q '^@end' /run/watched ||
 	{ cat /run/watch.err; logs; }
 kill $watch
-sed -n '/@begin/,/^@end/p' /run/watched | sed '1d;$d' >/run/came
+sed -n '/^@begin/,/^@end/p' /run/watched | sed '1d;$d' >/run/came
 check "killed: no byte is lost, $BACK at most come twice each time" compared $KILLED $BACK
 sed 's/^/# /' /run/check.out
 
