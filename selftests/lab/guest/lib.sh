@@ -224,16 +224,21 @@ con_close() {
 	: >$CON/pids
 }
 
-# the way without bypass: what the cloud VM's console tool hands out
-conventional_console() {
+# con_pipes PATH: a console behind the pipes PATH.in and PATH.out
+con_pipes() {
 	con_new
-	l1 relay
-	cat $L1/console.out >>$CON/log 2>/dev/null &
+	cat "$1.out" >>$CON/log 2>/dev/null &
 	echo $! >>$CON/pids
-	cat $CON/in >$L1/console.in 2>/dev/null &
+	cat $CON/in >"$1.in" 2>/dev/null &
 	echo $! >>$CON/pids
 	sleep 100000000 >$CON/in 2>/dev/null &
 	echo $! >>$CON/pids
+}
+
+# the way without bypass: what the cloud VM's console tool hands out
+conventional_console() {
+	l1 relay
+	con_pipes $L1/console
 }
 
 # the way with bypass: OpenSSH to vsb-console

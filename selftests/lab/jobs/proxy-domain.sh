@@ -19,15 +19,6 @@ dom_start() {
 	echo $! >$DOM.pid
 	wait_for 100 dom_runs
 }
-dom_console() {
-	con_new
-	cat $DOM.out >>$CON/log 2>/dev/null &
-	echo $! >>$CON/pids
-	cat $CON/in >$DOM.in 2>/dev/null &
-	echo $! >>$CON/pids
-	sleep 100000000 >$CON/in 2>/dev/null &
-	echo $! >>$CON/pids
-}
 says() { "$@" 2>&1 | grep "$want"; }
 of_domain() { vsbctl status | grep "^ *vm1 *bound .*(proxy: domain console1)"; }
 of_vsbypassd() { ! of_domain && vsbctl status | grep "^ *vm1 *bound"; }
@@ -52,7 +43,7 @@ check "who is there over SSH is told where the console is" con_wait 100 "virsh c
 con_close
 check "it is the same user VM" test "$(of_vm1 bound_ns)" = "$bound"
 check "the proxy of vsbypassd has ended" ended "$proxy"
-dom_console
+con_pipes $DOM
 check "its serial port is the user VM's" con_shell "$SECRET2" || logs
 con_send "echo FROM-THE-DOMAIN\r"
 check "what is typed there arrives" con_wait 100 "^FROM-THE-DOMAIN"
