@@ -50,11 +50,14 @@ def _disk(kernel):
     return cache.file("debian-disk", cache.key(_packages(kernel), CYLINDERS, MASKED, 1), make)
 
 
-def disk_and_packages(kernel, build, folder):
-    """Return: the disk's image; {place in L0: path} of our packages and of newer ones."""
+def disk_and_packages(kernel, folder):
+    """Return: the disk's image; {place in L0: path} of our packages and of newer ones.
+
+    They are built in FOLDER, for another lab may do the same now."""
     if os.geteuid():
         raise cache.Error("a Debian root is made by root only; run this as root")
     try:
+        build = os.path.join(folder, "packages")
         package.run(os.path.join(package.ROOT, "selftests/deb"), build)
         places = {}
         newer = os.path.join(folder, "newer")
