@@ -21,12 +21,14 @@ def kernel_log(text):
 class Tap:
     """Points of one TAP stream, and what it printed around failures."""
 
-    POINT = re.compile(r"^(not ok|ok)\b(?:\s+\d+)?\s*-?\s*([^#]*)(?:#\s*(.*))?$")
+    POINT = re.compile(r"^(not ok|ok)\b(?:\s+(\d+))?\s*-?\s*([^#]*)(?:#\s*(.*))?$")
 
     def __init__(self, text):
         self.points = []        # (result, name, text around it); result: ok, fail, skip
         self.plan = None
         self.bail = None
+        self.lost = []          # points of which only the next one came
+        numbers = {0}           # a program with its own may run in between
         around = []
         for line in text.splitlines():
             line = line.rstrip("\r")
@@ -46,7 +48,11 @@ class Tap:
                     r, n, t = self.points[-1]
                     self.points[-1] = (r, n, t + line + "\n")
                 continue
-            result, name, directive = m.group(1), m.group(2).strip(), m.group(3) or ""
+            result, name, directive = m.group(1), m.group(3).strip(), m.group(4) or ""
+            if m.group(2):
+                if int(m.group(2)) - 1 not in numbers:
+                    self.lost.append(int(m.group(2)) - 1)
+                numbers.add(int(m.group(2)))
             if re.match(r"skip", directive, re.I):
                 self.points.append(("skip", name, directive))
             elif result == "ok":
@@ -61,6 +67,7 @@ class Tap:
         out = []
         if self.bail:
             out.append(self.bail)
+        out += [f"point {n} did not come, or behind half a line" for n in self.lost]
         n = len(self.points)
         if self.plan and n != self.plan:
             out.append(f"{n} of {self.plan} test points were reported")

@@ -53,7 +53,7 @@ for signal in KILL TERM; do
 	check "$name: it is the same user VM" test "$(of_vm1 bound_ns)" = "$bound"
 	check "$name: with the same proxy" test "$(of_vm1 proxy_pid)" = "$proxy"
 	# typed while nobody relays interrupts
-	con_run TYPED=
+	con_run TYPED= >/dev/null
 	ends $signal
 	con_send 'TYPED=$((40+2))\r'
 	sleep 2
