@@ -382,6 +382,24 @@ bypass_off() {
 	[ ! -d /sys/module/kvm_vsbypass ] || rmmod kvm-vsbypass
 }
 
+# The QEMU of a domain that is to be a proxy, as libvirt starts it: its vCPU runs when
+# vsbypassd hears of it. Its serial port is the pipes $DOM.in and $DOM.out.
+DOM=/run/dom
+dom() { cat $DOM.pid; }
+dom_runs() { cat /proc/$(dom)/task/*/comm | grep "^CPU 0/KVM"; }
+# dom_start [ARGUMENT...]: further ones for QEMU
+dom_start() {
+	for p in in out; do rm -f $DOM.$p; mkfifo $DOM.$p; done
+	qemu-system-x86_64 -name console1,debug-threads=on -accel kvm -machine pc,vmport=off -m 1 \
+		-nodefaults -no-user-config -display none -bios /run/vsbypass/proxy/halt.rom \
+		-chardev pipe,id=charserial0,path=$DOM -device isa-serial,chardev=charserial0 \
+		"$@" </dev/null >$DOM.log 2>&1 &
+	echo $! >$DOM.pid
+	wait_for 100 dom_runs
+}
+of_domain() { vsbctl status | grep "^ *vm1 *bound .*(proxy: domain console1)"; }
+of_vsbypassd() { ! of_domain && vsbctl status | grep "^ *vm1 *bound"; }
+
 # Keyboards. A user VM that keyboard_start has started can say what it gets.
 
 # keyboard_start NAME PASSWORD [menu]
@@ -400,7 +418,7 @@ control_boot() {
 }
 
 # reader_on DEVICE: AT, the keyboard, or Mouse; what was read before is forgotten
-reader_on() { con_run "keys on $1"; }
+reader_on() { con_run "keys on $1" >/dev/null; }
 
 # keys_seen: code and 1 (pressed) or 0, a line each, into /run/got
 keys_seen() {

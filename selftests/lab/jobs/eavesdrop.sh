@@ -22,12 +22,12 @@ taps() {
 keyboard() {
 	local run=$1 secret=$2
 	shift 2
-	reader_on AT >/dev/null
+	reader_on AT
 	check "$run: the password is typed at the keyboard" "$@" || return
 	check "$run: it arrives" wait_for 100 keys_text_is "$secret"
 	l1 tap_keys >/run/tap.keys
 	result "$run-keys" "$(tr -c ' -~' ' ' </run/tap.keys)"
-	reader_on AT >/dev/null
+	reader_on AT
 	check "$run: the administrator types" admin_types "$ADMIN_TEXT"
 }
 ADMIN_TEXT=e11e

@@ -3,25 +3,10 @@
 # when vsbypassd hears of it.
 
 uservm_need "$SECRET2" || exit 0
-DOM=/run/dom
 cloud=$(vsbctl status | sed -n 's/^Cloud VM \([^:]*\):.*/\1/p')
 bound=$(of_vm1 bound_ns)
 
-dom() { cat $DOM.pid; }
-# a vCPU of it
-dom_runs() { cat /proc/$(dom)/task/*/comm | grep "^CPU 0/KVM"; }
-dom_start() {
-	for p in in out; do rm -f $DOM.$p; mkfifo $DOM.$p; done
-	qemu-system-x86_64 -name console1,debug-threads=on -accel kvm -machine pc,vmport=off -m 1 \
-		-nodefaults -no-user-config -display none -bios /run/vsbypass/proxy/halt.rom \
-		-chardev pipe,id=charserial0,path=$DOM -device isa-serial,chardev=charserial0 \
-		</dev/null >$DOM.log 2>&1 &
-	echo $! >$DOM.pid
-	wait_for 100 dom_runs
-}
 says() { "$@" 2>&1 | grep "$want"; }
-of_domain() { vsbctl status | grep "^ *vm1 *bound .*(proxy: domain console1)"; }
-of_vsbypassd() { ! of_domain && vsbctl status | grep "^ *vm1 *bound"; }
 ended() { ! kill -0 "$1"; }
 
 stage "proxy-domain: what cannot be one"
