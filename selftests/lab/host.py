@@ -66,7 +66,9 @@ class Host:
     def start(self):
         self.prepare()
         self.log = open(os.path.join(self.dir, "emulator.log"), "wb")
-        self.proc = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.PIPE,
+        # in a session of its own, out of reach of who ends us: it ends when we do
+        self.proc = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self.command()],
+                                     cwd=self.dir, stdin=subprocess.PIPE,
                                      stdout=self.log, stderr=subprocess.STDOUT,
                                      start_new_session=True)
         self.started()
