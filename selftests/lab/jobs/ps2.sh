@@ -36,6 +36,14 @@ type_random() {
 	keys_are
 }
 
+# vnc_types CLIENT: a key of that one, the command that vnc_send talks to, arrives
+vnc_types() {
+	reader_on AT
+	check "a VNC client types" /lab/tests/vnc_send "$1" "down 62" "up 62" "pause 3000"
+	printf '48 1\n48 0\n' >/run/want
+	check "it arrives" keys_are
+}
+
 # mouse_is EVENTS: what it has said
 mouse_is() {
 	con_run "keys show Mouse" | tr -d '\r' | sed -n 's/^= //p' | tr '\n' , >/run/mouse
@@ -97,10 +105,7 @@ check "Linux prints its help" con_run 'dmesg | grep "sysrq: HELP"'
 check "that was it" sh -c "grep -q 'sysrq: HELP' $CON/log"
 
 stage "VNC over SSH"
-reader_on AT
-check "a VNC client types" /lab/tests/vnc_send "$VNC_SSH" "down 62" "up 62" "pause 3000"
-printf '48 1\n48 0\n' >/run/want
-check "it arrives" keys_are
+vnc_types "$VNC_SSH"
 reader_on Mouse
 check "a VNC client moves and clicks" /lab/tests/vnc_send "$VNC_SSH" "move 100 100" "pause 1000" \
 	"move 110 95" "pause 2000" "buttons 1" "pause 2000" "buttons 0" "pause 3000"
@@ -150,10 +155,7 @@ reader_on AT
 { printf 'sendkey %s\n' d o m; sleep 3; } | nc 127.0.0.1 7002 >/dev/null
 printf '32 1\n32 0\n24 1\n24 0\n50 1\n50 0\n' >/run/want
 check "keys of its monitor arrive" keys_are
-reader_on AT
-check "a VNC client types" /lab/tests/vnc_send "nc 127.0.0.1 5902" "down 62" "up 62" "pause 3000"
-printf '48 1\n48 0\n' >/run/want
-check "it arrives" keys_are
+vnc_types "nc 127.0.0.1 5902"
 reader_on Mouse
 check "and moves" /lab/tests/vnc_send "nc 127.0.0.1 5902" "move 100 100" "pause 1000" \
 	"move 110 95" "pause 2000"
