@@ -66,7 +66,7 @@ class Host:
     def start(self):
         self.prepare()
         self.log = open(os.path.join(self.dir, "emulator.log"), "wb")
-        # in a session of its own, out of reach of who ends us: it ends when we do
+        # In a session of its own, out of reach of who ends us; it ends when this thread does.
         self.proc = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self.command()],
                                      cwd=self.dir, stdin=subprocess.PIPE,
                                      stdout=self.log, stderr=subprocess.STDOUT,
