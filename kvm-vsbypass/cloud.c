@@ -816,7 +816,7 @@ static int vsb_cloud_install(struct vsb_cloud *cloud, int fd)
 	return fd;
 }
 
-/* Return: a descriptor, -ENOENT: no cloud lingers for this VM, or an error. */
+/* KVM is held. Return: a descriptor, -ENOENT: no cloud lingers for this VM, or an error. */
 static int vsb_cloud_take_over(const struct vsb_create_cloud *args, int fd)
 {
 	struct file *file = fget(args->vm_fd);
@@ -893,21 +893,24 @@ int vsb_cloud_open(const struct vsb_create_cloud *args)
 	fd = get_unused_fd_flags(O_CLOEXEC | O_RDWR);
 	if (fd < 0)
 		return fd;
-	ret = vsb_cloud_take_over(args, fd);
-	if (ret >= 0)
-		return ret;
-	if (ret != -ENOENT)
+	/* Nothing is asked of KVM before: it may not be the one that was asked last. */
+	ret = vsb_hook_get();
+	if (ret)
 		goto put_fd;
+	ret = vsb_cloud_take_over(args, fd);
+	if (ret >= 0) {
+		vsb_hook_put();		/* it has one */
+		return ret;
+	}
+	if (ret != -ENOENT)
+		goto put_hook;
 	ret = -ENOMEM;
 	cloud = vsb_cloud_alloc(args);
 	if (!cloud)
-		goto put_fd;
-	ret = vsb_hook_get();
-	if (ret)
-		goto put_cloud;
+		goto put_hook;
 	ret = vsb_vm_add(&cloud->vm, args->vm_fd, &vsb_cloud_vm_ops);
 	if (ret)
-		goto put_hook;
+		goto put_cloud;
 	ret = vsb_cloud_install(cloud, fd);
 	if (ret < 0)
 		goto remove;
@@ -915,10 +918,10 @@ int vsb_cloud_open(const struct vsb_create_cloud *args)
 
 remove:
 	vsb_vm_remove(&cloud->vm);
-put_hook:
-	vsb_hook_put();
 put_cloud:
 	vsb_cloud_put(cloud);
+put_hook:
+	vsb_hook_put();
 put_fd:
 	put_unused_fd(fd);
 	return ret;

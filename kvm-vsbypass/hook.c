@@ -25,10 +25,19 @@
 
 atomic_t vsb_users = ATOMIC_INIT(0);
 
-const struct vsb_vendor *vsb_vendor;
-
-/* KVM's, found by name. */
+/* The kernel's own, found by name: there for good. */
 static unsigned long (*lookup_name)(const char *name);
+static struct module *(*kernel_find_module)(const char *name);
+
+/*
+ * KVM's, found by name anew by each first vsb_hook_get(), as KVM may have been loaded
+ * anew since the last one. They point into modules, and are for those who know that
+ * these are there:
+ *   - between vsb_hook_get() and vsb_hook_put(): kvm_module is held
+ *   - callbacks, which are between these, too
+ *   - replacements, in the thread of a vCPU: its file holds KVM's modules
+ */
+const struct vsb_vendor *vsb_vendor;
 static struct kvm_x86_ops *kvm_ops;
 static bool (*kvm_file_is_kvm)(struct file *file);
 static int (*kvm_read_guest_fn)(struct kvm_vcpu *vcpu, gpa_t gpa, void *data,
@@ -39,6 +48,7 @@ int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len)
 	return kvm_read_guest_fn(vcpu, gpa, data, len);
 }
 
+/* Between vsb_hook_get() and vsb_hook_put(). */
 bool vsb_kvm_is_vm(struct file *file)
 {
 	return kvm_file_is_kvm(file);
@@ -273,6 +283,11 @@ static struct ftrace_ops vsb_hook_ops = {
 		 FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
 
+static DEFINE_MUTEX(hook_lock);	/* guards what follows and, but for the callback, vsb_hooks */
+static unsigned int hook_refs;
+/* kvm-intel or kvm-amd, held while there are redirections; it holds kvm. */
+static struct module *kvm_module;
+
 static int vsb_hook_find_lookup(void)
 {
 	struct kprobe kp = { .symbol_name = "kallsyms_lookup_name" };
@@ -291,31 +306,59 @@ static int vsb_hook_find_lookup(void)
 	return 0;
 }
 
-static unsigned long vsb_hook_lookup(const char *name)
+/* @owner: module, or NULL: the kernel itself. */
+static unsigned long vsb_hook_lookup(const char *owner, const char *name)
 {
-	unsigned long ip = lookup_name(name);
+	char full[KSYM_NAME_LEN];
+	unsigned long ip;
 
+	snprintf(full, sizeof(full), "%s%s%s", owner ?: "", owner ? ":" : "", name);
+	ip = lookup_name(full);
 	if (!ip)
 		pr_err("this kernel's KVM has no %s(); it is not supported\n", name);
 	return ip;
 }
 
-/* Which vendor's module is loaded, with nested virtualization on? */
+/* One that is wholly loaded, and stays until vsb_hook_let_go(). Return: or NULL. */
+static struct module *vsb_hook_hold(const char *name)
+{
+	struct module *module;
+
+	/* find_module() wants that; a module that is there does not go while it lasts. */
+	preempt_disable();
+	module = kernel_find_module(name);
+	/* One whose init fails is freed, held or not. */
+	if (module && (READ_ONCE(module->state) != MODULE_STATE_LIVE || !try_module_get(module)))
+		module = NULL;
+	preempt_enable();
+	return module;
+}
+
+static void vsb_hook_let_go(void)
+{
+	module_put(kvm_module);
+	kvm_module = NULL;
+}
+
+/* Hold the vendor's module that is loaded; nested virtualization has to be on. */
 static int vsb_hook_find_vendor(void)
 {
+	static const struct vsb_vendor *const vendors[] = { &vsb_vmx, &vsb_svm };
 	bool *nested;
+	int i;
 
-	if (lookup_name("kvm_intel:nested_vmx_reflect_vmexit")) {
-		vsb_vendor = &vsb_vmx;
-		nested = (bool *)lookup_name("kvm_intel:nested");
-	} else if (lookup_name("kvm_amd:nested_svm_exit_handled")) {
-		vsb_vendor = &vsb_svm;
-		nested = (bool *)lookup_name("kvm_amd:nested");
-	} else {
+	for (i = 0; i < ARRAY_SIZE(vendors) && !kvm_module; i++) {
+		vsb_vendor = vendors[i];
+		kvm_module = vsb_hook_hold(vsb_vendor->module);
+	}
+	if (!kvm_module) {
 		pr_err("neither kvm-intel nor kvm-amd is loaded; load one first\n");
 		return -ENODEV;
 	}
-	if (nested && !*nested) {
+	nested = (bool *)vsb_hook_lookup(vsb_vendor->module, "nested");
+	if (!nested)
+		return -EOPNOTSUPP;
+	if (!*nested) {
 		pr_err("nested virtualization is off; load %s with nested=1\n",
 		       vsb_vendor->name);
 		return -EOPNOTSUPP;
@@ -323,37 +366,29 @@ static int vsb_hook_find_vendor(void)
 	return 0;
 }
 
-/* Anew for each attachment, as KVM's modules may have been loaded anew. */
+/* KVM's modules are held. */
 static int vsb_hook_resolve(void)
 {
-	int i, ret;
+	const char *kvm = IS_BUILTIN(CONFIG_KVM) ? NULL : "kvm";
+	int i;
 
-	ret = vsb_hook_find_lookup();
-	if (ret)
-		return ret;
-	ret = vsb_hook_find_vendor();
-	if (ret)
-		return ret;
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
 		struct vsb_hook *hook = &vsb_hooks[i];
 
 		hook->ip = 0;
 		if (hook->vendor && hook->vendor != vsb_vendor)
 			continue;
-		hook->ip = vsb_hook_lookup(hook->name);
+		hook->ip = vsb_hook_lookup(hook->vendor ? vsb_vendor->module : kvm, hook->name);
 		if (!hook->ip)
 			return -EOPNOTSUPP;
 	}
-	kvm_ops = (void *)vsb_hook_lookup("kvm_x86_ops");
-	kvm_file_is_kvm = (void *)vsb_hook_lookup("file_is_kvm");
-	kvm_read_guest_fn = (void *)vsb_hook_lookup("kvm_vcpu_read_guest");
+	kvm_ops = (void *)vsb_hook_lookup(kvm, "kvm_x86_ops");
+	kvm_file_is_kvm = (void *)vsb_hook_lookup(kvm, "file_is_kvm");
+	kvm_read_guest_fn = (void *)vsb_hook_lookup(kvm, "kvm_vcpu_read_guest");
 	return kvm_ops && kvm_file_is_kvm && kvm_read_guest_fn ? 0 : -EOPNOTSUPP;
 }
 
 /* ---- on and off ---- */
-
-static DEFINE_MUTEX(hook_lock);	/* guards hook_refs and, but for the callback, vsb_hooks */
-static unsigned int hook_refs;
 
 static void vsb_hook_unfilter(void)
 {
@@ -364,19 +399,19 @@ static void vsb_hook_unfilter(void)
 			ftrace_set_filter_ip(&vsb_hook_ops, vsb_hooks[i].ip, 1, 0);
 }
 
+/* No callback runs any more afterwards. */
 static void vsb_hook_disable(void)
 {
 	unregister_ftrace_function(&vsb_hook_ops);
 	vsb_hook_unfilter();
+	vsb_hook_let_go();
 }
 
-static int vsb_hook_enable(void)
+/* KVM's modules are held. */
+static int vsb_hook_redirect(void)
 {
 	int i, ret;
 
-	ret = vsb_hook_resolve();
-	if (ret)
-		return ret;
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
 		if (!vsb_hooks[i].ip)
 			continue;
@@ -398,8 +433,28 @@ unfilter:
 	return ret;
 }
 
+static int vsb_hook_enable(void)
+{
+	int ret;
+
+	ret = vsb_hook_find_lookup();
+	if (ret)
+		return ret;
+	kernel_find_module = (void *)vsb_hook_lookup(NULL, "find_module");
+	if (!kernel_find_module)
+		return -EOPNOTSUPP;
+	ret = vsb_hook_find_vendor();
+	if (!ret)
+		ret = vsb_hook_resolve();
+	if (!ret)
+		ret = vsb_hook_redirect();
+	if (ret)
+		vsb_hook_let_go();
+	return ret;
+}
+
 /**
- * vsb_hook_get - have KVM's functions redirected
+ * vsb_hook_get - have KVM's functions redirected, and its modules held
  *
  * Ioctl context. Return: 0, -ENODEV: KVM's module is not loaded, -EOPNOTSUPP:
  * this KVM cannot be redirected, -EBUSY: ftrace is off, or another has them.

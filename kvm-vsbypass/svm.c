@@ -30,6 +30,7 @@ static bool vsb_svm_present(u64 pte)
 
 const struct vsb_vendor vsb_svm = {
 	.name = "kvm-amd",
+	.module = "kvm_amd",
 	.exit_pio = vsb_svm_exit_pio,
 	.anchor = vsb_svm_anchor,
 	.present = vsb_svm_present,

@@ -44,6 +44,7 @@ static bool vsb_vmx_present(u64 pte)
 
 const struct vsb_vendor vsb_vmx = {
 	.name = "kvm-intel",
+	.module = "kvm_intel",
 	.exit_pio = vsb_vmx_exit_pio,
 	.anchor = vsb_vmx_anchor,
 	.present = vsb_vmx_present,

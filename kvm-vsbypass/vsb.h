@@ -552,12 +552,14 @@ long vsb_get_uservm(void __user *argp, struct vsb_cloud *cloud, struct vsb_proxy
 /**
  * struct vsb_vendor - what differs between VMX and SVM
  * @name:	for messages
+ * @module:	of KVM
  * @exit_pio:	does this exit say a port access? Callback context
  * @anchor:	frame that stays with a vCPU of a user VM; @vcpu runs nested
  * @present:	is this entry of its nested page table present?
  */
 struct vsb_vendor {
 	const char *name;
+	const char *module;
 	bool (*exit_pio)(u32 reason, u64 info, struct vsb_pio *pio);
 	unsigned long (*anchor)(const struct vsb_vcpu *v);
 	bool (*present)(u64 pte);

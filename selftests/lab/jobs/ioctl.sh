@@ -5,6 +5,7 @@ if [ -x /lab/tests/ioctl_test ]; then
 	bypass_off
 	# A thousand VMs take many minutes on Bochs, and are the same on both vendors.
 	[ "$HOST" != intel ] || export VSB_OMIT=args_pool_full
+	export VSB_KVM_MODULES=/lab/modules
 	/lab/tests/ioctl_test /lab/kvm-vsbypass.ko
 else
 	not_ok "ioctl_test is built"
