@@ -1,106 +1,100 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Console logs. */
+/* Console logs: vsbypassd's side. */
 #include "conlog.h"
+#include "conlog-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+#include <gio/gio.h>
+#include <glib-unix.h>
 
-/* Return: the file, or -1: there is none, or it is not kept. */
-static int open_log(const char *path, int flags, struct stat *st)
+static void on_writer_end(GObject *source, GAsyncResult *result, gpointer data)
 {
-	/* O_NONBLOCK: not to wait at a FIFO. */
-	int fd = open(path, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	const char *cause = NULL;
+	g_autofree char *name = data;
+	GSubprocess *writer = G_SUBPROCESS(source);
 
-	if (fd < 0 && errno == ENOENT)
+	if (g_subprocess_wait_finish(writer, result, NULL) && !g_subprocess_get_successful(writer))
+		g_warning("console log of '%s': its writer has failed; nothing is kept until its "
+			  "proxy starts anew", name);
+}
+
+static void in_child(gpointer data)
+{
+	/* The keys of a terminal are for vsbypassd alone. */
+	setsid();
+}
+
+static GSubprocess *start_writer(const char *dir, const char *name, goffset max, guint keep,
+				 int in, GError **error)
+{
+	g_autoptr(GSubprocessLauncher) launcher =
+		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
+	g_autofree char *max_text = g_strdup_printf("%" G_GOFFSET_FORMAT, max);
+	g_autofree char *keep_text = g_strdup_printf("%u", keep);
+	const char *argv[] = { "/proc/self/exe", CONLOG_OPTION, dir, name, max_text, keep_text,
+			       NULL };
+
+	g_subprocess_launcher_take_stdin_fd(launcher, in);
+	g_subprocess_launcher_set_child_setup(launcher, in_child, NULL, NULL);
+	return g_subprocess_launcher_spawnv(launcher, argv, error);
+}
+
+int conlog_start(const char *dir, const char *name, goffset max, guint keep)
+{
+	struct conlog_file file = { .dirfd = -1, .fd = -1 };
+	g_autoptr(GSubprocess) writer = NULL;
+	g_autoptr(GError) error = NULL;
+	int pipes[2];
+
+	/* Who has none has no process. */
+	if (!conlog_file_open(&file, dir, name, max, keep))
 		return -1;
-	if (fd < 0 || fstat(fd, st) < 0)
-		cause = g_strerror(errno);
-	else if (!S_ISREG(st->st_mode))
-		cause = "it is no regular file";
-	else if (st->st_uid != 0 && st->st_uid != geteuid())
-		cause = "its owner is not root; chown it";
-	else if (st->st_mode & 077)
-		cause = "others can read or write it; chmod it to 600";
-	if (!cause)
-		return fd;
-	g_warning("console log %s is not kept: %s", path, cause);
-	if (fd >= 0)
-		close(fd);
-	return -1;
+	conlog_file_close(&file);
+	if (pipe2(pipes, O_CLOEXEC) < 0) {
+		g_warning("console log of '%s' is not kept: pipe: %s", name, g_strerror(errno));
+		return -1;
+	}
+	writer = start_writer(dir, name, max, keep, pipes[0], &error);
+	if (!writer) {
+		g_warning("console log of '%s' is not kept: %s", name, error->message);
+		close(pipes[1]);
+		return -1;
+	}
+	g_subprocess_wait_async(writer, NULL, on_writer_end, g_strdup(name));
+	return pipes[1];
 }
 
-void conlog_add(char **argv, const char *chardev, const char *dir, const char *name)
+/*
+ * As one of a set of descriptors: QEMU duplicates it. It would have to open a path of
+ * /proc again, and may do that with its own files only.
+ */
+char **conlog_add(char **argv, const char *chardev, int fd)
 {
-	g_autofree char *file = g_strconcat(name, ".log", NULL);
-	g_autofree char *path = g_build_filename(dir, file, NULL);
-	struct stat st;
-	int fd = open_log(path, O_WRONLY, &st);
+	guint n = g_strv_length(argv);
 
-	if (fd < 0)
-		return;
-	close(fd);
-	/* QEMU's options end at a comma. */
-	if (strchr(path, ',')) {
-		g_warning("console log %s is not kept: use a folder without a comma", path);
-		return;
-	}
-	for (; *argv; argv++) {
-		char *option = *argv;
+	for (char **option = argv; *option; option++) {
+		char *old = *option;
 
-		if (!g_str_has_prefix(option, chardev))
+		if (!g_str_has_prefix(old, chardev))
 			continue;
-		*argv = g_strdup_printf("%s,logfile=%s,logappend=on", option, path);
-		g_free(option);
+		*option = g_strdup_printf("%s,logfile=/dev/fdset/%d,logappend=on", old, fd);
+		g_free(old);
 	}
+	argv = g_renew(char *, argv, n + 3);
+	argv[n] = g_strdup("-add-fd");
+	argv[n + 1] = g_strdup_printf("fd=%d,set=%d", fd, fd);
+	argv[n + 2] = NULL;
+	return argv;
 }
 
-static gboolean copy(int from, int to)
+/* The flag is that of QEMU's descriptor as well. Opening it, QEMU had cleared it. */
+void conlog_opened(int *fd)
 {
-	char buf[65536];
-	ssize_t n;
-
-	while ((n = read(from, buf, sizeof(buf))) > 0)
-		for (ssize_t done = 0, put; done < n; done += put)
-			if ((put = write(to, buf + done, (gsize)(n - done))) <= 0)
-				return FALSE;
-	return n == 0;
-}
-
-static void rotate(const char *path, goffset max)
-{
-	g_autofree char *old = g_strconcat(path, ".1", NULL);
-	struct stat st;
-	int fd = open_log(path, O_RDWR, &st), to = -1;
-
-	if (fd >= 0 && st.st_size > max) {
-		unlink(old);
-		to = open(old, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-		/* A disk that is full must not become fuller: the log is cut in any case. */
-		if (to < 0 || !copy(fd, to))
-			g_warning("console log %s: %s: %s; what it had is lost", path, old,
-				  g_strerror(errno));
-		if (ftruncate(fd, 0) < 0)
-			g_warning("console log %s: %s", path, g_strerror(errno));
-	}
-	if (to >= 0)
-		close(to);
-	if (fd >= 0)
-		close(fd);
-}
-
-void conlog_rotate(const char *dir_path, goffset max)
-{
-	g_autoptr(GDir) dir = g_dir_open(dir_path, 0, NULL);
-	const char *file;
-
-	while (dir && (file = g_dir_read_name(dir))) {
-		g_autofree char *path = g_build_filename(dir_path, file, NULL);
-
-		if (g_str_has_suffix(file, ".log"))
-			rotate(path, max);
-	}
+	if (*fd < 0)
+		return;
+	g_unix_set_fd_nonblocking(*fd, TRUE, NULL);
+	close(*fd);
+	*fd = -1;
 }

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Console logs: what user VMs have sent, kept by the QEMUs of their proxies. A user VM has
- * one if its file is there, DIR/NAME.log, which only the administrator can make.
+ * Console logs: what user VMs have sent. A user VM has one if its file is there,
+ * DIR/NAME.log, which only the administrator can make.
+ *
+ *    QEMU's chardev --> pipe --> writer --> NAME.log, NAME.log.1
+ *
+ * QEMU cannot be told to go on in another file, so a file of its own could be made
+ * smaller only by cutting off what it had just written. It writes into a pipe; behind
+ * that is a process for each log, which rotates between two writes. It ends when
+ * nobody can write into the pipe any more: with the QEMU, not with vsbypassd.
  */
 #ifndef VSB_CONLOG_H
 #define VSB_CONLOG_H
@@ -9,19 +16,33 @@
 #include <glib.h>
 
 #define CONLOG_DIR	"/var/log/vsbypass"
-#define CONLOG_MAX	(8 * 1024 * 1024)	/* bytes; a larger one is rotated */
+#define CONLOG_MAX	(8 * 1024 * 1024)	/* bytes; what comes then goes to a new file */
+#define CONLOG_KEEP	1			/* older files */
+
+/* First argument of a program that is to be a writer. */
+#define CONLOG_OPTION	"--write-console-log"
 
 /*
- * Adds the log to the options of the chardev whose argument begins with @chardev, in
- * @argv, if user VM @name has one. One that others than its owner, root or the caller,
- * can read or write is not kept: a warning says so.
+ * Starts the writer of the log of console @name, if it has one. A file that others than
+ * its owner, root or the caller, can read or write is not kept: a warning says so.
+ * Return: the pipe, -1: there is no log.
  */
-void conlog_add(char **argv, const char *chardev, const char *dir, const char *name);
+int conlog_start(const char *dir, const char *name, goffset max, guint keep);
 
 /*
- * Each log that is larger than @max becomes NAME.log.1, in place of an earlier one. QEMU
- * goes on with the file that it has: what comes in that moment may be lost.
+ * Adds the log to QEMU's arguments @argv (transfer full), to the chardev whose argument
+ * begins with @chardev. @fd: the pipe as QEMU has it, another one for each log.
+ * Return: (transfer full).
  */
-void conlog_rotate(const char *dir, goffset max);
+char **conlog_add(char **argv, const char *chardev, int fd);
+
+/*
+ * QEMU has opened the pipe @fd: from now on it waits in a way that no signal ends, when
+ * that is full (qemu_chr_write_log() goes on after EAGAIN, not after EINTR). Closes @fd.
+ */
+void conlog_opened(int *fd);
+
+/* main() of a writer. @argv: CONLOG_OPTION DIR NAME MAX KEEP. Return: exit status. */
+int conlog_main(int argc, char **argv);
 
 #endif

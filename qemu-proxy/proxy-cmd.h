@@ -10,6 +10,7 @@
 /* Descriptors that the QEMU inherits. */
 #define PROXY_CONSOLE_FD	3	/* listening socket of the console */
 #define PROXY_QMP_FD		4	/* listening socket of QMP */
+#define PROXY_LOG_FD		5	/* pipe to the writer of the console log, if there is one */
 
 /* ID of the console's character device in QMP commands. */
 #define PROXY_CHARDEV		"console"

@@ -72,6 +72,7 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
  * @fd:		proxy descriptor of the module, -1: none
  * @kept:	fdstore_keep() has a copy of it
  * @bound:	it has had a user VM
+ * @log_fd:	conlog_start()'s, until QEMU has opened it, else -1
  * @errors:	lines of QEMU's stderr, read from @errors_fd
  * @started_us:	monotonic time of the last spawn
  * @backoff_s:	pause before the next one
@@ -104,6 +105,7 @@ struct proxy {
 	gboolean bound;
 	guint fd_id;
 	guint timeout_id;
+	int log_fd;
 	int errors_fd;
 	guint errors_id;
 	guint errors_lines;
@@ -162,6 +164,7 @@ static void let_go(struct proxy *proxy)
 	close_fd(&proxy->fd);
 	remove_source(&proxy->timeout_id);
 	remove_source(&proxy->restart_id);
+	close_fd(&proxy->log_fd);
 	remove_source(&proxy->errors_id);
 	close_fd(&proxy->errors_fd);
 	remove_source(&proxy->pidfd_id);
@@ -536,6 +539,7 @@ static void on_qmp_ready(struct qmp *qmp, gpointer data)
 		died(proxy, error->message);
 		return;
 	}
+	conlog_opened(&proxy->log_fd);
 	proxy->state = WAITING;
 	proxy->ops->waiting(proxy, proxy->data);
 }
@@ -582,7 +586,12 @@ static GSubprocess *start_process(struct proxy *proxy, int qmp_fd, int stderr_fd
 		close(stderr_fd);
 		return NULL;
 	}
-	conlog_add(argv, "socket,id=" PROXY_CHARDEV ",", proxy->env->log_dir, proxy->name);
+	proxy->log_fd = conlog_start(proxy->env->log_dir, proxy->name, CONLOG_MAX, CONLOG_KEEP);
+	if (proxy->log_fd >= 0) {
+		argv = conlog_add(argv, "socket,id=" PROXY_CHARDEV ",", PROXY_LOG_FD);
+		g_subprocess_launcher_take_fd(launcher, fcntl(proxy->log_fd, F_DUPFD_CLOEXEC, 16),
+					      PROXY_LOG_FD);
+	}
 	g_subprocess_launcher_take_fd(launcher, listen_fd, PROXY_CONSOLE_FD);
 	g_subprocess_launcher_take_fd(launcher, qmp_fd, PROXY_QMP_FD);
 	g_subprocess_launcher_take_stderr_fd(launcher, stderr_fd);
@@ -774,6 +783,7 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	proxy->listen_fd = -1;
 	proxy->pidfd = -1;
 	proxy->fd = -1;
+	proxy->log_fd = -1;
 	proxy->errors_fd = -1;
 	proxy->backoff_s = BACKOFF_FIRST_S;
 	line_reader_init(&proxy->errors, STDERR_LINE_MAX);

@@ -21,8 +21,6 @@
 #include "ready.h"
 #include "rundir.h"
 
-#define ROTATE_S	30	/* a UART is slow enough for that */
-
 struct options {
 	char *run_dir;
 	char *user;
@@ -85,14 +83,6 @@ static gboolean on_signal(gpointer data)
 	return G_SOURCE_CONTINUE;
 }
 
-static gboolean on_rotate(gpointer data)
-{
-	const struct options *o = data;
-
-	conlog_rotate(o->log_dir, CONLOG_MAX);
-	return G_SOURCE_CONTINUE;
-}
-
 static int serve(const struct options *o, const struct passwd *user, const char *qemu)
 {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
@@ -126,7 +116,6 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 		g_unix_signal_add(SIGTERM, on_signal, loop);
 		g_unix_signal_add(SIGINT, on_signal, loop);
 		g_message("ready, control socket %s", rundir->control);
-		g_timeout_add_seconds(ROTATE_S, on_rotate, (gpointer)o);
 		ready_tell();
 		g_main_loop_run(loop);
 		ready_stopping();
@@ -148,6 +137,10 @@ int main(int argc, char **argv)
 	struct passwd *user;
 
 	setlocale(LC_ALL, "");
+	if (argc > 1 && !strcmp(argv[1], CONLOG_OPTION)) {
+		log_init();
+		return conlog_main(argc, argv);
+	}
 	parse_options(&o, &argc, &argv);
 	log_init();
 	set_default(&o.run_dir, "/run/vsbypass");

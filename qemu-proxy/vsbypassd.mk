@@ -4,7 +4,7 @@
 # All of the daemon but main() and what touches module, /proc and service manager.
 identity-objs	:= identity-store.o key-file.o key-text.o
 daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o conlog.o \
-		   control.o daemon.o error.o json-line.o keyboard.o keymap.o keys.o lineio.o \
+		   conlog-file.o control.o daemon.o error.o json-line.o keyboard.o keymap.o keys.o lineio.o \
 		   listen.o log.o log-names.o names.o proxy.o proxy-cmd.o qmp.o rundir.o \
 		   $(identity-objs)
 
@@ -41,7 +41,7 @@ unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-lin
 			   $(identity-objs)
 
 UNIT_TESTS		+= unit-conlog
-unit-conlog-objs	:= unit-conlog.o conlog.o
+unit-conlog-objs	:= unit-conlog.o conlog.o conlog-file.o listen.o error.o
 
 UNIT_TESTS		+= unit-log-names
 unit-log-names-objs	:= unit-log-names.o log-names.o names.o error.o
