@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Requests to vsbypassd, one connection each. */
 #include "console-control.h"
+#include "command.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -9,7 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MAX_REPLY	(1024 * 1024)
+#define MAX_REPLY	COMMAND_REPLY_MAX
+#define READ_SIZE	(64 * 1024)
 #define MAX_CALLS	16
 #define TIMEOUT_S	60	/* an emulated host is slow */
 
@@ -72,14 +74,15 @@ static void parse(struct call *call)
 static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
 {
 	struct call *call = data;
-	char buffer[4096], *newline;
+	char buffer[READ_SIZE], *newline;
 	ssize_t n = read(fd, buffer, sizeof(buffer));
+	gsize had = call->text->len;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return G_SOURCE_CONTINUE;
 	if (n > 0) {
 		g_string_append_len(call->text, buffer, n);
-		newline = memchr(call->text->str, '\n', call->text->len);
+		newline = memchr(call->text->str + had, '\n', n);
 		if (!newline && call->text->len <= MAX_REPLY)
 			return G_SOURCE_CONTINUE;
 		if (newline)
@@ -219,10 +222,14 @@ static JsonObject *object_element(JsonArray *array, guint i)
 	return JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
-/* Return: the entry of user VM @name in a reply to "status", or NULL. */
-JsonObject *vsb_control_uservm(JsonObject *status, const char *name)
+/* A member of a reply to "status" that vsbypassd does not send: user VMs by their names. */
+#define INDEX	" by name"
+
+/* A reply is asked for hundreds of names: one search for each would be their square. */
+static JsonObject *make_index(JsonObject *status)
 {
 	JsonArray *clouds = array_member(status, "clouds");
+	JsonObject *index = json_object_new();
 
 	for (guint i = 0; clouds && i < json_array_get_length(clouds); i++) {
 		JsonObject *cloud = object_element(clouds, i);
@@ -230,12 +237,25 @@ JsonObject *vsb_control_uservm(JsonObject *status, const char *name)
 
 		for (guint j = 0; vms && j < json_array_get_length(vms); j++) {
 			JsonObject *vm = object_element(vms, j);
+			const char *name = vm ? string_member(vm, "name") : NULL;
 
-			if (vm && !g_strcmp0(string_member(vm, "name"), name))
-				return vm;
+			if (name && !json_object_has_member(index, name))
+				json_object_set_object_member(index, name, json_object_ref(vm));
 		}
 	}
-	return NULL;
+	json_object_set_object_member(status, INDEX, index);
+	return index;
+}
+
+/* Return: the entry of user VM @name in a reply to "status", or NULL. */
+JsonObject *vsb_control_uservm(JsonObject *status, const char *name)
+{
+	JsonNode *node = json_object_get_member(status, INDEX);
+	JsonObject *index = node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) :
+			    make_index(status);
+
+	node = json_object_get_member(index, name);
+	return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
 /* Return: which user VM of this name it is, counted by vsbypassd, or -1. */

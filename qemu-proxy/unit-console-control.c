@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 struct reply_case {
@@ -81,6 +82,14 @@ static gboolean on_connection(gint fd, GIOCondition condition, gpointer data)
 		g_assert_cmpint(errno, ==, EPIPE);
 	close(peer);
 	return G_SOURCE_CONTINUE;
+}
+
+static gpointer serve_once(gpointer data)
+{
+	struct daemon *d = data;
+
+	on_connection(d->fd, G_IO_IN, d);
+	return NULL;
 }
 
 static guint daemon_start(struct daemon *d)
@@ -247,6 +256,96 @@ static void test_state(void)
 		     "{\"name\": \"vm1\", \"state\": \"waiting\"}]}]}", "waiting");
 }
 
+/* Return: (transfer full): a reply to "status" as a host with @n user VMs has it. */
+static char *large_reply(guint n)
+{
+	GString *text = g_string_new("{\"return\": {\"clouds\": [{\"name\": \"c\", \"uservms\": [");
+
+	for (guint i = 0; i < n; i++)
+		g_string_append_printf(text, "%s{\"name\": \"vm%u\", \"state\": \"bound\", "
+				       "\"generation\": %u, \"identity\": \"first-seen\", "
+				       "\"proved\": false, \"ports\": \"%0800d\"}", i ? ", " : "", i, i, 0);
+	g_string_append(text, "]}]}}\n");
+	return g_string_free(text, FALSE);
+}
+
+static gint64 cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+struct many {
+	GMainLoop *loop;
+	guint n;
+	gint64 looked_up_ns;
+};
+
+/* All that is asked of a reply, of each name, as the server does. */
+static void on_many(JsonObject *reply, const char *error, gpointer data)
+{
+	struct many *many = data;
+	gint64 begin = cpu_ns();
+
+	g_assert_cmpstr(error, ==, NULL);
+	for (guint i = 0; i < many->n; i++) {
+		g_autofree char *name = g_strdup_printf("vm%u", i);
+		g_autofree char *state = vsb_control_uservm_state(reply, name);
+
+		g_assert_cmpstr(state, ==, "bound");
+		g_assert_cmpint(vsb_control_uservm_generation(reply, name), ==, i);
+		g_assert_cmpint(vsb_identity_of(reply, name), ==, VSB_IDENTITY_FIRST_SEEN);
+	}
+	many->looked_up_ns = cpu_ns() - begin;
+	g_main_loop_quit(many->loop);
+}
+
+/* Return: nanoseconds of processor time for each name, the best of some. */
+static double cost_of(guint n, double *lookup)
+{
+	double best = G_MAXDOUBLE;
+
+	*lookup = G_MAXDOUBLE;
+	for (guint i = 0; i < 5; i++) {
+		struct daemon d = { 0 };
+		struct many many = { .n = n };
+		g_autofree char *reply = large_reply(n);
+		GThread *thread;
+		gint64 begin;
+		guint watch = daemon_start(&d);
+
+		many.loop = g_main_loop_new(NULL, FALSE);
+		d.reply = reply;
+		d.reply_len = strlen(reply);
+		g_source_remove(watch);
+		thread = g_thread_new("daemon", serve_once, &d);
+		begin = cpu_ns();
+		vsb_control_call(d.path, "status", NULL, NULL, on_many, &many);
+		g_main_loop_run(many.loop);
+		best = MIN(best, (double)(cpu_ns() - begin) / n);
+		*lookup = MIN(*lookup, (double)many.looked_up_ns / n);
+		g_thread_join(thread);
+		g_main_loop_unref(many.loop);
+		watch = g_unix_fd_add(d.fd, G_IO_IN, on_connection, &d);
+		daemon_stop(&d, watch);
+	}
+	return best;
+}
+
+/* With ten times as many user VMs a name costs the same, not ten times as much. */
+static void test_many(void)
+{
+	double few_lookup, many_lookup, few = cost_of(300, &few_lookup);
+	double many = cost_of(3000, &many_lookup);
+
+	g_test_message("a name costs %.0f ns of 300, %.0f ns of 3000; to look it up %.0f and %.0f",
+		       few, many, few_lookup, many_lookup);
+	g_assert_cmpfloat(many, <, 4 * few);
+	g_assert_cmpfloat(many_lookup, <, 4 * few_lookup);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -258,6 +357,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/control/too-long", test_too_long);
 	g_test_add_func("/console/control/absent", test_absent);
 	g_test_add_func("/console/control/state", test_state);
+	g_test_add_func("/console/control/many", test_many);
 	g_test_add_func("/console/control/identity", test_identity);
 	return g_test_run();
 }
