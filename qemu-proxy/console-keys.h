@@ -25,6 +25,10 @@ gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError *
 gboolean vsb_keys_allow_either(const char *dir, const char *attached_dir, const char *name,
 			       ssh_key key, GError **error);
 
+/* How long to wait with the answer, of which @taken_us are over. */
+#define VSB_KEYS_ANSWER_US	5000
+gint64 vsb_keys_wait_us(gint64 taken_us);
+
 char *vsb_key_fingerprint(ssh_key key);
 
 #endif

@@ -3,11 +3,24 @@
 #include "console-hostkey.h"
 #include "console-keys.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static guint parsed;
+
+/* In place of libssh's, to count how often it is called. */
+int ssh_pki_import_pubkey_base64(const char *text, enum ssh_keytypes_e type, ssh_key *key)
+{
+	int (*real)(const char *text, enum ssh_keytypes_e type, ssh_key *key) =
+		dlsym(RTLD_NEXT, "ssh_pki_import_pubkey_base64");
+
+	parsed++;
+	return real(text, type, key);
+}
 
 struct fixture {
 	char *dir;
@@ -110,6 +123,29 @@ static void test_listed(struct fixture *f, gconstpointer data)
 	write_keys(f, "", 0);
 	refused(f, "vm1", VSB_KEYS_NOT_LISTED, "wrong key");
 	ssh_key_free(other);
+}
+
+/* A stranger learns nothing from the time that the answer takes. */
+static void test_work(struct fixture *f, gconstpointer data)
+{
+	g_autoptr(GString) text = g_string_new(NULL);
+	ssh_key other = new_key();
+	g_autofree char *other_line = line_of(other);
+
+	refused(f, "vm1", VSB_KEYS_NO_VM, "unknown user VM");
+	for (guint i = 0; i < 100; i++)
+		g_string_append(text, other_line);
+	write_keys(f, text->str, -1);
+	refused(f, "vm1", VSB_KEYS_NOT_LISTED, "wrong key");
+	g_string_prepend(text, f->line);
+	write_keys(f, text->str, -1);
+	allowed(f);
+	g_assert_cmpuint(parsed, ==, 0);
+	ssh_key_free(other);
+
+	for (gint64 us = 0; us <= VSB_KEYS_ANSWER_US; us += 100)
+		g_assert_cmpint(us + vsb_keys_wait_us(us), ==, VSB_KEYS_ANSWER_US);
+	g_assert_cmpint(vsb_keys_wait_us(VSB_KEYS_ANSWER_US + 1), ==, VSB_KEYS_ANSWER_US - 1);
 }
 
 /* A second folder, of keys that came with an attach, only adds. */
@@ -289,6 +325,7 @@ int main(int argc, char **argv)
 #define ADD(path, func) g_test_add(path, struct fixture, NULL, setup, func, teardown)
 	ADD("/console/keys/listed", test_listed);
 	ADD("/console/keys/either", test_either);
+	ADD("/console/keys/work", test_work);
 	ADD("/console/keys/options", test_options);
 	ADD("/console/keys/garbage", test_garbage);
 	ADD("/console/keys/permissions", test_permissions);
