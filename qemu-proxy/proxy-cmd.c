@@ -31,8 +31,11 @@ static void add_vnc(GPtrArray *argv, const char *path)
 	 * qkbd_state_key_event(). This is one without ports; it stays blank. */
 	add(argv, "-device");
 	add(argv, "ramfb");
+	/* A client may ask for sound, and QEMU would open the host's card for it. */
+	add(argv, "-audiodev");
+	add(argv, "none,id=none");
 	add(argv, "-vnc");
-	add(argv, "unix:%s", escaped);
+	add(argv, "unix:%s,audiodev=none", escaped);
 }
 
 char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,

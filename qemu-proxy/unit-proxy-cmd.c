@@ -49,7 +49,8 @@ static void test_ps2(void)
 	g_autofree char *plain = joined("0x60,0x64");
 
 	has(both, "isa-serial,iobase=0x3f8,irq=4,chardev=console");
-	has(both, "-device i8042 -device ramfb -vnc unix:/run/a,,b/vm-1.x.vnc");
+	has(both, "-device i8042 -device ramfb -audiodev none,id=none "
+	    "-vnc unix:/run/a,,b/vm-1.x.vnc,audiodev=none");
 	g_assert_null(strstr(plain, "i8042"));
 	g_assert_null(strstr(plain, "vnc"));
 }
