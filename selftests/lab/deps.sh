@@ -19,8 +19,8 @@ perl sparse openssh-client systemd"
 bench="gnuplot-nox"
 package="debhelper dh-dkms lintian mmdebstrap e2fsprogs fakeroot systemd-container
 openssh-client procps"
-lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochsbios
-vgabios isolinux syslinux-common xorriso"
+lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochs-term
+bochsbios vgabios isolinux syslinux-common xorriso"
 
 missing=
 for p in $build $check $bench $package $lab; do

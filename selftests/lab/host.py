@@ -3,13 +3,20 @@
 
 COM1 takes L0's kernel log into a file. COM2 is a pseudo terminal whose other
 end is ours: jobs report there, or a person types.
+
+What an emulator would take from the machine that it runs on is said here:
+environment, limits, sound, screen, clock, names of files (all in its working
+folder). From the machine come the programs ($PATH) and a core.
 """
 
+import contextlib
 import os
 import pty
 import shutil
+import signal
 import socket
 import subprocess
+import time
 import tty
 
 import cache
@@ -25,6 +32,28 @@ CMDLINE = ("console=ttyS0,115200 nokaslr mitigations=off tsc=reliable panic=-1 "
 
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+LAST_LINES = 20         # of a log, for who has to find out why an emulator ended
+
+# Seconds since 1970 when L0 boots: the emulators would take the machine's time, be it
+# wrong or in a zone where the day is another.
+BOOT_TIME = 1700000000
+
+# As much of each limit as the machine allows: the memory of L0 is the emulator's. But no
+# core files, which would be as large, and no more descriptors than any program wants: some
+# close all that there could be.
+LIMITS = """\
+for l in d f m s t u v; do ulimit -S -$l "$(ulimit -H -$l)"; done 2>/dev/null
+ulimit -S -s 8192 2>/dev/null; ulimit -S -n 1024 2>/dev/null; ulimit -c 0
+exec "$@"
+"""
+
+
+def environment(folder):
+    """All that an emulator's environment has. Without DISPLAY and audio server, and with
+    no home that has settings for it or its libraries."""
+    return {"PATH": os.environ.get("PATH") or os.defpath, "HOME": folder, "TMPDIR": folder,
+            "XDG_RUNTIME_DIR": folder, "LC_ALL": "C", "TZ": "UTC", "TERM": "dumb"}
 
 
 def run(command):
@@ -48,7 +77,8 @@ class Host:
         self.person = person    # somebody sits there, whose time is real
         self.kernel = kernel
         self.initrds = initrds
-        self.com1 = os.path.join(workdir, "com1.log")
+        # as the emulator has them: a path may have characters that its options do not take
+        self.com1 = "com1.log"
         self.master, slave = pty.openpty()
         tty.setraw(slave)
         # kept open: without a user of the slave, reading the master is an error
@@ -64,20 +94,47 @@ class Host:
                     shutil.copyfileobj(f, out, 1 << 20)
 
     def start(self):
+        if self.disk:
+            os.symlink(self.disk, os.path.join(self.dir, "disk"))
         self.prepare()
         self.log = open(os.path.join(self.dir, "emulator.log"), "wb")
         # In a session of its own, out of reach of who ends us; it ends when this thread does.
-        self.proc = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *self.command()],
-                                     cwd=self.dir, stdin=subprocess.PIPE,
+        self.proc = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "sh", "-c", LIMITS, "sh",
+                                      *self.command()],
+                                     cwd=self.dir, env=environment(self.dir), umask=0o077,
+                                     stdin=subprocess.PIPE,
                                      stdout=self.log, stderr=subprocess.STDOUT,
                                      start_new_session=True)
-        self.started()
+        # one that has ended already says why in its log
+        with contextlib.suppress(BrokenPipeError):
+            self.started()
 
     def started(self):
         """What the emulator wants to be told first."""
 
     def alive(self):
         return self.proc is not None and self.proc.poll() is None
+
+    LOGS = ("emulator.log", "bochs.log", "com1.log")
+
+    def last_words(self):
+        """How the emulator ended, if it has, and the last lines of its logs."""
+        out = []
+        if self.proc is None:
+            out.append("the emulator was not started")
+        elif self.proc.poll() is not None:
+            rc = self.proc.returncode
+            out.append(f"the emulator ended with exit status {rc}" if rc >= 0 else
+                       f"the emulator was killed by signal {-rc} ({signal.strsignal(-rc)})")
+        for name in self.LOGS:
+            try:
+                with open(os.path.join(self.dir, name), encoding="utf-8", errors="replace") as f:
+                    lines = f.read().splitlines()[-LAST_LINES:]
+            except OSError:
+                continue
+            out.append(f"end of {name}:" if lines else f"{name} is empty")
+            out += ["  " + line for line in lines]
+        return "\n".join(out)
 
     def stop(self):
         if self.alive():
@@ -95,8 +152,7 @@ class Amd(Host):
     MEMORY = 3072
 
     def prepare(self):
-        self.initrd = os.path.join(self.dir, "initrd")
-        self.join_initrds(self.initrd)
+        self.join_initrds(os.path.join(self.dir, "initrd"))
         self.ssh_port = free_port()
         self.shell_port = free_port()
 
@@ -116,18 +172,21 @@ class Amd(Host):
 
     def command(self):
         return ["taskset", "-c", str(max(os.sched_getaffinity(0))),
-                "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "EPYC,+svm,+npt",
+                "qemu-system-x86_64", "-machine", "pc,pcspk-audiodev=none",
+                "-accel", "tcg,thread=multi,tb-size=512", "-cpu", "EPYC,+svm,+npt",
                 "-smp", str(self.CPUS), "-m", str(self.MEMORY), "-nodefaults", "-no-user-config",
-                "-display", "none", "-no-reboot",
+                "-display", "none", "-audiodev", "none,id=none", "-no-reboot",
+                "-rtc", "base=" + time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(BOOT_TIME)),
                 # for whoever asks why it hangs: "info registers"
-                "-monitor", f"unix:{self.dir}/monitor,server=on,wait=off",
-                "-kernel", self.kernel.vmlinux, "-initrd", self.initrd, "-append", CMDLINE + " nohz=off highres=off",
+                "-monitor", "unix:monitor,server=on,wait=off",
+                "-kernel", self.kernel.vmlinux, "-initrd", "initrd", "-append", CMDLINE + " nohz=off highres=off",
                 "-serial", "file:" + self.com1,
                 "-chardev", "serial,id=com2,path=" + self.com2, "-serial", "chardev:com2",
-                "-netdev", f"user,id=n,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:2222,"
+                # restrict: the machine's network and its name servers are none of L0's
+                "-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:2222,"
                 f"hostfwd=tcp:127.0.0.1:{self.shell_port}-:24",
                 "-device", "virtio-net-pci,netdev=n,romfile="] + \
-            (["-drive", f"file={self.disk},format=raw,if=virtio,snapshot=on"] if self.disk else [])
+            (["-drive", "file=disk,format=raw,if=virtio,snapshot=on"] if self.disk else [])
 
     def started(self):
         with open(os.path.join(self.dir, "shell-port"), "w", encoding="ascii") as f:
@@ -151,7 +210,7 @@ class Intel(Host):
         self.join_initrds(os.path.join(tree, "initrd"))
         os.symlink(self.kernel.vmlinux, os.path.join(tree, "vmlinux"))
         run(["gcc", "-m32", "-O2", "-ffreestanding", "-fno-pic", "-fno-stack-protector",
-             "-fcf-protection=none", "-nostdlib", "-static", "-no-pie",
+             "-fcf-protection=none", "-fno-use-linker-plugin", "-nostdlib", "-static", "-no-pie",
              # above the kernel, below where the loader puts the modules
              "-Wl,-Ttext=0x8001000,--section-start=.multiboot=0x8000000,--no-warn-rwx-segments",
              os.path.join(HERE, "pvh-boot.c"), "-o", os.path.join(tree, "pvh-boot")])
@@ -165,37 +224,42 @@ class Intel(Host):
         run(["xorriso", "-as", "mkisofs", "-quiet", "-f", "-o", iso,
              "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",
              "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", tree])
+        # The screen is a pseudo terminal of Bochs' own, at which nobody looks: the two KB that
+        # are ever written there fit in. "rfb" would take a port from 5900 to 5949 of all the
+        # machine's addresses, and dies if there is none.
         with open(os.path.join(self.dir, "bochsrc"), "w", encoding="ascii") as f:
             f.write(f"""\
 config_interface: textconfig
-display_library: rfb, options="timeout=0"
+display_library: term
 memory: guest={self.MEMORY}, host={self.MEMORY}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 cpu: model=corei7_skylake_x, count=1, ips={self.IPS}, ignore_bad_msrs=1, reset_on_triple_fault=0
-clock: sync={'slowdown' if self.person else 'none'}, time0=1700000000
+clock: sync={'slowdown' if self.person else 'none'}, time0={BOOT_TIME}
 pci: enabled=1, chipset=i440fx
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
-ata0-master: type=cdrom, path={iso}, status=inserted
+ata0-master: type=cdrom, path=l0.iso, status=inserted
 {self.disk_line()}boot: cdrom
 com1: enabled=1, mode=file, dev={self.com1}
 com2: enabled=1, mode=term, dev={self.com2}
-log: {os.path.join(self.dir, 'bochs.log')}
+log: bochs.log
 panic: action=fatal
 error: action=ignore
 info: action=ignore
 debug: action=ignore
 speaker: enabled=0
+# by default it opens the machine's sound card, and dies where there is none
+sound: driver=dummy
+plugin_ctrl: speaker=0, sb16=0, es1370=0, gameport=0
 """)
 
     def disk_line(self):
         if not self.disk:
             return ""
-        return (f"ata0-slave: type=disk, mode=volatile, path={self.disk}, "
-                f"journal={self.dir}/redolog, cylinders=0\n")
+        return "ata0-slave: type=disk, mode=volatile, path=disk, journal=redolog, cylinders=0\n"
 
     def command(self):
-        return ["bochs", "-q", "-f", os.path.join(self.dir, "bochsrc")]
+        return ["bochs", "-q", "-f", "bochsrc"]
 
     def started(self):
         # the package is built with the debugger, which waits for "continue"
