@@ -30,9 +30,20 @@ l2_start() {
 	kill -0 $! || { cat "/run/qemu-$1.log"; return 1; }
 }
 
+# l2_ended: say so of QEMUs that nobody has told to end, and what they have said
+l2_ended() {
+	local f
+	for f in /run/qemu-*.pid; do
+		[ -e "$f" ] && ! kill -0 "$(cat "$f")" 2>/dev/null || continue
+		echo "# the user VM's QEMU has ended, its log ${f%.pid}.log says:"
+		tail -n 15 "${f%.pid}.log" | sed 's/^/#   /'
+	done
+}
+
 l2_kill() {
 	local pid
 	pid=$(cat "/run/qemu-$1.pid") || return 1
+	rm "/run/qemu-$1.pid"
 	kill "$pid"
 	while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
 }

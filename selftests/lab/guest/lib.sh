@@ -114,12 +114,16 @@ l1_boot() {
 
 # l1_wait [SECONDS]: until it takes commands
 l1_wait() {
-	wait_for "${1:-600}" l1_up && return
-	echo "# the cloud VM did not come up; its console and QEMU said:"
+	wait_for "${1:-600}" l1_up_or_ended
+	l1_up && return
+	echo "# the cloud VM did not come up$(! l1_ended || echo ", its QEMU has ended"); its console and QEMU said:"
 	tail -n 20 $L1/console.log $L1/qemu.log | sed 's/^/# /'
 	return 1
 }
 
+# of a domain it is libvirt that knows
+l1_ended() { [ -e $L1/pid ] && ! kill -0 "$(l1_pid)" 2>/dev/null; }
+l1_up_or_ended() { l1_up || l1_ended; }
 l1_up() { grep -q '^@hello' $L1/ctl.log; }
 l1_pid() { cat $L1/pid; }
 
@@ -188,6 +192,7 @@ con_wait() {
 	echo "the console did not say '$2' within $1 s; it said:"
 	con_unseen | tail -n 15 | tr -c ' -~\n' .
 	echo
+	! l1_up 2>/dev/null || l1_ended || L1_TIMEOUT=20 l1 l2_ended
 	return 1
 }
 
