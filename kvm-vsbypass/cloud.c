@@ -21,16 +21,26 @@
 #define VSB_NR_PORTS	0x10000
 #define VSB_DRAIN_MS	2000ul	/* that VSB_FREEZE waits for the console */
 
+/* Callbacks that have found it in the registry are through with it. */
+static void vsb_cloud_free_rcu(struct rcu_head *rcu)
+{
+	struct vsb_cloud *cloud = container_of(rcu, struct vsb_cloud, rcu);
+
+	kvfree(cloud->ports);
+	kvfree(cloud->vcpus);
+	kfree(cloud);
+}
+
 static void vsb_cloud_free(struct kref *ref)
 {
 	struct vsb_cloud *cloud = container_of(ref, struct vsb_cloud, ref);
 
+	/* Its nodes are freed after a grace period; what is left finds nobody. */
 	xa_destroy(&cloud->roots);
 	xa_destroy(&cloud->anchors);
+	/* Who is in there has a reference. */
 	cleanup_srcu_struct(&cloud->serving);
-	kvfree(cloud->ports);
-	kvfree(cloud->vcpus);
-	kfree_rcu(cloud, rcu);
+	call_rcu(&cloud->rcu, vsb_cloud_free_rcu);
 }
 
 void vsb_cloud_put(struct vsb_cloud *cloud)

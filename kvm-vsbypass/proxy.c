@@ -62,7 +62,7 @@ static void vsb_proxy_free(struct kref *ref)
 
 	vsb_identity_free_key(proxy);
 	vsb_cloud_put(proxy->cloud);
-	kfree(proxy->claims);
+	kfree_rcu(proxy->claims, rcu);
 	kfree_rcu(proxy, rcu);
 }
 

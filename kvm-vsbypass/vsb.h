@@ -10,6 +10,13 @@
  *   ioctl	file operations of our descriptors: may sleep
  *   mm exit	vsb_vm_ops.gone: the process of a VM ends
  *
+ * Lifetimes
+ *   A callback holds nothing: it is under rcu_read_lock(), from the registry (vm.c)
+ *   to its last look. So what it can reach, a VM and all that hangs on it, is freed
+ *   a grace period after it was taken out of where it is found: by kfree_rcu() and
+ *   call_rcu(), whoever has the last reference. References are for those who sleep.
+ *   What lives shorter is not looked into under RCU (vsb_proxy.mac, vsb_vm.kvm).
+ *
  * Locks, outermost first
  *   cloud->lock (mutex)	pool, user VMs and their bindings
  *   com->lock (spinlock)	a serial port of a user VM
@@ -202,9 +209,10 @@ struct vsb_irqs {
  * @name:	of the user VM; constant
  * @timeout:	jiffies that an access may wait; constant
  * @front:	16550s are answered by the module; constant
- * @claims:	ports; constant, freed with the proxy
+ * @claims:	ports; constant, lives as long as the proxy
  * @required:	VSB_PROXY_REQUIRED; constant
- * @mac:	has the key of the user VM; NULL until VSB_SET_KEY, then constant
+ * @mac:	has the key of the user VM; NULL until VSB_SET_KEY, then constant.
+ *		Freed with the last reference: under RCU alone it is NULL or not
  * @key_id:	tells key and name from others; valid if @mac
  * @opened:	has had a descriptor: its VM is ours for good
  * @node:	in cloud->pool; cloud->lock
@@ -474,7 +482,7 @@ struct vsb_vcpu {
  * struct vsb_cloud - an attached cloud VM
  * @ref:	descriptor, proxies, user VMs in use
  * @vm:		the VM
- * @rcu:	readers of the registry
+ * @rcu:	readers of the registry, of @ports, @vcpus, @roots and @anchors
  * @drop:	ends a cloud VM that lingers; in a thread of its own as
  *		vsb_vm_ops.gone() must not do it
  * @started:	nested exits are redirected; written under @lock
@@ -499,8 +507,9 @@ struct vsb_vcpu {
  * @nr_unbound:	of these, how many have no name
  * @roots:	frame of EPT pointer -> user VM; readers RCU
  * @anchors:	frame -> struct vsb_anchor; readers RCU
- * @ports:	every port that a proxy of this cloud VM has claimed
- * @vcpus:	by vcpu_idx
+ * @ports:	every port that a proxy of this cloud VM has claimed; bits are only set.
+ *		Readers RCU
+ * @vcpus:	by vcpu_idx; each is its own thread's, callbacks included. RCU
  */
 struct vsb_cloud {
 	struct kref ref;

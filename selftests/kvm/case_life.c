@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "freed.h"
 #include "module.h"
 #include "proxy.h"
 #include "tap.h"
@@ -444,6 +445,43 @@ void life_rmmod(void)
 	check_reflected();
 	OK(module_load());
 	CHECK_ERR(module_load(), EEXIST);
+}
+
+/*
+ * Whatever goes while the user VM makes accesses: what their callbacks look into is not
+ * freed at once.
+ */
+void life_freed(void)
+{
+	tap_one_cpu_on_tcg();
+	freed_begin();
+	c = cloud_new();
+	L2_GO(c, 0, { .kind = OP_LOOP, .port = PLAIN, .size = 1 });
+	for (int i = 0; i < 4; i++) {
+		cloud_attach(c, i & 1 ? VSB_CLOUD_ABSORB_ON_CLOSE : 0, VSB_UNCLAIMED_ABSORB);
+		p = proxy_add(c, "vm1");
+		cloud_start(c);
+		WAIT_FOR(p->shm->nr > p->seen + 3);
+		if (i < 2) {
+			OK(ioctl(p->fd, VSB_UNBIND, 0));
+			proxy_wait_over(p);
+		}
+		if (i & 1) {
+			cloud_close(c);
+			proxy_close(p);
+			cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+			cloud_close(c);
+		} else {
+			proxy_close(p);
+			cloud_close(c);
+		}
+		c->mbox->nr_exits = 0;
+		WAIT_FOR(L1_EXITS(c) > 3);
+	}
+	c->mbox->stop = true;
+	l2_wait(c);
+	/* The module is still there, and its functions have names. */
+	freed_end();
 }
 
 /*
