@@ -76,16 +76,19 @@ enum vsb_command vsb_escape_feed(struct vsb_escape *esc, guint8 byte,
 	}
 }
 
+/* The manual has the same table; unit-console-escape compares it. */
 const char *vsb_escape_help(void)
 {
-	return "Ctrl-E c .      disconnect\r\n"
-	       "Ctrl-E c ?      this help\r\n"
-	       "Ctrl-E c a      write, if nobody else does\r\n"
-	       "Ctrl-E c f      take over writing by force\r\n"
-	       "Ctrl-E c s      give up writing, only watch\r\n"
-	       "Ctrl-E c w      who is attached\r\n"
-	       "Ctrl-E c r      replay the last output\r\n"
-	       "Ctrl-E c l 1    send a break on the serial line (also: b)\r\n"
-	       "Ctrl-E c k X    send Alt-SysRq-X on the keyboard; X: letter or digit\r\n"
-	       "Ctrl-E c Ctrl-E send Ctrl-E itself\r\n";
+	return "Ctrl-E c .       disconnect\r\n"
+	       "Ctrl-E c ?       this help; also l ? and k ?\r\n"
+	       "Ctrl-E c a       write, if nobody else does\r\n"
+	       "Ctrl-E c f       take over writing by force\r\n"
+	       "Ctrl-E c s       give up writing, only watch\r\n"
+	       "Ctrl-E c w       who is attached, and what is known of the user VM\r\n"
+	       "Ctrl-E c r       show the last output again\r\n"
+	       "Ctrl-E c b       send a break on the serial line\r\n"
+	       "Ctrl-E c l 0     send a break on the serial line\r\n"
+	       "Ctrl-E c l 1     send a break on the serial line\r\n"
+	       "Ctrl-E c k X     press Alt-SysRq-X on the keyboard; X: letter or digit\r\n"
+	       "Ctrl-E c Ctrl-E  send Ctrl-E itself\r\n";
 }

@@ -17,6 +17,10 @@ $(TESTS)/unit-console: $(CONSOLE_TEST) $(ASAN)/vsb-console | $(TESTS)
 		$(CONSOLE_TEST) $(abspath $(ASAN)/vsb-console) > $@.new
 	$(Q)chmod 755 $@.new && mv $@.new $@
 
+# It compares the help with the manual.
+$(ASAN)/unit-console-escape.o: VSB_CFLAGS += \
+	-DMANUAL='"$(abspath ../Documentation/man/vsb-console.8.rst)"'
+
 clean: clean-console
 .PHONY: clean-console
 clean-console:
