@@ -4,21 +4,15 @@
  * second QEMU behaves after a replay as the first one does. Accesses are made through
  * QEMU's monitor.
  */
-#include <gio/gio.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <glib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "i8042.h"
+#include "qemu.h"
 
 #define ROUNDS		60
 #define WRITES_MAX	30
 #define READ_MAX	64
-#define ROM_SIZE	(64 * 1024)
 
 /* ---- which writes are whose ---- */
 
@@ -83,110 +77,21 @@ static void test_length(void)
 
 /* ---- QEMU ---- */
 
-struct qemu {
-	GSubprocess *process;
-	FILE *monitor;
-};
-
-/* Firmware that halts: nobody but us touches the controller. */
-static char *rom;
-
-static void make_rom(void)
+static struct qemu *start(void)
 {
-	g_autoptr(GError) error = NULL;
-	g_autofree char *code = g_malloc(ROM_SIZE);
-	int fd = g_file_open_tmp("unit-i8042-XXXXXX", &rom, &error);
-
-	g_assert_no_error(error);
-	memset(code, 0xf4, ROM_SIZE);	/* HLT */
-	g_assert_cmpint(write(fd, code, ROM_SIZE), ==, ROM_SIZE);
-	close(fd);
-}
-
-/* The answer to a QMP command. */
-static char *monitor(struct qemu *q, const char *format, ...)
-{
-	static char line[1024];
-	va_list args;
-
-	fseek(q->monitor, 0, SEEK_CUR);
-	va_start(args, format);
-	vfprintf(q->monitor, format, args);
-	va_end(args);
-	fflush(q->monitor);
-	do {
-		if (!fgets(line, sizeof(line), q->monitor))
-			g_error("QEMU ended");
-		if (strstr(line, "\"error\""))
-			g_error("QEMU says %s", line);
-	} while (!g_str_has_prefix(line, "{\"return\""));
-	return line;
-}
-
-/* It must not outlive a test that fails. */
-static void die_with_us(gpointer data)
-{
-	(void)data;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
-
-static struct qemu *qemu_start(void)
-{
-	struct qemu *q = g_new0(struct qemu, 1);
-	g_autoptr(GSubprocessLauncher) launcher =
-		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDIN_PIPE);
-	g_autoptr(GError) error = NULL;
-	int pair[2];
-
-	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
-	g_subprocess_launcher_take_fd(launcher, pair[1], 3);
-	g_subprocess_launcher_set_child_setup(launcher, die_with_us, NULL, NULL);
-	q->monitor = fdopen(pair[0], "r+");
-	q->process = g_subprocess_launcher_spawn(launcher, &error, "qemu-system-x86_64",
-		"-machine", "microvm,accel=tcg,acpi=off,rtc=off", "-bios", rom, "-nodefaults",
-		"-display", "none", "-m", "1", "-device", "i8042",
-		"-chardev", "socket,id=mon,fd=3", "-mon", "chardev=mon,mode=control", NULL);
-	g_assert_no_error(error);
-	monitor(q, "{\"execute\":\"qmp_capabilities\"}\n");
-	return q;
-}
-
-static void qemu_stop(struct qemu *q)
-{
-	g_subprocess_force_exit(q->process);
-	g_subprocess_wait(q->process, NULL, NULL);
-	g_object_unref(q->process);
-	fclose(q->monitor);
-	g_free(q);
-}
-
-#define HMP(command)	"{\"execute\":\"human-monitor-command\",\"arguments\":{" \
-			"\"command-line\":\"" command "\"}}\n"
-
-static void outb(struct qemu *q, guint16 port, guint8 value)
-{
-	monitor(q, HMP("o/b %u %u"), port, value);
-}
-
-static guint8 inb(struct qemu *q, guint16 port)
-{
-	/* portb[0x0064] = 0x1c */
-	const char *value = strstr(monitor(q, HMP("i/b %u"), port), "= 0x");
-
-	g_assert_nonnull(value);
-	return strtoul(value + 4, NULL, 16);
+	return qemu_start(-1, "-device", "i8042", NULL);
 }
 
 /* All that it has to say, as text; a byte of the mouse has an m. */
 static void drain(struct qemu *q, GString *into)
 {
 	for (int i = 0; i < READ_MAX; i++) {
-		guint8 status = inb(q, VSB_KBD_COMMAND);
+		guint8 status = qemu_inb(q, VSB_KBD_COMMAND);
 		guint8 data;
 
 		if (!(status & 0x01))
 			return;
-		data = inb(q, VSB_KBD_DATA);
+		data = qemu_inb(q, VSB_KBD_DATA);
 		if (into)
 			g_string_append_printf(into, " %02x%s", data, status & 0x20 ? "m" : "");
 	}
@@ -197,7 +102,7 @@ static void drain(struct qemu *q, GString *into)
 
 static void key(struct qemu *q, const char *name, gboolean down)
 {
-	monitor(q, "{\"execute\":\"input-send-event\",\"arguments\":{\"events\":["
+	qemu_monitor(q, "{\"execute\":\"input-send-event\",\"arguments\":{\"events\":["
 		"{\"type\":\"key\","
 		"\"data\":{\"down\":%s,\"key\":{\"type\":\"qcode\",\"data\":\"%s\"}}}]}}\n",
 		down ? "true" : "false", name);
@@ -205,7 +110,7 @@ static void key(struct qemu *q, const char *name, gboolean down)
 
 static void move(struct qemu *q)
 {
-	monitor(q, "{\"execute\":\"input-send-event\",\"arguments\":{\"events\":["
+	qemu_monitor(q, "{\"execute\":\"input-send-event\",\"arguments\":{\"events\":["
 		"{\"type\":\"rel\",\"data\":{\"axis\":\"x\",\"value\":5}}]}}\n");
 }
 
@@ -214,8 +119,8 @@ static void ask(struct qemu *q, GString *answer, const guint8 *bytes, guint n, g
 	g_string_append(answer, " |");
 	for (guint i = 0; i < n; i++) {
 		if (mouse)
-			outb(q, VSB_KBD_COMMAND, 0xd4);
-		outb(q, VSB_KBD_DATA, bytes[i]);
+			qemu_outb(q, VSB_KBD_COMMAND, 0xd4);
+		qemu_outb(q, VSB_KBD_DATA, bytes[i]);
 		drain(q, answer);
 	}
 }
@@ -238,7 +143,7 @@ static char *look(struct qemu *q)
 	ask(q, s, argument, 1, FALSE);
 	ask(q, s, mouse_argument, 1, TRUE);
 	g_string_append(s, " |");
-	outb(q, VSB_KBD_COMMAND, 0x20);
+	qemu_outb(q, VSB_KBD_COMMAND, 0x20);
 	drain(q, s);
 	ask(q, s, which_set, 2, FALSE);
 	ask(q, s, status, 1, TRUE);
@@ -280,7 +185,7 @@ static void write_both(struct qemu *q, struct vsb_i8042 *kbd, GString *log, guin
 {
 	g_string_append_printf(log, " %02x=%02x", port, value);
 	if (vsb_i8042_write(kbd, port, value) == VSB_KBD_PROXY)
-		outb(q, port, value);
+		qemu_outb(q, port, value);
 }
 
 static void replay(struct qemu *q, const struct vsb_i8042 *kbd)
@@ -291,12 +196,12 @@ static void replay(struct qemu *q, const struct vsb_i8042 *kbd)
 	g_assert_cmpuint(n, <=, VSB_KBD_WRITES);
 	for (guint i = 0; i < n; i++) {
 		if (w[i].in)
-			inb(q, w[i].port);
+			qemu_inb(q, w[i].port);
 		else
-			outb(q, w[i].port, w[i].value);
+			qemu_outb(q, w[i].port, w[i].value);
 	}
 	/* Nothing is left for the user VM to read. */
-	g_assert_cmpuint(inb(q, VSB_KBD_COMMAND) & 0x01, ==, 0);
+	g_assert_cmpuint(qemu_inb(q, VSB_KBD_COMMAND) & 0x01, ==, 0);
 }
 
 /* As Linux does to find and start keyboard and mouse, in short. */
@@ -335,7 +240,7 @@ static void check_same(struct qemu *old, struct qemu *new, const struct vsb_i804
 /* Of a driver, into a new QEMU and into one that was used for something else. */
 static void test_driver(void)
 {
-	struct qemu *old = qemu_start(), *new = qemu_start();
+	struct qemu *old = start(), *new = start();
 	g_autoptr(GString) log = g_string_new(NULL);
 	struct vsb_i8042 kbd;
 
@@ -344,10 +249,10 @@ static void test_driver(void)
 	check_same(old, new, &kbd, log->str);
 	vsb_i8042_reset(&kbd);
 	qemu_stop(old);
-	old = qemu_start();
+	old = start();
 	/* QEMU's mouse has its defaults only after this. */
-	outb(old, VSB_KBD_COMMAND, 0xd4);
-	outb(old, VSB_KBD_DATA, 0xff);
+	qemu_outb(old, VSB_KBD_COMMAND, 0xd4);
+	qemu_outb(old, VSB_KBD_DATA, 0xff);
 	drain(old, NULL);
 	check_same(old, new, &kbd, " a reset");
 	qemu_stop(old);
@@ -356,7 +261,7 @@ static void test_driver(void)
 
 static void test_random(void)
 {
-	struct qemu *old = qemu_start(), *new = qemu_start();
+	struct qemu *old = start(), *new = start();
 
 	for (guint round = 0; round < ROUNDS; round++) {
 		g_autoptr(GString) log = g_string_new(NULL);
@@ -383,16 +288,10 @@ static void test_random(void)
 
 int main(int argc, char **argv)
 {
-	int ret;
-
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/i8042/writes", test_writes);
 	g_test_add_func("/i8042/length", test_length);
 	g_test_add_func("/i8042/driver", test_driver);
 	g_test_add_func("/i8042/random", test_random);
-	make_rom();
-	ret = g_test_run();
-	unlink(rom);
-	g_free(rom);
-	return ret;
+	return g_test_run();
 }
