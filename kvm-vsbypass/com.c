@@ -70,7 +70,8 @@ struct vsb_com *vsb_coms_find(struct vsb_coms *coms, u32 port)
 
 /* ---- interrupt lines ---- */
 
-static bool vsb_coms_level(struct vsb_coms *coms, int gsi)
+/* Of all that share it: for vsb_proxy_follow(), under proxy->lock. */
+bool vsb_coms_level(struct vsb_coms *coms, u32 gsi)
 {
 	u32 i;
 
@@ -88,11 +89,9 @@ static bool vsb_coms_level(struct vsb_coms *coms, int gsi)
 static void vsb_com_tell_line(struct vsb_com *com, struct vsb_coms *coms,
 			      struct vsb_proxy *proxy)
 {
-	int gsi = vsb_uart_gsi(&com->uart);
-
 	if (!proxy)
 		return;
-	vsb_proxy_follow(proxy, gsi, vsb_coms_level(coms, gsi), com->front.rose);
+	vsb_proxy_follow(proxy, coms, vsb_uart_gsi(&com->uart), com->front.rose);
 	com->front.rose = false;
 }
 
@@ -279,11 +278,12 @@ static void vsb_com_byte(struct vsb_com *com, struct vsb_coms *coms, struct vsb_
 	struct vsb_proxy *proxy;
 	u8 ier = com->uart.ier;
 	bool looks = in && reg == UART_IIR;
-	bool level, waits, work;
+	bool level, waits, handler, work;
 
 	spin_lock(&com->lock);
 	com->touched = true;
 	level = f->level;
+	handler = f->handler;
 	waits = vsb_front_waits(f);
 	proxy = rcu_dereference(u->proxy);
 	if (vsb_uart_in_use(&com->uart, reg, in))
@@ -297,7 +297,7 @@ static void vsb_com_byte(struct vsb_com *com, struct vsb_coms *coms, struct vsb_
 		vsb_proxy_hold(proxy, vsb_uart_gsi(&com->uart), true);
 	if (f->level != level || f->rose)
 		vsb_com_tell_line(com, coms, proxy);
-	if (proxy && looks && !f->handler)
+	if (proxy && (looks || handler) && !f->handler)
 		vsb_proxy_hold(proxy, vsb_uart_gsi(&com->uart), false);
 	if (proxy && vsb_front_waits(f) && !waits)
 		vsb_proxy_moment_from_now(proxy);
@@ -480,7 +480,7 @@ void vsb_com_poll(struct vsb_proxy *proxy)
 		wake_up(&proxy->work);
 }
 
-/* Work: transmitters that are empty are reported as such by now. */
+/* Work: lines that paused go on. */
 void vsb_com_moment(struct vsb_proxy *proxy)
 {
 	struct vsb_coms *coms;

@@ -7,7 +7,8 @@
  *
  * The line has no time of its own here. Four character times without a
  * character, after which a FIFO below its trigger level is reported, have
- * passed when the proxy's UART has nothing more.
+ * passed when the proxy's UART has nothing more. An interrupt may be late on its way
+ * to the user VM; its cause is in IIR at once, for who polls.
  */
 #include <linux/string.h>
 
@@ -64,28 +65,19 @@ static void vsb_front_update(struct vsb_front *f)
 	f->level = level;
 }
 
-/*
- * The transmitter is empty. A handler that is at work will look for it, and who has
- * filled the FIFO has more. Anybody else has the interrupt after a moment, as from a
- * UART that needs a character time for it: perhaps he sends a little right away, and
- * wants none (Linux does if he found it so, UART_BUG_TXEN).
- */
-static void vsb_front_empty(struct vsb_front *f)
+/* LSR.THRE is clear. What is looped back goes nowhere, and waits for nobody. */
+static bool vsb_front_busy(const struct vsb_front *f)
 {
-	f->thri = f->handler || f->burst >= vsb_front_depth(f);
-	f->thri_soon = !f->thri && f->uart->ier & UART_IER_THRI;
-	vsb_front_update(f);
+	return f->full && !vsb_front_loops(f);
 }
 
-/* A byte goes out: for a moment the transmitter is not empty. */
+/* A byte goes out: for no time at all, but for an edge, the transmitter is not empty. */
 static void vsb_front_sends(struct vsb_front *f)
 {
 	f->thri = false;
-	f->thri_soon = false;
-	f->burst++;
 	vsb_front_update(f);
-	if (!f->full)
-		vsb_front_empty(f);
+	f->thri = !vsb_front_busy(f);
+	vsb_front_update(f);
 }
 
 /* ---- receiver ---- */
@@ -100,8 +92,9 @@ static void vsb_front_pop(struct vsb_front *f, u8 nr)
  * What has been read ahead comes over the line as soon as there is room for it. But a
  * line lets a handler come to its end: one that always finds more gives up in the end
  * (Linux: PASS_LIMIT of 8250_core.c), while the interrupt is pending, and as that is an
- * edge there is none any more. So it gets a burst, then it has to see that there is
- * nothing, or, if it does not look, a moment has to pass.
+ * edge there is none any more. So the line pauses after a burst, until he has seen that
+ * there is nothing, or, if he does not look, for a moment. Who asks LSR again without a
+ * look at IIR is no handler but polls, and finds the next byte.
  */
 static void vsb_front_refill(struct vsb_front *f)
 {
@@ -117,17 +110,21 @@ static void vsb_front_refill(struct vsb_front *f)
 	f->in_soon = !f->fifo_nr && f->in_tail != f->in_head;
 }
 
+static void vsb_front_handler(struct vsb_front *f, bool handler)
+{
+	if (handler == f->handler)
+		return;
+	f->handler = handler;
+	f->taken = 0;
+	vsb_front_refill(f);
+}
+
 /**
  * vsb_front_moment - a few milliseconds have passed
  * @f: the front; vsb_front_waits() all the while
  */
 void vsb_front_moment(struct vsb_front *f)
 {
-	if (f->thri_soon) {
-		f->thri = true;
-		f->burst = 0;
-	}
-	f->thri_soon = false;
 	if (f->in_soon) {
 		f->taken = 0;
 		vsb_front_refill(f);
@@ -163,9 +160,12 @@ static u8 vsb_front_read_data(struct vsb_front *f)
 /* Errors are those of the byte that is read next, and told once. */
 static u8 vsb_front_read_lsr(struct vsb_front *f)
 {
-	u8 lsr = f->full && !vsb_front_loops(f) ? 0 : EMPTY;
+	u8 lsr = vsb_front_busy(f) ? 0 : EMPTY;
 	int i;
 
+	if (f->in_soon && f->looked)
+		vsb_front_handler(f, false);
+	f->looked = !f->fifo_nr;
 	if (f->overrun)
 		lsr |= UART_LSR_OE;
 	if (f->fifo_nr) {
@@ -271,8 +271,8 @@ void vsb_front_acked(struct vsb_front *f, u32 tail)
 	f->out_tail = tail;
 	if (!f->full || f->out_head - f->out_tail > VSB_OUT_LOW)
 		return;
+	f->thri |= vsb_front_busy(f);
 	f->full = false;
-	f->thri = true;
 	vsb_front_update(f);
 }
 
@@ -294,12 +294,15 @@ static u8 vsb_front_inputs(const struct vsb_front *f)
 static void vsb_front_write_mcr(struct vsb_front *f, u8 value)
 {
 	u8 old = vsb_front_inputs(f), now;
+	bool busy = vsb_front_busy(f);
 
 	vsb_uart_write(f->uart, UART_MCR, value);
 	now = vsb_front_inputs(f);
 	f->deltas |= (old ^ now) >> 4 & ~UART_MSR_TERI;
 	if (old & ~now & UART_MSR_RI)
 		f->deltas |= UART_MSR_TERI;
+	f->thri |= busy && !vsb_front_busy(f);
+	f->thri &= !vsb_front_busy(f);
 	vsb_front_refill(f);
 	vsb_front_tell(f);
 }
@@ -312,18 +315,19 @@ static void vsb_front_write_mcr(struct vsb_front *f, u8 value)
  */
 void vsb_front_ier(struct vsb_front *f, u8 old)
 {
-	if ((old ^ f->uart->ier) & UART_IER_THRI) {
-		f->thri = false;
-		f->thri_soon = false;
-		if (!(f->uart->ier & UART_IER_THRI))
-			f->burst = 0;
-		else if (!f->full)
-			vsb_front_empty(f);
-	}
+	if ((old ^ f->uart->ier) & UART_IER_THRI)
+		f->thri = f->uart->ier & UART_IER_THRI && !vsb_front_busy(f);
+	/* A handler has no interrupt to look for any more: it polls. */
+	if (!f->uart->ier)
+		vsb_front_handler(f, false);
 	vsb_front_update(f);
 }
 
-/* What is in the transmitter's FIFO has been reported as sent: it stays. */
+/*
+ * What is in the transmitter's FIFO has been reported as sent: it stays. That it is empty
+ * is news all the same (PC16550D data sheet, "FIFO Interrupt Mode Operation": the first
+ * interrupt after a change of FCR0 is immediate; serial_ioport_write() of QEMU).
+ */
 static void vsb_front_write_fcr(struct vsb_front *f, u8 value)
 {
 	bool was = f->uart->fcr & UART_FCR_ENABLE_FIFO;
@@ -331,10 +335,10 @@ static void vsb_front_write_fcr(struct vsb_front *f, u8 value)
 
 	vsb_uart_write(f->uart, UART_FCR, value);
 	if (on != was || (on && value & UART_FCR_CLEAR_XMIT))
-		f->burst = 0;
+		f->thri = !vsb_front_busy(f);
 	if (on != was || (on && value & UART_FCR_CLEAR_RCVR)) {
+		/* The overrun is LSR's: "reset whenever the CPU reads" that. */
 		f->fifo_nr = 0;
-		f->overrun = false;
 		vsb_front_refill(f);
 	}
 }
@@ -384,17 +388,11 @@ void vsb_front_write(struct vsb_front *f, u8 reg, u8 value)
 static u8 vsb_front_read_iir(struct vsb_front *f)
 {
 	u8 cause = vsb_front_cause(f);
-	bool handler = cause != UART_IIR_NO_INT;
 
-	if (handler != f->handler) {
-		f->handler = handler;
-		f->taken = 0;
-		vsb_front_refill(f);
-	}
-	if (cause == UART_IIR_THRI) {
+	f->looked = false;
+	vsb_front_handler(f, cause != UART_IIR_NO_INT);
+	if (cause == UART_IIR_THRI)
 		f->thri = false;
-		f->burst = 0;
-	}
 	vsb_front_update(f);
 	return cause | (f->uart->fcr & UART_FCR_ENABLE_FIFO ? 0xc0 : 0);
 }
@@ -445,9 +443,8 @@ void vsb_front_reset(struct vsb_front *f)
 	f->fifo_nr = 0;
 	f->overrun = false;
 	f->thri = false;
-	f->thri_soon = false;
-	f->burst = 0;
 	f->handler = false;
+	f->looked = false;
 	f->taken = 0;
 	f->deltas = 0;
 	vsb_front_tell(f);

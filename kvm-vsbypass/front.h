@@ -79,17 +79,20 @@ struct vsb_pump {
 
 /**
  * struct vsb_front - a 16550A
+ *
+ * The registers have no time and nothing to hide: what they say is so at the moment of
+ * the read. Only @level, and what com.c makes of it, is for the interrupt that is sent.
+ *
  * @uart:	its registers as written
  * @fifo:	receiver FIFO: byte, and LSR's error bits of it << 8
  * @fifo_nr:	in use; @fifo[0] is read next
  * @overrun:	LSR.OE
  * @thri:	"transmitter empty" is due
- * @thri_soon:	it will be, see vsb_front_moment()
- * @burst:	bytes sent since the driver was told so, or wanted to know no more
  * @handler:	the user VM's interrupt handler is at work: IIR showed it an interrupt,
- *		and has not shown none since
+ *		and has not shown none since, nor have all been switched off
  * @taken:	bytes that this one has been given, see vsb_front_refill()
- * @in_soon:	there are more, for the next one
+ * @in_soon:	there are more, for the next one, see vsb_front_moment()
+ * @looked:	LSR has shown no data, and IIR was not read since
  * @full:	LSR.THRE is clear: the output has to drain first
  * @deltas:	MSR bits 0 to 3
  * @dry:	the proxy's UART has nothing to receive
@@ -109,11 +112,10 @@ struct vsb_front {
 	u8 fifo_nr;
 	bool overrun;
 	bool thri;
-	bool thri_soon;
-	u32 burst;
 	bool handler;
 	u32 taken;
 	bool in_soon;
+	bool looked;
 	bool full;
 	u8 deltas;
 	bool dry;
@@ -145,7 +147,7 @@ void vsb_front_tell(struct vsb_front *f);
 /* Is vsb_front_moment() to be called? */
 static inline bool vsb_front_waits(const struct vsb_front *f)
 {
-	return f->thri_soon || f->in_soon;
+	return f->in_soon;
 }
 
 static inline u32 vsb_front_in_room(const struct vsb_front *f)

@@ -32,11 +32,7 @@
 /* A UART that is blocked, and has perhaps no interrupt for the end of that. */
 #define VSB_POLL_MS		20
 
-/*
- * From an empty transmitter to its interrupt, outside of a handler: a character at
- * 1200 baud. On a host with one CPU all that a byte wakes may come before the driver's
- * next access.
- */
+/* A pause of the line behind a burst of input: what the burst takes at 115200 baud. */
 #define VSB_MOMENT_MS		10
 
 /**
@@ -471,12 +467,16 @@ static void vsb_proxy_settle(struct work_struct *work)
 	wake_up_interruptible(&proxy->events);
 }
 
-/* The line of a front is @level, and @rose in between. Any context that sleeps. */
-void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose)
+/*
+ * A front of @coms has changed its line, which @rose perhaps in between. The level is looked
+ * at under the lock: of two fronts that share a line the last one here sees both.
+ */
+void vsb_proxy_follow(struct vsb_proxy *proxy, struct vsb_coms *coms, u32 gsi, bool rose)
 {
-	bool edge;
+	bool edge, level;
 
 	spin_lock(&proxy->lock);
+	level = vsb_coms_level(coms, gsi);
 	edge = vsb_irq_follow(&proxy->irqs, gsi, level, rose);
 	vsb_proxy_settle_soon(proxy, edge);
 	spin_unlock(&proxy->lock);

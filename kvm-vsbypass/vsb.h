@@ -166,6 +166,7 @@ struct vsb_coms *vsb_coms_create(const struct vsb_claims *claims);
 struct vsb_coms *vsb_coms_get(struct vsb_l2 *u);
 void vsb_coms_put(struct vsb_coms *coms);
 struct vsb_com *vsb_coms_find(struct vsb_coms *coms, u32 port);
+bool vsb_coms_level(struct vsb_coms *coms, u32 gsi);
 void vsb_coms_attach(struct vsb_coms *coms, struct vsb_proxy *proxy);
 void vsb_coms_attached(struct vsb_l2 *u, struct vsb_coms *coms);
 void vsb_coms_detach(struct vsb_coms *coms);
@@ -234,7 +235,7 @@ struct vsb_irqs {
  * @unhold:	ends irqs.held if the user VM does not
  * @settle:	has falls reported
  * @poll:	looks at UARTs that may have no interrupt for us
- * @moment:	lets fronts report that their transmitter is empty
+ * @moment:	ends a pause of input of fronts
  * @hold_until:	jiffies when @unhold does so in any case
  * @touched:	the user VM has made an access since @unhold ran
  * @changed:	VSB_EVENT_USERVM is due
@@ -289,7 +290,7 @@ int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *da
 void vsb_proxy_set_replay(struct vsb_proxy *proxy, struct vsb_l2 *u);
 void vsb_proxy_notify(struct vsb_proxy *proxy);
 void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold);
-void vsb_proxy_follow(struct vsb_proxy *proxy, u32 gsi, bool level, bool rose);
+void vsb_proxy_follow(struct vsb_proxy *proxy, struct vsb_coms *coms, u32 gsi, bool rose);
 void vsb_proxy_poll_soon(struct vsb_proxy *proxy);
 void vsb_proxy_moment_from_now(struct vsb_proxy *proxy);
 int vsb_proxy_run(struct kvm_vcpu *vcpu);
