@@ -704,6 +704,20 @@ struct proxy *cloud_find_proxy(const struct cloud *cloud, const char *name)
 	return NULL;
 }
 
+struct proxy *cloud_find_console(const struct cloud *cloud, const char *name, guint *console)
+{
+	for (guint i = 0; i < cloud->proxies->len; i++) {
+		struct proxy *proxy = cloud->proxies->pdata[i];
+		int n = vsb_ports_find_console(proxy_ports(proxy), proxy_name(proxy), name);
+
+		if (n < 0)
+			continue;
+		*console = (guint)n;
+		return proxy;
+	}
+	return NULL;
+}
+
 gboolean cloud_has_process(const struct cloud *cloud, pid_t pid)
 {
 	for (guint i = 0; i < cloud->proxies->len; i++)
@@ -821,6 +835,8 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 		[AGENT_LINK_VM_AMBIGUOUS] = "ambiguous",
 	};
 	g_autofree char *ports = vsb_ports_format(proxy_ports(proxy));
+	g_auto(GStrv) names = vsb_ports_consoles(proxy_ports(proxy), proxy_name(proxy));
+	JsonArray *consoles = json_array_new();
 	JsonObject *object = json_object_new();
 	struct vsb_uservm uservm;
 	gboolean bound = module_get_uservm(proxy_fd(proxy), &uservm);
@@ -837,6 +853,9 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 	json_object_set_int_member(object, "restarts", life.restarts);
 	json_object_set_int_member(object, "generation", life.generation);
 	json_object_set_string_member(object, "ports", ports);
+	for (char **name = names; *name; name++)
+		json_array_add_string_element(consoles, *name);
+	json_object_set_array_member(object, "consoles", consoles);
 	json_object_set_string_member(object, "identity",
 				      identity_mode_text(proxy_identity(proxy)->required));
 	json_object_set_boolean_member(object, "key", proxy_identity(proxy)->has_key);

@@ -68,6 +68,9 @@ pid_t cloud_pid(const struct cloud *cloud);
 gboolean cloud_is_attached(const struct cloud *cloud);
 struct proxy *cloud_find_proxy(const struct cloud *cloud, const char *name);
 
+/* That has the console of this name; which one is put into @console. NULL: none. */
+struct proxy *cloud_find_console(const struct cloud *cloud, const char *name, guint *console);
+
 /* Whether it is the cloud VM's own or one of its proxies'. */
 gboolean cloud_has_process(const struct cloud *cloud, pid_t pid);
 

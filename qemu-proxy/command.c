@@ -102,6 +102,16 @@ static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 			    "user VM '%s' is named twice; each needs a name of its own", name);
 		return FALSE;
 	}
+	for (guint i = 0; i < uservms->len; i++) {
+		uservm = uservms->pdata[i];
+		if (vsb_ports_find_console(&uservm->ports, uservm->name, name) < 0 &&
+		    vsb_ports_find_console(&ports, name, uservm->name) < 0)
+			continue;
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "of user VMs '%s' and '%s' one has the name of a console of the other",
+			    uservm->name, name);
+		return FALSE;
+	}
 	uservm = g_new0(struct attach_uservm, 1);
 	uservm->name = g_strdup(name);
 	uservm->ports = ports;
@@ -277,9 +287,12 @@ static gboolean get_uservm(struct call *call, const char **name, GError **error)
 
 static gboolean call_send_break(struct call *call, GError **error)
 {
+	static const char * const members[] = { "uservm", NULL };
 	const char *name = NULL;
 
-	if (!get_uservm(call, &name, error))
+	if (!json_line_only(call->args, members, error) ||
+	    !json_line_string(call->args, "uservm", TRUE, &name, error) ||
+	    !vsb_console_name_check(name, error))
 		return FALSE;
 	call->ops->send_break(name, call->done, call->done_data, call->data);
 	return TRUE;

@@ -78,7 +78,7 @@ struct command_ops {
 	void (*detach)(const char *cloud, gboolean reflect, command_done done,
 		       gpointer done_data, gpointer data);
 	void (*status)(command_done done, gpointer done_data, gpointer data);
-	void (*send_break)(const char *uservm, command_done done, gpointer done_data,
+	void (*send_break)(const char *console, command_done done, gpointer done_data,
 			   gpointer data);
 	/* takes strokes over: struct stroke; unit: see keyboard_type() */
 	void (*type)(const char *uservm, GArray *strokes, const char *unit, command_done done,

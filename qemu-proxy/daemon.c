@@ -154,20 +154,54 @@ static struct proxy *find_proxy(struct daemon *daemon, const char *name, struct 
 	return NULL;
 }
 
-/* Names of user VMs are unique on the whole host. */
-static gboolean check_names(struct daemon *daemon, const GPtrArray *uservms, GError **error)
+/* Whose console has this name, and which one of his is it? NULL: nobody's. */
+static struct proxy *find_console(struct daemon *daemon, const char *name, guint *console,
+				  GError **error)
 {
-	for (guint i = 0; i < uservms->len; i++) {
-		const struct attach_uservm *uservm = uservms->pdata[i];
-		struct cloud *cloud;
+	for (guint i = 0; i < daemon->entries->len; i++) {
+		struct entry *entry = daemon->entries->pdata[i];
+		struct proxy *proxy = cloud_find_console(entry->cloud, name, console);
 
-		if (!find_proxy(daemon, uservm->name, &cloud, NULL))
-			continue;
+		if (proxy)
+			return proxy;
+	}
+	g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
+		    "there is no console '%s'; 'vsbctl status' lists them", name);
+	return NULL;
+}
+
+/* Names of user VMs are unique on the whole host, and so are those of consoles. */
+static gboolean check_name(struct daemon *daemon, const struct attach_uservm *uservm,
+			   GError **error)
+{
+	g_auto(GStrv) consoles = vsb_ports_consoles(&uservm->ports, uservm->name);
+	struct proxy *proxy;
+	struct cloud *cloud;
+	guint n;
+
+	if (find_proxy(daemon, uservm->name, &cloud, NULL)) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS,
 			    "user VM '%s' exists already, in cloud VM '%s'; "
 			    "names are unique on a host", uservm->name, cloud_name(cloud));
 		return FALSE;
 	}
+	for (char **console = consoles; *console; console++) {
+		proxy = find_console(daemon, *console, &n, NULL);
+		if (!proxy)
+			continue;
+		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS,
+			    "'%s' is a console of user VM '%s' already; name user VM '%s' otherwise",
+			    *console, proxy_name(proxy), uservm->name);
+		return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean check_names(struct daemon *daemon, const GPtrArray *uservms, GError **error)
+{
+	for (guint i = 0; i < uservms->len; i++)
+		if (!check_name(daemon, uservms->pdata[i], error))
+			return FALSE;
 	return TRUE;
 }
 
@@ -330,11 +364,11 @@ static void op_send_break(const char *name, command_done done, gpointer done_dat
 			  gpointer data)
 {
 	g_autoptr(GError) error = NULL;
-	struct cloud *cloud;
-	struct proxy *proxy = find_proxy(data, name, &cloud, &error);
+	guint console;
+	struct proxy *proxy = find_console(data, name, &console, &error);
 
 	if (proxy && proxy_may_pass(proxy, &error))
-		proxy_send_break(proxy, on_break_sent, waiter_new(done, done_data));
+		proxy_send_break(proxy, console, on_break_sent, waiter_new(done, done_data));
 	else
 		done(done_data, NULL, error);
 }
@@ -491,6 +525,13 @@ static gboolean is_there(const char *uservm, gpointer data)
 	return find_proxy(data, uservm, &cloud, NULL) != NULL;
 }
 
+static gboolean is_console(const char *name, gpointer data)
+{
+	guint console;
+
+	return find_console(data, name, &console, NULL) != NULL;
+}
+
 void daemon_restore(struct daemon *daemon)
 {
 	g_autofree char *text = NULL;
@@ -521,7 +562,7 @@ void daemon_restore(struct daemon *daemon)
 	daemon->restoring = FALSE;
 	fdstore_close_rest();
 	save(daemon);
-	listen_sweep(daemon->env.console_dir, is_there, daemon);
+	listen_sweep(daemon->env.console_dir, is_console, daemon);
 	listen_sweep(daemon->env.qmp_dir, is_there, daemon);
 	access_sweep(daemon->env.access_dir, is_there, daemon);
 }

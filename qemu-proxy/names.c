@@ -196,18 +196,65 @@ int vsb_range_com(const struct vsb_range *range)
 	return -1;
 }
 
-gboolean vsb_ports_serial(const struct vsb_ports *ports, guint *base, guint *irq)
+guint vsb_ports_coms(const struct vsb_ports *ports, struct vsb_com_port coms[VSB_MAX_COMS])
 {
-	for (guint i = 0; i < ports->nr; i++) {
-		int com = vsb_range_com(&ports->range[i]);
+	guint nr = 0;
 
-		if (com < 0)
-			continue;
-		*base = com_ports[com].base;
-		*irq = com_ports[com].irq;
-		return TRUE;
+	G_STATIC_ASSERT(G_N_ELEMENTS(com_ports) == VSB_MAX_COMS);
+	for (guint c = 0; c < G_N_ELEMENTS(com_ports); c++)
+		for (guint i = 0; i < ports->nr; i++)
+			if (vsb_range_com(&ports->range[i]) == (int)c)
+				coms[nr++] = (struct vsb_com_port){
+					c + 1, com_ports[c].base, com_ports[c].irq };
+	return nr;
+}
+
+#define CONSOLE_SUFFIX	".com"
+
+static char *console_name(const char *name, guint number)
+{
+	return g_strdup_printf("%s" CONSOLE_SUFFIX "%u", name, number);
+}
+
+char **vsb_ports_consoles(const struct vsb_ports *ports, const char *name)
+{
+	struct vsb_com_port coms[VSB_MAX_COMS];
+	guint nr = vsb_ports_coms(ports, coms);
+	char **names = g_new0(char *, MAX(nr, 1) + 1);
+
+	names[0] = g_strdup(name);
+	for (guint i = 1; i < nr; i++)
+		names[i] = console_name(name, coms[i].number);
+	return names;
+}
+
+int vsb_ports_find_console(const struct vsb_ports *ports, const char *name,
+			   const char *console)
+{
+	struct vsb_com_port coms[VSB_MAX_COMS];
+	guint nr = vsb_ports_coms(ports, coms);
+
+	if (!strcmp(name, console))
+		return 0;
+	for (guint i = 0; i < nr; i++) {
+		g_autofree char *is = console_name(name, coms[i].number);
+
+		if (!strcmp(is, console))
+			return (int)i;
 	}
-	return FALSE;
+	return -1;
+}
+
+gboolean vsb_console_name_check(const char *name, GError **error)
+{
+	const char *end = g_strrstr(name, CONSOLE_SUFFIX);
+	const char *number = end ? end + strlen(CONSOLE_SUFFIX) : "";
+	g_autofree char *uservm = end ? g_strndup(name, (gsize)(end - name)) : NULL;
+
+	if (uservm && number[0] >= '1' && number[0] < '1' + VSB_MAX_COMS && !number[1] &&
+	    vsb_name_valid(uservm))
+		return TRUE;
+	return vsb_name_check("user VM", name, error);
 }
 
 gboolean vsb_ports_has_line(const struct vsb_ports *ports, guint gsi)

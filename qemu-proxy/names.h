@@ -41,8 +41,39 @@ char *vsb_ports_format(const struct vsb_ports *ports);
 /* Whether the keyboard controller is in the list. */
 gboolean vsb_ports_ps2(const struct vsb_ports *ports);
 
-/* The first COM port of the list and its interrupt line, or FALSE: none. */
-gboolean vsb_ports_serial(const struct vsb_ports *ports, guint *base, guint *irq);
+#define VSB_MAX_COMS	4	/* of a PC */
+
+/**
+ * struct vsb_com_port - a COM port of the list, which has a console
+ * @number:	1 to VSB_MAX_COMS: COM1 and so on, by its address
+ * @base:	its first port
+ * @irq:	its line; COM1 and COM3 share one, and so do COM2 and COM4
+ */
+struct vsb_com_port {
+	guint number;
+	guint base;
+	guint irq;
+};
+
+/* Return: how many there are; they are in @coms, COM1 first. */
+guint vsb_ports_coms(const struct vsb_ports *ports, struct vsb_com_port coms[VSB_MAX_COMS]);
+
+/*
+ * The console of the first of them, or of a user VM without, has the user VM's name, the
+ * others are NAME.com2 and so on, with the number of the port.
+ * Return: (transfer full): their names, of user VM @name; at least one.
+ */
+char **vsb_ports_consoles(const struct vsb_ports *ports, const char *name);
+
+/*
+ * Which of these consoles is called @console? That of the first COM port may be called
+ * as the others are, too. Return: 0 for the first, or -1: none.
+ */
+int vsb_ports_find_console(const struct vsb_ports *ports, const char *name,
+			   const char *console);
+
+/* Whether it may be the name of a console, as above; the error says what it may be. */
+gboolean vsb_console_name_check(const char *name, GError **error);
 
 /* Whether a device in the list has this interrupt line. */
 gboolean vsb_ports_has_line(const struct vsb_ports *ports, guint gsi);

@@ -9,6 +9,14 @@
  */
 #include "proxy-cmd.h"
 
+char *proxy_cmd_chardev(const struct vsb_ports *ports, guint n)
+{
+	struct vsb_com_port coms[VSB_MAX_COMS];
+
+	vsb_ports_coms(ports, coms);
+	return n ? g_strdup_printf(PROXY_CHARDEV_COM, coms[n].number) : g_strdup(PROXY_CHARDEV);
+}
+
 G_GNUC_PRINTF(2, 3)
 static void add(GPtrArray *argv, const char *format, ...)
 {
@@ -38,11 +46,28 @@ static void add_vnc(GPtrArray *argv, const char *path)
 	add(argv, "unix:%s,audiodev=none", escaped);
 }
 
+/* One for each COM port, or one that nothing is behind. */
+static void add_consoles(GPtrArray *argv, const struct vsb_ports *ports)
+{
+	struct vsb_com_port coms[VSB_MAX_COMS];
+	guint nr = vsb_ports_coms(ports, coms);
+
+	for (guint i = 0; i < MAX(nr, 1); i++) {
+		g_autofree char *id = proxy_cmd_chardev(ports, i);
+
+		add(argv, "-chardev");
+		add(argv, "socket,id=%s,fd=%d,server=on,wait=off", id, PROXY_CONSOLE_FD(i));
+		if (i == nr)
+			break;
+		add(argv, "-device");
+		add(argv, "isa-serial,iobase=0x%x,irq=%u,chardev=%s", coms[i].base, coms[i].irq, id);
+	}
+}
+
 char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,
 		 const struct vsb_ports *ports, const char *vnc)
 {
 	GPtrArray *argv = g_ptr_array_new();
-	guint base, irq;
 
 	add(argv, "%s", qemu);
 	add(argv, "-name");
@@ -70,12 +95,7 @@ char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const cha
 	add(argv, "socket,id=qmp,fd=%d,server=on,wait=off", PROXY_QMP_FD);
 	add(argv, "-mon");
 	add(argv, "chardev=qmp,mode=control");
-	add(argv, "-chardev");
-	add(argv, "socket,id=%s,fd=%d,server=on,wait=off", PROXY_CHARDEV, PROXY_CONSOLE_FD);
-	if (vsb_ports_serial(ports, &base, &irq)) {
-		add(argv, "-device");
-		add(argv, "isa-serial,iobase=0x%x,irq=%u,chardev=%s", base, irq, PROXY_CHARDEV);
-	}
+	add_consoles(argv, ports);
 	if (vsb_ports_ps2(ports))
 		add_vnc(argv, vnc);
 	g_ptr_array_add(argv, NULL);

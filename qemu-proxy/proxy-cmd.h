@@ -7,13 +7,17 @@
 
 #include "names.h"
 
-/* Descriptors that the QEMU inherits. */
-#define PROXY_CONSOLE_FD	3	/* listening socket of the console */
+/*
+ * Descriptors that the QEMU inherits; console 0 is the first of vsb_ports_consoles(). Each
+ * has a listening socket, and a pipe to the writer of its log, if there is one.
+ */
 #define PROXY_QMP_FD		4	/* listening socket of QMP */
-#define PROXY_LOG_FD		5	/* pipe to the writer of the console log, if there is one */
+#define PROXY_CONSOLE_FD(n)	((n) ? 4 + 2 * (int)(n) : 3)
+#define PROXY_LOG_FD(n)		(5 + 2 * (int)(n))
 
-/* ID of the console's character device in QMP commands. */
-#define PROXY_CHARDEV		"console"
+/* ID of a console's character device in QMP commands. */
+#define PROXY_CHARDEV		"console"	/* of the first; */
+#define PROXY_CHARDEV_COM	"console.com%u"	/* of others, with the number of the port */
 
 /* Firmware that halts: no code is to run in a proxy, so it gets none. */
 #define PROXY_ROM_SIZE		(64 * 1024)
@@ -26,5 +30,8 @@
  */
 char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,
 		 const struct vsb_ports *ports, const char *vnc);
+
+/* Return: (transfer full): ID of the character device of console @n. */
+char *proxy_cmd_chardev(const struct vsb_ports *ports, guint n);
 
 #endif

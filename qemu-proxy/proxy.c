@@ -35,7 +35,7 @@
 #include <gio/gio.h>
 #include <glib-unix.h>
 
-#include "conlog.h"
+#include "consoles.h"
 #include "error.h"
 #include "fdstore.h"
 #include "lineio.h"
@@ -52,8 +52,6 @@
 #define STDERR_LINES_MAX	100	/* logged of one run */
 #define STDERR_LINE_MAX		512
 #define EVENTS			64
-/* QEMU takes one client; the others wait, and so do those of a restart. */
-#define CONSOLE_BACKLOG		4
 #define QMP_BACKLOG		1
 /* Under which QEMU has its copy of the descriptor. */
 #define KEPT_FD			"vsbypass"
@@ -64,15 +62,12 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
  * struct proxy - see proxy.h
  * @vnc_path:	VNC socket, NULL without a keyboard; @vnc_new: as QEMU makes it
  * @keyboard:	NULL without one
- * @listen_fd:	console socket, shared with each QEMU; -1: only the QEMU has it that was
- *		resumed
  * @process:	if QEMU is our child
  * @cancel:	of the wait for @process
  * @pidfd:	if it is not, else -1
  * @fd:		proxy descriptor of the module, -1: none
  * @kept:	fdstore_keep() has a copy of it
  * @bound:	it has had a user VM
- * @log_fd:	conlog_start()'s, until QEMU has opened it, else -1
  * @errors:	lines of QEMU's stderr, read from @errors_fd
  * @started_us:	monotonic time of the last spawn
  * @backoff_s:	pause before the next one
@@ -83,7 +78,6 @@ struct proxy {
 	gpointer data;
 	guint id;
 	char *name;
-	char *console_path;
 	char *qmp_path;
 	char *vnc_path;
 	char *vnc_new;
@@ -91,7 +85,7 @@ struct proxy {
 	struct identity identity;
 	gboolean proved;
 	struct keyboard *keyboard;
-	int listen_fd;
+	struct consoles *consoles;
 	enum proxy_state state;
 	struct proxy_life life;
 
@@ -105,7 +99,6 @@ struct proxy {
 	gboolean bound;
 	guint fd_id;
 	guint timeout_id;
-	int log_fd;
 	int errors_fd;
 	guint errors_id;
 	guint errors_lines;
@@ -164,7 +157,7 @@ static void let_go(struct proxy *proxy)
 	close_fd(&proxy->fd);
 	remove_source(&proxy->timeout_id);
 	remove_source(&proxy->restart_id);
-	close_fd(&proxy->log_fd);
+	consoles_drop_logs(proxy->consoles);
 	remove_source(&proxy->errors_id);
 	close_fd(&proxy->errors_fd);
 	remove_source(&proxy->pidfd_id);
@@ -496,9 +489,8 @@ gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *d
 	proxy_kill(proxy);
 	wait_process(proxy);
 	forget_process(proxy);
-	/* The console is where the domain has it. */
-	close_fd(&proxy->listen_fd);
-	unlink(proxy->console_path);
+	/* The consoles are where the domain has them. */
+	consoles_remove(proxy->consoles);
 	g_message("proxy '%s': %s", proxy->name, why);
 	proxy->ops->died(proxy, why, proxy->data);
 
@@ -539,7 +531,7 @@ static void on_qmp_ready(struct qmp *qmp, gpointer data)
 		died(proxy, error->message);
 		return;
 	}
-	conlog_opened(&proxy->log_fd);
+	consoles_opened(proxy->consoles);
 	proxy->state = WAITING;
 	proxy->ops->waiting(proxy, proxy->data);
 }
@@ -577,22 +569,13 @@ static GSubprocess *start_process(struct proxy *proxy, int qmp_fd, int stderr_fd
 		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
 	g_auto(GStrv) argv = proxy_cmd(proxy->env->qemu, proxy->env->accel, proxy->env->rom,
 				       proxy->name, &proxy->ports, proxy->vnc_new);
-	int listen_fd = fcntl(proxy->listen_fd, F_DUPFD_CLOEXEC, 16);
 
-	if (listen_fd < 0) {
-		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "console socket: %s",
-			    g_strerror(errno));
+	argv = consoles_give(proxy->consoles, launcher, g_steal_pointer(&argv), error);
+	if (!argv) {
 		close(qmp_fd);
 		close(stderr_fd);
 		return NULL;
 	}
-	proxy->log_fd = conlog_start(proxy->env->log_dir, proxy->name, CONLOG_MAX, CONLOG_KEEP);
-	if (proxy->log_fd >= 0) {
-		argv = conlog_add(argv, "socket,id=" PROXY_CHARDEV ",", PROXY_LOG_FD);
-		g_subprocess_launcher_take_fd(launcher, fcntl(proxy->log_fd, F_DUPFD_CLOEXEC, 16),
-					      PROXY_LOG_FD);
-	}
-	g_subprocess_launcher_take_fd(launcher, listen_fd, PROXY_CONSOLE_FD);
 	g_subprocess_launcher_take_fd(launcher, qmp_fd, PROXY_QMP_FD);
 	g_subprocess_launcher_take_stderr_fd(launcher, stderr_fd);
 	g_subprocess_launcher_set_child_setup(launcher, in_child, NULL, NULL);
@@ -613,7 +596,7 @@ static gboolean start(struct proxy *proxy, GError **error)
 {
 	int qmp_fd, pipes[2];
 
-	if (proxy->listen_fd < 0 && !proxy_listen(proxy, error))
+	if (!proxy_listen(proxy, error))
 		return FALSE;
 	qmp_fd = listen_qmp(proxy, error);
 	if (qmp_fd < 0)
@@ -726,9 +709,7 @@ void proxy_end_left(const struct proxy_life *life)
 
 gboolean proxy_listen(struct proxy *proxy, GError **error)
 {
-	proxy->listen_fd = listen_unix(proxy->console_path, 0660, proxy->env->console_gid,
-				       CONSOLE_BACKLOG, error);
-	return proxy->listen_fd >= 0;
+	return consoles_listen(proxy->consoles, error);
 }
 
 /* No key may wait in the device for whoever comes next. */
@@ -772,7 +753,8 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	proxy->data = data;
 	proxy->id = id;
 	proxy->name = g_strdup(name);
-	proxy->console_path = g_build_filename(env->console_dir, file, NULL);
+	proxy->consoles = consoles_new(env->console_dir, env->console_gid, env->log_dir, name,
+				       ports);
 	proxy->qmp_path = g_build_filename(env->qmp_dir, file, NULL);
 	if (vsb_ports_ps2(ports)) {
 		proxy->vnc_path = g_strdup_printf("%s/%s.vnc", env->console_dir, name);
@@ -780,10 +762,8 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 		proxy->keyboard = keyboard_new(env->key_wait_ms, &keyboard_ops, proxy);
 	}
 	proxy->ports = *ports;
-	proxy->listen_fd = -1;
 	proxy->pidfd = -1;
 	proxy->fd = -1;
-	proxy->log_fd = -1;
 	proxy->errors_fd = -1;
 	proxy->backoff_s = BACKOFF_FIRST_S;
 	line_reader_init(&proxy->errors, STDERR_LINE_MAX);
@@ -792,12 +772,11 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 
 static void free_all(struct proxy *proxy)
 {
-	close_fd(&proxy->listen_fd);
+	consoles_free(proxy->consoles);
 	forget_process(proxy);
 	line_reader_clear(&proxy->errors);
 	keyboard_free(proxy->keyboard);
 	explicit_bzero(&proxy->identity, sizeof(proxy->identity));
-	g_free(proxy->console_path);
 	g_free(proxy->qmp_path);
 	g_free(proxy->vnc_path);
 	g_free(proxy->vnc_new);
@@ -808,7 +787,7 @@ static void free_all(struct proxy *proxy)
 void proxy_free(struct proxy *proxy)
 {
 	proxy_kill(proxy);
-	unlink(proxy->console_path);
+	consoles_remove(proxy->consoles);
 	wait_process(proxy);
 	free_all(proxy);
 }
@@ -908,18 +887,25 @@ void proxy_type(struct proxy *proxy, GArray *strokes, const char *unit, keyboard
 	done(data, error);
 }
 
-void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data)
+void proxy_send_break(struct proxy *proxy, guint console, qmp_done done, gpointer data)
 {
+	g_autofree char *id = proxy_cmd_chardev(&proxy->ports, console);
+	struct vsb_com_port coms[VSB_MAX_COMS] = { { .number = 1 } };
 	JsonObject *args;
 	g_autoptr(GError) error = NULL;
 
 	if (proxy->state != READY || !proxy->qmp) {
-		set_no_qmp(proxy, "qemu-monitor-command --hmp' with 'chardev-send-break charserial0",
-			   &error);
+		g_autofree char *instead = NULL;
+
+		vsb_ports_coms(&proxy->ports, coms);
+		instead = g_strdup_printf("qemu-monitor-command --hmp' with "
+					  "'chardev-send-break charserial%u",
+					  coms[console].number - 1);
+		set_no_qmp(proxy, instead, &error);
 		done(data, NULL, error);
 		return;
 	}
 	args = json_object_new();
-	json_object_set_string_member(args, "id", PROXY_CHARDEV);
+	json_object_set_string_member(args, "id", id);
 	qmp_execute(proxy->qmp, "chardev-send-break", args, done, data);
 }

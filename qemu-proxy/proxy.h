@@ -87,7 +87,7 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 			const struct vsb_ports *ports, gboolean required,
 			const struct proxy_ops *ops, gpointer data, GError **error);
 
-/* Makes the console socket. */
+/* Makes the sockets of its consoles, if it has none. */
 gboolean proxy_listen(struct proxy *proxy, GError **error);
 
 /* Starts QEMU for the first time; later failures come as died(). */
@@ -144,8 +144,8 @@ gboolean proxy_note_proved(struct proxy *proxy, gboolean proved);
 /* Whether data may pass now: its user VM has proved who it is, or does not have to. */
 gboolean proxy_may_pass(const struct proxy *proxy, GError **error);
 
-/* A break on its serial line. */
-void proxy_send_break(struct proxy *proxy, qmp_done done, gpointer data);
+/* A break on the serial line of @console, 0 being the first of vsb_ports_consoles(). */
+void proxy_send_break(struct proxy *proxy, guint console, qmp_done done, gpointer data);
 
 /* See keyboard_progress(), keyboard_type(). */
 gboolean proxy_typing(const struct proxy *proxy, guint *typed, guint *of);

@@ -924,6 +924,84 @@ static void test_domain(void)
 }
 
 /* A state that is not whole, or of another boot: nothing of it is left. */
+/* Of each console: someone is behind it, and that is a chardev of its own. */
+static void expect_consoles(struct rig *rig, const char *names)
+{
+	JsonArray *array = json_object_get_array_member(uservm_status(rig, 0), "consoles");
+	g_autofree char *got = NULL;
+	g_auto(GStrv) list = g_new0(char *, json_array_get_length(array) + 1);
+	int fd[VSB_MAX_COMS];
+
+	for (guint i = 0; i < json_array_get_length(array); i++) {
+		g_autofree char *path = NULL;
+
+		list[i] = g_strdup(json_array_get_string_element(array, i));
+		path = g_strdup_printf("%s/%s.sock", rig->rundir->console_dir, list[i]);
+		fd[i] = connect_unix(path);
+		g_assert_cmpint(fd[i], >=, 0);
+	}
+	got = g_strjoinv(" ", list);
+	g_assert_cmpstr(got, ==, names);
+	for (guint i = 0; list[i]; i++) {
+		g_autofree char *arguments = g_strdup_printf("\"uservm\":\"%s\"", list[i]);
+
+		run(rig, "send-break", arguments);
+		g_assert_no_error(rig->error);
+		close(fd[i]);
+	}
+}
+
+/* A user VM with several COM ports has as many consoles, whoever is there now. */
+static void test_coms(void)
+{
+	static const char * const taken[] = {
+		"{\"name\":\"vm1.com4\"}",
+		"{\"name\":\"vm1\",\"ports\":\"ps2\"}",
+		"{\"name\":\"o\",\"ports\":\"0x3f8-0x3ff,0x2e8-0x2ef\"}",
+	};
+	static const char * const same[] = {
+		"{\"name\":\"a\",\"ports\":\"0x3f8-0x3ff,0x2f8-0x2ff\"},{\"name\":\"a.com2\"}",
+		"{\"name\":\"a.com2\"},{\"name\":\"a\",\"ports\":\"0x3f8-0x3ff,0x2f8-0x2ff\"}",
+	};
+	struct rig rig;
+	pid_t pid;
+
+	setup(&rig);
+	for (gsize i = 0; i < G_N_ELEMENTS(same); i++) {
+		attach(&rig, same[i]);
+		g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_BAD_REQUEST);
+	}
+	attach(&rig, "{\"name\":\"vm1\",\"ports\":\"0x2e8-0x2ef,0x3f8-0x3ff,0x2f8-0x2ff\"},"
+	       "{\"name\":\"o.com4\"}");
+	g_assert_no_error(rig.error);
+	wait_state(&rig, 0, "waiting");
+	expect_consoles(&rig, "vm1 vm1.com2 vm1.com4");
+	for (gsize i = 0; i < G_N_ELEMENTS(taken); i++) {
+		g_autofree char *arguments = g_strdup_printf("\"cloud\":\"c\",\"uservms\":[%s]",
+							     taken[i]);
+
+		run(&rig, "add", arguments);
+		g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_EXISTS);
+	}
+	run(&rig, "send-break", "\"uservm\":\"vm1.com3\"");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+
+	/* Another vsbypassd: the same QEMU, the same sockets. */
+	pid = proxy_pid_of(&rig, 0);
+	restart_daemon(&rig);
+	wait_state(&rig, 0, "waiting");
+	g_assert_cmpint(proxy_pid_of(&rig, 0), ==, pid);
+	expect_consoles(&rig, "vm1 vm1.com2 vm1.com4");
+
+	/* Another QEMU, which the first one's vsbypassd has not started. */
+	kill(pid, SIGKILL);
+	while (proxy_pid_of(&rig, 0) == pid || !proxy_pid_of(&rig, 0))
+		g_main_context_iteration(NULL, TRUE);
+	wait_state(&rig, 0, "waiting");
+	expect_consoles(&rig, "vm1 vm1.com2 vm1.com4");
+	teardown(&rig);
+}
+
 static void test_bad_state(void)
 {
 	static const char * const edits[][2] = {
@@ -1399,6 +1477,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon/end-in-attach", test_end_in_attach);
 	g_test_add_func("/daemon/restart", test_restart);
 	g_test_add_func("/daemon/pool", test_pool);
+	g_test_add_func("/daemon/coms", test_coms);
 	g_test_add_func("/daemon/resume", test_resume);
 	g_test_add_func("/daemon/domain", test_domain);
 	g_test_add_func("/daemon/bad-state", test_bad_state);

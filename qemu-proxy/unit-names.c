@@ -81,7 +81,7 @@ static void test_ports(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
 		g_autoptr(GError) error = NULL;
 		g_autofree char *formatted = NULL;
-		guint base = 0, irq = 0;
+		struct vsb_com_port coms[VSB_MAX_COMS] = { 0 };
 		struct vsb_ports ports = { 0 }, again = { 0 };
 
 		g_test_message("'%s'", good[i].spec);
@@ -96,9 +96,9 @@ static void test_ports(void)
 		}
 		formatted = vsb_ports_format(&ports);
 		g_assert_cmpstr(formatted, ==, good[i].formatted);
-		g_assert_cmpint(vsb_ports_serial(&ports, &base, &irq), ==, good[i].serial != 0);
-		g_assert_cmpuint(base, ==, good[i].serial);
-		g_assert_cmpuint(irq, ==, good[i].irq);
+		g_assert_cmpuint(vsb_ports_coms(&ports, coms), ==, good[i].serial != 0);
+		g_assert_cmpuint(coms[0].base, ==, good[i].serial);
+		g_assert_cmpuint(coms[0].irq, ==, good[i].irq);
 		for (guint line = 0; line < 24; line++)
 			g_assert_cmpint(vsb_ports_has_line(&ports, line), ==,
 					(good[i].irq && line == good[i].irq) ||
@@ -117,11 +117,83 @@ static void test_ports(void)
 	}
 }
 
+/* Which consoles a user VM "a.b" has; each may be called by the number of its port, too. */
+static void test_consoles(void)
+{
+	static const struct {
+		const char *spec;
+		const char *consoles;
+		const char *ports;	/* of these, in the same order */
+	} table[] = {
+		{ "0x3f8-0x3ff", "a.b", "1" },
+		{ "0x2f8-0x2ff", "a.b", "2" },
+		{ "0x60", "a.b", "" },
+		{ "0x3f8-0x3ff,0x2f8-0x2ff", "a.b a.b.com2", "12" },
+		{ "0x2f8-0x2ff,0x3f8-0x3ff,front=off", "a.b a.b.com2", "12" },
+		{ "0x2e8-0x2ef,ps2,0x3e8-0x3ef", "a.b a.b.com4", "34" },
+		{ "0x2e8-0x2ef,0x3e8-0x3ef,0x2f8-0x2ff,0x3f8-0x3ff",
+		  "a.b a.b.com2 a.b.com3 a.b.com4", "1234" },
+		/* More or less than a COM port is none. */
+		{ "0x3f8-0x3ff,0x2f8-0x2fe,0x3e0-0x3ef", "a.b", "1" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(table); i++) {
+		g_auto(GStrv) names = NULL;
+		g_autofree char *joined = NULL;
+		struct vsb_ports ports;
+
+		g_test_message("'%s'", table[i].spec);
+		g_assert_true(vsb_ports_parse(table[i].spec, &ports, NULL));
+		names = vsb_ports_consoles(&ports, "a.b");
+		joined = g_strjoinv(" ", names);
+		g_assert_cmpstr(joined, ==, table[i].consoles);
+		for (guint n = 0; names[n]; n++) {
+			g_assert_true(vsb_console_name_check(names[n], NULL));
+			g_assert_cmpint(vsb_ports_find_console(&ports, "a.b", names[n]), ==, n);
+		}
+		for (char number = '1'; number <= '4'; number++) {
+			g_autofree char *name = g_strdup_printf("a.b.com%c", number);
+			const char *at = strchr(table[i].ports, number);
+
+			g_assert_cmpint(vsb_ports_find_console(&ports, "a.b", name), ==,
+					at ? at - table[i].ports : -1);
+		}
+		g_assert_cmpint(vsb_ports_find_console(&ports, "a.b", "a.b.com"), ==, -1);
+		g_assert_cmpint(vsb_ports_find_console(&ports, "a.b", "a.b.com11"), ==, -1);
+		g_assert_cmpint(vsb_ports_find_console(&ports, "a.b", "a.b."), ==, -1);
+		g_assert_cmpint(vsb_ports_find_console(&ports, "a.b", "a"), ==, -1);
+		g_assert_cmpint(vsb_ports_find_console(&ports, "a.b", "c.com1"), ==, -1);
+	}
+}
+
+/* The longest name has consoles, too. */
+static void test_console_names(void)
+{
+#define NAME31 "abcdefghijklmnopqrstuvwxyz01234"
+	static const char * const good[] = { "a", "a.com2", NAME31, NAME31 ".com4", "a.com5" };
+	static const char * const bad[] = {
+		"", ".com2", "a/b.com2", NAME31 ".com5", NAME31 ".com", NAME31 ".com22", NAME31 "x.com2",
+		NAME31 ".com2.com2",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(good); i++)
+		g_assert_true(vsb_console_name_check(good[i], NULL));
+	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+
+		g_test_message("'%s'", bad[i]);
+		g_assert_false(vsb_console_name_check(bad[i], &error));
+		g_assert_nonnull(error);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/names/names", test_names);
 	g_test_add_func("/names/message", test_message);
 	g_test_add_func("/names/ports", test_ports);
+	g_test_add_func("/names/consoles", test_consoles);
+	g_test_add_func("/names/console-names", test_console_names);
 	return g_test_run();
 }

@@ -61,7 +61,37 @@ static void test_others(void)
 	g_autofree char *none = joined("0x60");
 
 	has(com2, "isa-serial,iobase=0x2f8,irq=3,chardev=console");
+	g_assert_null(strstr(com2, "console."));
 	g_assert_null(strstr(none, "isa-serial,"));
+	has(none, "socket,id=console,fd=3,");
+}
+
+/* Each has a chardev and descriptors of its own, whatever the order of the ports. */
+static void test_coms(void)
+{
+	g_autofree char *two = joined("0x3f8-0x3ff,0x2f8-0x2ff");
+	g_autofree char *turned = joined("0x2f8-0x2ff,0x3f8-0x3ff");
+	g_autofree char *gap = joined("0x2e8-0x2ef,0x2f8-0x2ff");
+	g_autofree char *four = joined("0x2e8-0x2ef,0x3e8-0x3ef,0x2f8-0x2ff,0x3f8-0x3ff");
+
+	has(two, "socket,id=console,fd=3,server=on,wait=off -device "
+	    "isa-serial,iobase=0x3f8,irq=4,chardev=console -chardev "
+	    "socket,id=console.com2,fd=6,server=on,wait=off -device "
+	    "isa-serial,iobase=0x2f8,irq=3,chardev=console.com2");
+	g_assert_cmpstr(two, ==, turned);
+	has(gap, "isa-serial,iobase=0x2f8,irq=3,chardev=console -chardev");
+	has(gap, "isa-serial,iobase=0x2e8,irq=3,chardev=console.com4");
+	has(four, "socket,id=console.com3,fd=8,");
+	has(four, "isa-serial,iobase=0x3e8,irq=4,chardev=console.com3");
+	has(four, "socket,id=console.com4,fd=10,");
+	has(four, "isa-serial,iobase=0x2e8,irq=3,chardev=console.com4");
+	for (guint i = 0; i < VSB_MAX_COMS; i++)
+		for (guint j = 0; j < VSB_MAX_COMS; j++) {
+			g_assert_cmpint(PROXY_LOG_FD(i), !=, PROXY_CONSOLE_FD(j));
+			g_assert_true(i == j || PROXY_LOG_FD(i) != PROXY_LOG_FD(j));
+			g_assert_cmpint(PROXY_LOG_FD(i), !=, PROXY_QMP_FD);
+			g_assert_cmpint(PROXY_CONSOLE_FD(i), !=, PROXY_QMP_FD);
+		}
 }
 
 int main(int argc, char **argv)
@@ -70,5 +100,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/proxy-cmd/com1", test_com1);
 	g_test_add_func("/proxy-cmd/ps2", test_ps2);
 	g_test_add_func("/proxy-cmd/others", test_others);
+	g_test_add_func("/proxy-cmd/coms", test_coms);
 	return g_test_run();
 }

@@ -198,6 +198,17 @@ static gboolean build_serve(const struct values *values, char **words, JsonObjec
 	return TRUE;
 }
 
+static gboolean build_send_break(const struct values *values, char **words,
+				 JsonObject *arguments, GError **error)
+{
+	if (!words[0] || words[1])
+		return usage_error(error, "give one console");
+	if (!vsb_console_name_check(words[0], error))
+		return FALSE;
+	json_object_set_string_member(arguments, "uservm", words[0]);
+	return TRUE;
+}
+
 static gboolean build_send_key(const struct values *values, char **words,
 			       JsonObject *arguments, GError **error)
 {
@@ -280,7 +291,9 @@ static const struct command commands[] = {
 	  "-name DOMAIN,debug-threads=on, the user VM's devices, and firmware that only halts.",
 	  build_serve, "P" },
 	{ "detach", "CLOUD", "Detaches a cloud VM and ends its proxies", build_detach, "r" },
-	{ "send-break", "NAME", "Sends a break on the serial line of a user VM", build_uservm, "" },
+	{ "send-break", "CONSOLE", "Sends a break on a serial line of a user VM\n"
+	  "A CONSOLE is the NAME of a user VM, or, if it has more, NAME.com2 and so on.",
+	  build_send_break, "" },
 	{ "send-key", "NAME KEYS...", "Presses keys on the PS/2 keyboard of a user VM\n"
 	  "KEYS are e.g. ctrl-alt-delete, alt-sysrq-h or ret; names as in QEMU (QKeyCode). Each\n"
 	  "waits until the user VM has read those before.", build_send_key, "" },

@@ -66,6 +66,25 @@ static const char *identity_of(JsonObject *uservm)
 	return proved ? "first-seen,proved" : text_of(uservm, "identity");
 }
 
+/* Of one that has more than that of its own name. */
+static void show_consoles(GString *text, JsonObject *uservm)
+{
+	JsonNode *node = json_object_get_member(uservm, "consoles");
+	JsonArray *array = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+	guint nr = array ? json_array_get_length(array) : 0;
+
+	for (guint i = 0; nr > 1 && i < nr; i++) {
+		JsonNode *name = json_array_get_element(array, i);
+
+		g_string_append_printf(text, "%s%s", i ? ", " : " (consoles: ",
+				       JSON_NODE_HOLDS_VALUE(name) &&
+				       json_node_get_value_type(name) == G_TYPE_STRING ?
+				       json_node_get_string(name) : "-");
+	}
+	if (nr > 1)
+		g_string_append_c(text, ')');
+}
+
 static void show_uservm(GString *text, JsonObject *uservm)
 {
 	JsonObject *counters = object_of(uservm, "counters");
@@ -82,6 +101,7 @@ static void show_uservm(GString *text, JsonObject *uservm)
 	else
 		g_string_append_printf(text, " %10s %10s %9s", "-", "-", "-");
 	g_string_append_printf(text, "  %-17s  %s", identity_of(uservm), text_of(uservm, "ports"));
+	show_consoles(text, uservm);
 	if (json_object_has_member(uservm, "domain"))
 		g_string_append_printf(text, " (proxy: domain %s)", text_of(uservm, "domain"));
 	g_string_append_c(text, '\n');

@@ -4,7 +4,7 @@
 # All of the daemon but main() and what touches module, /proc and service manager.
 identity-objs	:= identity-store.o key-file.o key-text.o
 daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o conlog.o \
-		   conlog-file.o control.o daemon.o error.o json-line.o keyboard.o keymap.o keys.o lineio.o \
+		   conlog-file.o consoles.o control.o daemon.o error.o json-line.o keyboard.o keymap.o keys.o lineio.o \
 		   listen.o log.o log-names.o names.o proxy.o proxy-cmd.o qmp.o rundir.o \
 		   $(identity-objs)
 

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The consoles of a proxy. */
+#include "consoles.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "conlog.h"
+#include "error.h"
+#include "listen.h"
+#include "proxy-cmd.h"
+
+/* QEMU takes one client; the others wait, and so do those of a restart. */
+#define BACKLOG		4
+
+/**
+ * struct consoles - see consoles.h
+ * @names:	vsb_ports_consoles(), @nr of them
+ * @paths:	of their sockets
+ * @listen_fd:	shared with each QEMU; -1: only the QEMU has it that was resumed
+ * @log_fd:	conlog_start()'s, until QEMU has opened it, else -1
+ */
+struct consoles {
+	gid_t gid;
+	char *log_dir;
+	struct vsb_ports ports;
+	guint nr;
+	char **names;
+	char *paths[VSB_MAX_COMS];
+	int listen_fd[VSB_MAX_COMS];
+	int log_fd[VSB_MAX_COMS];
+};
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+struct consoles *consoles_new(const char *dir, gid_t gid, const char *log_dir, const char *name,
+			      const struct vsb_ports *ports)
+{
+	struct consoles *consoles = g_new0(struct consoles, 1);
+
+	consoles->gid = gid;
+	consoles->log_dir = g_strdup(log_dir);
+	consoles->ports = *ports;
+	consoles->names = vsb_ports_consoles(ports, name);
+	consoles->nr = g_strv_length(consoles->names);
+	for (guint i = 0; i < consoles->nr; i++) {
+		consoles->paths[i] = g_strdup_printf("%s/%s.sock", dir, consoles->names[i]);
+		consoles->listen_fd[i] = -1;
+		consoles->log_fd[i] = -1;
+	}
+	return consoles;
+}
+
+void consoles_free(struct consoles *consoles)
+{
+	consoles_drop_logs(consoles);
+	for (guint i = 0; i < consoles->nr; i++) {
+		close_fd(&consoles->listen_fd[i]);
+		g_free(consoles->paths[i]);
+	}
+	g_strfreev(consoles->names);
+	g_free(consoles->log_dir);
+	g_free(consoles);
+}
+
+gboolean consoles_listen(struct consoles *consoles, GError **error)
+{
+	for (guint i = 0; i < consoles->nr; i++) {
+		if (consoles->listen_fd[i] >= 0)
+			continue;
+		consoles->listen_fd[i] = listen_unix(consoles->paths[i], 0660, consoles->gid,
+						     BACKLOG, error);
+		if (consoles->listen_fd[i] < 0)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+void consoles_remove(struct consoles *consoles)
+{
+	for (guint i = 0; i < consoles->nr; i++) {
+		close_fd(&consoles->listen_fd[i]);
+		unlink(consoles->paths[i]);
+	}
+}
+
+/* @as: number that it has in QEMU. It is not to be one that another one gets. */
+static gboolean give(GSubprocessLauncher *launcher, int fd, int as)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, PROXY_LOG_FD(VSB_MAX_COMS));
+
+	if (copy >= 0)
+		g_subprocess_launcher_take_fd(launcher, copy, as);
+	return copy >= 0;
+}
+
+char **consoles_give(struct consoles *consoles, GSubprocessLauncher *launcher, char **argv,
+		     GError **error)
+{
+	for (guint i = 0; i < consoles->nr; i++) {
+		g_autofree char *id = proxy_cmd_chardev(&consoles->ports, i);
+		g_autofree char *chardev = g_strdup_printf("socket,id=%s,", id);
+
+		consoles->log_fd[i] = conlog_start(consoles->log_dir, consoles->names[i],
+						   CONLOG_MAX, CONLOG_KEEP);
+		if (consoles->log_fd[i] >= 0)
+			argv = conlog_add(argv, chardev, PROXY_LOG_FD(i));
+		if (give(launcher, consoles->listen_fd[i], PROXY_CONSOLE_FD(i)) &&
+		    (consoles->log_fd[i] < 0 ||
+		     give(launcher, consoles->log_fd[i], PROXY_LOG_FD(i))))
+			continue;
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "console socket: %s",
+			    g_strerror(errno));
+		g_strfreev(argv);
+		return NULL;
+	}
+	return argv;
+}
+
+void consoles_opened(struct consoles *consoles)
+{
+	for (guint i = 0; i < consoles->nr; i++)
+		conlog_opened(&consoles->log_fd[i]);
+}
+
+void consoles_drop_logs(struct consoles *consoles)
+{
+	for (guint i = 0; i < consoles->nr; i++)
+		close_fd(&consoles->log_fd[i]);
+}
