@@ -210,6 +210,24 @@ bool vsb_coms_drained(struct vsb_coms *coms)
 	return drained;
 }
 
+/* Under cloud->lock. */
+void vsb_coms_info(struct vsb_coms *coms, struct vsb_uservm *info)
+{
+	static const u16 bases[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
+	u8 *iers[] = { &info->ier, &info->com_ier[0], &info->com_ier[1], &info->com_ier[2] };
+	struct vsb_com *com;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bases); i++) {
+		com = vsb_coms_find(coms, bases[i]);
+		if (!com)
+			continue;
+		*iers[i] = READ_ONCE(com->uart.ier);
+		if (com->on)
+			info->flags |= VSB_USERVM_FRONT;
+	}
+}
+
 /* ---- the user VM's side; vCPU context of the cloud VM ---- */
 
 /* Is every byte of the access one of fronts? */
@@ -352,7 +370,7 @@ static struct vsb_coms *vsb_com_of_proxy(struct vsb_proxy *proxy, struct vsb_l2 
 /**
  * vsb_com_take - what is there to do for the fronts of a proxy's user VM?
  * @proxy: the proxy
- * @job: for vsb_com_complete()
+ * @job: for vsb_com_complete(); has the last one
  * @io: put here
  * @base: of the UART that it is for
  *
@@ -364,19 +382,22 @@ bool vsb_com_take(struct vsb_proxy *proxy, struct vsb_com_job *job, struct vsb_i
 	struct vsb_coms *coms;
 	bool taken = false;
 	struct vsb_l2 *u;
-	u32 i;
+	u32 i, n;
 
 	rcu_read_lock();
 	coms = vsb_com_of_proxy(proxy, &u);
+	/* After the one that had the last turn: one that always has work has every other. */
 	for (i = 0; coms && i < coms->nr && !taken; i++) {
-		struct vsb_com *com = &coms->com[i];
+		struct vsb_com *com;
 
+		n = (job->com + 1 + i) % coms->nr;
+		com = &coms->com[n];
 		if (!READ_ONCE(com->on))
 			continue;
 		spin_lock(&com->lock);
 		taken = com->on && vsb_pump_next(&com->front, io);
 		if (taken) {
-			*job = (struct vsb_com_job){ i, com->serial };
+			*job = (struct vsb_com_job){ n, com->serial };
 			*base = com->uart.base;
 		} else if (vsb_pump_blocked(&com->front)) {
 			vsb_proxy_poll_soon(proxy);
@@ -417,18 +438,32 @@ out:
 }
 
 /*
+ * Does more than one have this line? QEMU's UARTs do not know of each other: each says
+ * what its own level is, so a line that is high may have risen again, or fallen for one only.
+ */
+static bool vsb_coms_share(struct vsb_coms *coms, u32 gsi)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < coms->nr; i++)
+		nr += vsb_uart_gsi(&coms->com[i].uart) == gsi;
+	return nr > 1;
+}
+
+/*
  * A line of the proxy's VM changes. Return: is it that of a front's UART? Then
  * it is for us, not for the user VM.
  */
 bool vsb_com_irq_line(struct vsb_proxy *proxy, u32 gsi, bool level)
 {
-	bool ours = false, work = false;
+	bool ours = false, work = false, shared;
 	struct vsb_coms *coms;
 	struct vsb_l2 *u;
 	u32 i;
 
 	rcu_read_lock();
 	coms = vsb_com_of_proxy(proxy, &u);
+	shared = coms && vsb_coms_share(coms, gsi);
 	for (i = 0; coms && i < coms->nr; i++) {
 		struct vsb_com *com = &coms->com[i];
 
@@ -436,7 +471,7 @@ bool vsb_com_irq_line(struct vsb_proxy *proxy, u32 gsi, bool level)
 			continue;
 		ours = true;
 		spin_lock(&com->lock);
-		if (level && !com->line) {
+		if (level && (shared || !com->line)) {
 			vsb_pump_kick(&com->front);
 			work |= vsb_pump_ready(&com->front);
 		}

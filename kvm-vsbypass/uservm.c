@@ -522,7 +522,6 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
 	u64 *counter = (u64 *)&info->counters;
 	struct vsb_coms *coms = vsb_locked(cloud, u->coms);
-	struct vsb_com *com = vsb_coms_find(coms, 0x3f8);
 	int i;
 
 	BUILD_BUG_ON(sizeof(info->counters) != VSB_NR_COUNTERS * sizeof(u64));
@@ -544,10 +543,7 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 	info->bound_ns = u->bound_ns;
 	info->vcpus = u->nr_anchors;
 	info->roots = u->nr_roots;
-	if (com)
-		info->ier = READ_ONCE(com->uart.ier);
-	if (com && com->on)
-		info->flags |= VSB_USERVM_FRONT;
+	vsb_coms_info(coms, info);
 	for (i = 0; i < VSB_NR_COUNTERS; i++)
 		counter[i] = atomic64_read(&u->count[i]);
 }

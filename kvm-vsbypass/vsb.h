@@ -173,6 +173,7 @@ void vsb_coms_detach(struct vsb_coms *coms);
 void vsb_coms_empty(struct vsb_coms *coms);
 void vsb_coms_reset(struct vsb_l2 *u, struct vsb_coms *coms);
 bool vsb_coms_drained(struct vsb_coms *coms);
+void vsb_coms_info(struct vsb_coms *coms, struct vsb_uservm *info);
 bool vsb_com_covers(struct vsb_l2 *u, u32 port, u32 size);
 u32 vsb_com_access(struct vsb_l2 *u, const struct vsb_pio *pio, u32 claimed, u32 *data);
 bool vsb_com_take(struct vsb_proxy *proxy, struct vsb_com_job *job, struct vsb_io *io,
@@ -224,7 +225,7 @@ struct vsb_irqs {
  * @events:	readers of the descriptor wait here for events
  * @queue:	accesses that no server has taken
  * @server:	the access that vCPU n has taken to user space
- * @job:	what it does there for a front; its own
+ * @job:	what it does there for a front, or did last; its own
  * @dead:	answers nothing any more
  * @stalled:	missed a time-out and has not been in KVM_RUN since
  * @idle:	vCPUs waiting in KVM_RUN

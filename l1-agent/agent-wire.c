@@ -40,7 +40,7 @@ static const struct form forms[] = {
 	{ "forget", NULL, AGENT_FORGET, { TRUE, FALSE }, 1, { ID } },
 	{ "irq", NULL, AGENT_IRQ, { TRUE, FALSE }, 3,
 	  { ID, MEMBER(gsi, AGENT_GSI_MAX), MEMBER(level, 1) } },
-	{ "give", NULL, AGENT_GIVE, { TRUE, FALSE }, 2, { ID, MEMBER(ier, 15) } },
+	{ "give", NULL, AGENT_GIVE, { TRUE, FALSE }, 2, { ID, MEMBER(ier, AGENT_IER_MAX) } },
 	{ "ping", NULL, AGENT_PING, { TRUE, FALSE }, 1, { MEMBER(n, G_MAXUINT64) } },
 	{ "vm", "found", AGENT_FOUND, { FALSE, TRUE }, 1, { ID } },
 	{ "vm", "missing", AGENT_MISSING, { FALSE, TRUE }, 1, { ID } },

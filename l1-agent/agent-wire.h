@@ -37,6 +37,36 @@ enum agent_side {
 	AGENT_FROM_AGENT,
 };
 
+/*
+ * The interrupt enable registers of "give" are one number: 4 bits each, those of COM1 the
+ * lowest; with AGENT_IER_LIST from bit 16 on a bit for each COM port that is meant,
+ * without it is COM1 alone.
+ */
+#define AGENT_IER_LIST		0x100000u
+#define AGENT_IER_MAX		0x1fffffu
+#define AGENT_IER_COMS		4
+
+static inline guint agent_ier_coms(guint32 ier)
+{
+	return ier & AGENT_IER_LIST ? ier >> 16 & 0xf : 1;
+}
+
+static inline guint agent_ier_of(guint32 ier, guint com)
+{
+	return ier >> 4 * com & 0xf;
+}
+
+/* @coms: bit per port, @ier: of COM1 to COM4 */
+static inline guint32 agent_ier_make(guint coms, const guint8 ier[AGENT_IER_COMS])
+{
+	guint32 all = coms == 1 ? 0 : AGENT_IER_LIST | coms << 16;
+
+	for (guint com = 0; com < AGENT_IER_COMS; com++)
+		if (coms & 1u << com)
+			all |= (guint32)(ier[com] & 0xf) << 4 * com;
+	return all;
+}
+
 /* One message; members that @type does not name are 0. */
 struct agent_msg {
 	enum agent_type type;
@@ -44,7 +74,7 @@ struct agent_msg {
 	guint32 id;
 	guint32 gsi;		/* 0 to AGENT_GSI_MAX */
 	guint32 level;		/* 0 or 1 */
-	guint32 ier;		/* 0 to 15 */
+	guint32 ier;		/* see below */
 	guint64 l2_gfn;
 	guint64 l1_gfn;
 	guint64 n;

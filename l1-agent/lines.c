@@ -15,14 +15,17 @@
  *
  * IRQ 4 is QEMU's first ISA UART: bit 1 of IER (0x3f9, or 1017, which is a byte less
  * for QEMU to read) enables the interrupt "transmitter empty", and the transmitter of
- * a dummy that nobody uses is always empty.
+ * a dummy that nobody uses is always empty. IRQ 3 is the second one, and those that
+ * share these lines, COM3 and COM4, need no dummies for them.
  */
 const struct line_cmds line_table[] = {
-	{ .gsi = 4, .pulse = { "o/b 1017 2" }, .after = "o/b 1017 0", .lower = "o/b 1017 0",
-	  .give = { "o/b 1017 0", "o/b 1017 " } },
+	{ .gsi = 4, .pulse = { "o/b 1017 2" }, .after = "o/b 1017 0", .lower = "o/b 1017 0" },
+	{ .gsi = 3, .pulse = { "o/b 761 2" }, .after = "o/b 761 0", .lower = "o/b 761 0" },
 	{ .gsi = 1, .pulse = { "o/b 100 210", "o/b 96 0", "i/b 96" }, .lower = "i/b 96" },
 	{ .gsi = 12, .pulse = { "o/b 100 211", "o/b 96 0", "i/b 96" }, .lower = "i/b 96" },
 };
+
+const unsigned int com_ier_port[] = { 0x3f9, 0x2f9, 0x3e9, 0x2e9 };
 
 const unsigned int line_table_len = G_N_ELEMENTS(line_table);
 

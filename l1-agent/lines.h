@@ -18,15 +18,12 @@
  * @after:	lowers it when nobody waits. Not for the keyboard controller: what it has
  *		for another line comes when this has been read
  * @lower:	from whatever it is
- * @give:	sets it to the interrupt enable register that follows, so that
- *		what this enables and the device has is signalled; of a UART only
  */
 struct line_cmds {
 	unsigned int gsi;
 	const char *pulse[LINE_PULSE_MAX];
 	const char *after;
 	const char *lower;
-	const char *give[2];
 };
 
 #define LINES_MAX	4	/* room in a VM; the table has no more */
@@ -51,6 +48,9 @@ struct line {
 	gboolean raised;
 	unsigned int in_flight;
 };
+
+/* Ports of the interrupt enable registers of COM1 to COM4, decimal as QEMU reads them. */
+extern const unsigned int com_ier_port[4];
 
 int line_index(unsigned int gsi);
 void line_set(struct line *l, gboolean level);

@@ -14,6 +14,7 @@
 
 #include <glib-unix.h>
 
+#include "agent-wire.h"
 #include "lines.h"
 #include "pagemap.h"
 #include "vms.h"
@@ -35,7 +36,7 @@
  * @hit:	a monitor that has the frame, of this search
  * @hits:	how many QEMUs have it
  * @giving:	is to be handed back, once found
- * @ier:	with this
+ * @ier:	with these, see agent-wire.h
  * @lines:	in the order of line_table
  */
 struct vm {
@@ -185,16 +186,31 @@ static void give_done(struct monitor *m, const char *text, void *data)
 	ticket_free(t);
 }
 
-/* Edges on their way are before this one, and none follows. */
+static void set_ier(struct vm *vm, unsigned int com, unsigned int ier)
+{
+	g_autofree char *cmd = g_strdup_printf("o/b %u %u", com_ier_port[com], ier);
+
+	monitor_hmp(vm->mon, cmd, line_printed, NULL);
+}
+
+/*
+ * Off and on again, so that what is enabled and the device has is signalled. Edges on
+ * their way are before this one, and none follows.
+ */
 static void give(struct vm *vm)
 {
-	const struct line_cmds *uart = &line_table[0];
-	g_autofree char *last = g_strdup_printf("%s%x", uart->give[1], vm->ier);
+	unsigned int coms = agent_ier_coms(vm->ier);
 
 	vm->state = VM_GIVEN;
 	vm->epoch++;
-	monitor_hmp(vm->mon, uart->give[0], NULL, NULL);
-	monitor_hmp(vm->mon, last, give_done, ticket_new(vm, 0));
+	for (unsigned int com = 0; com < AGENT_IER_COMS; com++) {
+		if (!(coms & 1u << com))
+			continue;
+		set_ier(vm, com, 0);
+		set_ier(vm, com, agent_ier_of(vm->ier, com));
+	}
+	/* Nothing: the answer comes behind those of all commands. */
+	monitor_hmp(vm->mon, "", give_done, ticket_new(vm, 0));
 }
 
 /* Search */

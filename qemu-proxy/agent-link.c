@@ -468,7 +468,7 @@ void agent_link_give(struct agent_link *link, guint32 id, guint ier)
 	if (!vm || !vm->has_frames || vm->giving)
 		return;
 	vm->giving = TRUE;
-	vm->ier = ier & 0xf;
+	vm->ier = ier & AGENT_IER_MAX;
 	link->giving++;
 	queue_vm(link, vm);
 }

@@ -45,8 +45,8 @@ void agent_link_set_vm(struct agent_link *link, guint32 id, guint64 l2_gfn, guin
 void agent_link_forget(struct agent_link *link, guint32 id);
 
 /*
- * User VM @id stands still, and will come back to its dummy UART: the agent gives
- * that the interrupt enable register @ier, and plays no more lines of @id. When
+ * User VM @id stands still, and will come back to its dummy UARTs: the agent gives
+ * them the interrupt enable registers @ier (agent-wire.h), and plays no more lines of @id. When
  * it has done so with all that it was told of, given() is called; an agent that
  * is not connected does it when it is.
  */

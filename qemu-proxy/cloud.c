@@ -14,6 +14,7 @@
 
 #include "access.h"
 #include "agent-link.h"
+#include "agent-wire.h"
 #include "error.h"
 #include "json-line.h"
 #include "module.h"
@@ -648,6 +649,20 @@ static gboolean check_settled(const struct cloud *cloud, const struct proxy *pro
 	return FALSE;
 }
 
+/* What its UARTs have to be given back with. */
+static guint32 iers_of(const struct vsb_ports *ports, const struct vsb_uservm *uservm)
+{
+	const guint8 iers[AGENT_IER_COMS] = {
+		uservm->ier, uservm->com_ier[0], uservm->com_ier[1], uservm->com_ier[2],
+	};
+	struct vsb_com_port coms[VSB_MAX_COMS];
+	guint nr = vsb_ports_coms(ports, coms), mask = 0;
+
+	for (guint i = 0; i < nr; i++)
+		mask |= 1u << (coms[i].number - 1);
+	return agent_ier_make(mask, iers);
+}
+
 gboolean cloud_release(struct cloud *cloud, GError **error)
 {
 	struct vsb_uservm uservm;
@@ -669,7 +684,8 @@ gboolean cloud_release(struct cloud *cloud, GError **error)
 		struct proxy *proxy = cloud->proxies->pdata[i];
 
 		if (module_get_uservm(proxy_fd(proxy), &uservm))
-			agent_link_give(cloud->agent, proxy_id(proxy), uservm.ier);
+			agent_link_give(cloud->agent, proxy_id(proxy),
+					iers_of(proxy_ports(proxy), &uservm));
 	}
 	if (!agent_link_giving(cloud->agent))
 		on_given(cloud);

@@ -182,12 +182,12 @@ static void test_give(void)
 	say(&rig, "hello 1 1\n");
 	expect(&rig, "hello 1 0\nhello 1 1\nvm 8 3 4\n");
 	agent_link_set_vm(rig.link, 7, 1, 2);
-	agent_link_give(rig.link, 7, 0x15);
+	agent_link_give(rig.link, 7, 5);
 	agent_link_give(rig.link, 7, 1);		/* once */
-	agent_link_give(rig.link, 8, 7);
+	agent_link_give(rig.link, 8, 0x130d57);
 	agent_link_give(rig.link, 9, 7);		/* no such VM */
 	agent_link_irq(rig.link, 7, 4, 1);
-	expect(&rig, "vm 7 1 2\ngive 7 5\ngive 8 7\n");
+	expect(&rig, "vm 7 1 2\ngive 7 5\ngive 8 130d57\n");
 	say(&rig, "vm 9 given\nvm 6 given\nvm 7 given\nvm 7 given\n");
 	g_assert_true(agent_link_giving(rig.link));
 	g_assert_cmpuint(rig.given, ==, 0);

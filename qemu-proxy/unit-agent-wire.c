@@ -16,6 +16,8 @@ static const struct {
 	  { .type = AGENT_VM, .id = G_MAXUINT32, .l2_gfn = 0x9f,
 	    .l1_gfn = 0x123456789abcdef0ull } },
 	{ "give 1 7", AGENT_FROM_DAEMON, { .type = AGENT_GIVE, .id = 1, .ier = 7 } },
+	{ "give 1 1fffff", AGENT_FROM_DAEMON,
+	  { .type = AGENT_GIVE, .id = 1, .ier = AGENT_IER_MAX } },
 	{ "forget 1", AGENT_FROM_DAEMON, { .type = AGENT_FORGET, .id = 1 } },
 	{ "irq 2 17 1", AGENT_FROM_DAEMON,
 	  { .type = AGENT_IRQ, .id = 2, .gsi = 0x17, .level = 1 } },
@@ -34,7 +36,7 @@ static const char * const bad[] = {
 	"hello 1 00000000000000001", "hello 1 g", "hello 1 A", "HELLO 1 0", "hello 1 0\r",
 	"vm", "vm 1", "vm 1 2", "vm 1 2 3 4", "vm 100000000 2 3", "vm 1 2 ", "vm 1  2 3",
 	"vm 1 lost", "vm found", "vm 1 found ", "vm 100000000 found", "vm 1 founds",
-	"forget", "forget 1 2", "give 1", "give 1 10", "irq 1 18 0", "irq 1 4 2", "irq 1 4", "irq 1 4 1 1",
+	"forget", "forget 1 2", "give 1", "give 1 200000", "irq 1 18 0", "irq 1 4 2", "irq 1 4", "irq 1 4 1 1",
 	"irq\t1 4 1", "ping", "pong", "ping 1 2", "quit", "vm 1 2 3\v",
 };
 
@@ -85,6 +87,28 @@ static void test_wrong_side(void)
 			continue;
 		g_test_message("%s", good[i].line);
 		g_assert_false(agent_wire_parse(good[i].line, strlen(good[i].line), other, &msg));
+	}
+}
+
+/* Interrupt enable registers, of which ports. */
+static void test_ier(void)
+{
+	static const guint8 ier[] = { 0x7, 0x15, 0xd, 0x1 };
+
+	/* As before there were more. */
+	g_assert_cmphex(agent_ier_make(0x1, ier), ==, 0x7);
+	g_assert_cmphex(agent_ier_make(0x3, ier), ==, 0x130057);
+	g_assert_cmphex(agent_ier_make(0xf, ier), ==, AGENT_IER_LIST | 0xf1d57);
+	g_assert_cmphex(agent_ier_make(0x4, ier), ==, 0x140d00);
+	g_assert_cmphex(agent_ier_make(0, ier), ==, AGENT_IER_LIST);
+	for (guint coms = 0; coms < 16; coms++) {
+		guint32 all = agent_ier_make(coms, ier);
+
+		g_assert_cmphex(all, <=, AGENT_IER_MAX);
+		g_assert_cmphex(agent_ier_coms(all), ==, coms);
+		for (guint com = 0; com < AGENT_IER_COMS; com++)
+			g_assert_cmphex(agent_ier_of(all, com), ==,
+					coms & 1u << com ? ier[com] & 0xf : 0);
 	}
 }
 
@@ -160,5 +184,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/agent-wire/wrong-side", test_wrong_side);
 	g_test_add_func("/agent-wire/stream", test_stream);
 	g_test_add_func("/agent-wire/noise", test_noise);
+	g_test_add_func("/agent-wire/ier", test_ier);
 	return g_test_run();
 }

@@ -241,7 +241,7 @@ static void fake_pagemap(pid_t pid, uint64_t entry)
 #define READ		"i/b 96\n"
 #define KEY		"o/b 100 210\no/b 96 0\n" READ
 #define MOUSE		"o/b 100 211\no/b 96 0\n" READ
-#define GIVE(ier)	LOWER "o/b 1017 " #ier "\n"
+#define GIVE(ier)	LOWER "o/b 1017 " #ier "\n\n"
 
 struct seen {
 	enum vm_state state[8];
@@ -288,6 +288,7 @@ static void test_lines(void)
 	check_line(TRUE, "01", TRUE);
 	check_line(TRUE, "01010101010", TRUE);
 	g_assert_cmpint(line_index(4), ==, 0);
+	g_assert_cmpint(line_index(3), >, 0);
 	g_assert_cmpint(line_index(5), ==, -1);
 }
 
@@ -425,6 +426,37 @@ static struct vms *begin_found(struct seen *s, const char *name, struct qemu **q
 	vms_irq(vms, 1, 4, TRUE);
 	wait_for(heard(*q, LOWER PULSE));
 	return vms;
+}
+
+/* COM2 has a line and a dummy of its own; those of ports that are not ours are let alone. */
+static void test_com2(void)
+{
+	struct seen s = { 0 };
+	struct qemu *q;
+	struct vms *vms = begin_found(&s, "a.hmp", &q);
+
+	vms_irq(vms, 1, 3, TRUE);
+	wait_for(heard(q, LOWER PULSE "o/b 761 0\no/b 761 2\no/b 761 0\n"));
+	vms_give(vms, 1, 0x1a0f50);
+	wait_for(s.state[1] == VM_GIVEN);
+	wait_for(heard(q, LOWER PULSE "o/b 761 0\no/b 761 2\no/b 761 0\n"
+		       "o/b 761 0\no/b 761 5\no/b 745 0\no/b 745 0\n\n"));
+	/* None at all. */
+	vms_set(vms, 1, 5, 0x42);
+	s.state[1] = VM_UNKNOWN;
+	vms_give(vms, 1, 0x100000);
+	wait_for(s.state[1] == VM_GIVEN);
+	wait_for(heard(q, LOWER PULSE "o/b 761 0\no/b 761 2\no/b 761 0\n"
+		       "o/b 761 0\no/b 761 5\no/b 745 0\no/b 745 0\n\n\n"));
+	/* A number that QEMU does not take for a name. */
+	vms_set(vms, 1, 5, 0x42);
+	s.state[1] = VM_UNKNOWN;
+	vms_give(vms, 1, 0xd);
+	wait_for(s.state[1] == VM_GIVEN);
+	collect(q);
+	g_assert_true(g_str_has_suffix(q->heard->str, GIVE(13)));
+	vms_free(vms);
+	qemu_stop(q);
 }
 
 /* A line that vsbypassd never spoke of has a device that may be in use. */
@@ -724,6 +756,7 @@ int main(int argc, char **argv)
 	g_timeout_add(5, tick, NULL);
 
 	g_test_add_func("/agent/lines", test_lines);
+	g_test_add_func("/agent/com2", test_com2);
 	g_test_add_func("/agent/hva", test_hva);
 	g_test_add_func("/agent/pagemap", test_pagemap);
 	g_test_add_func("/agent/found", test_found);

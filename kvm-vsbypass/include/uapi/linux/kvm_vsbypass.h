@@ -143,7 +143,7 @@ struct vsb_counters {
 #define VSB_USERVM_READY	0x4	/* and it waits in KVM_RUN */
 #define VSB_USERVM_FRAMES	0x8	/* l2_gfn and l1_gfn are valid */
 #define VSB_USERVM_PROVED	0x10	/* has proved its identity with the proxy's key */
-#define VSB_USERVM_FRONT	0x20	/* its 16550 at 0x3f8 is the module's */
+#define VSB_USERVM_FRONT	0x20	/* its 16550s are the module's */
 
 /**
  * struct vsb_uservm - what is known of a user VM
@@ -161,7 +161,7 @@ struct vsb_counters {
  * @counters:	see above
  * @ier:	interrupt enable register of its 16550 at 0x3f8 as it was written
  *		last, 0 if it has none: what a UART needs that takes over
- * @pad0:	0
+ * @com_ier:	the same of those at 0x2f8, 0x3e8 and 0x2e8
  * @refusals:	times that it failed to prove its identity
  * @pad:	0
  */
@@ -177,7 +177,7 @@ struct vsb_uservm {
 	__u32 roots;
 	struct vsb_counters counters;
 	__u8 ier;
-	__u8 pad0[3];
+	__u8 com_ier[3];
 	__u32 refusals;
 	__u8 pad[24];
 };
