@@ -51,19 +51,30 @@ static void model_uart(struct uart_model *u, unsigned int reg, uint8_t v)
 	}
 }
 
-/* The UART, and the line that it drives as QEMU does: each level twice. */
+/*
+ * The UARTs, and the lines that they drive as QEMU does: each level twice. Two that share
+ * one say each what its own level is.
+ */
 static pthread_mutex_t uart_lock = PTHREAD_MUTEX_INITIALIZER;
 static int uart_vm;
 
-static void tell_line(struct proxy_shm *s, bool before)
+static void tell_line(struct proxy_shm *s, struct model *m, bool before)
 {
-	struct kvm_irq_level irq = { .irq = 4, .level = s->uart16550.line };
+	struct kvm_irq_level irq = { .irq = m == &s->uart2 ? s->gsi2 : 4, .level = m->line };
 
-	if (before == s->uart16550.line)
+	if (before == m->line)
 		return;
 	for (int i = 0; i < 2; i++)
 		if (ioctl(uart_vm, KVM_IRQ_LINE, &irq) < 0 && errno != EIO)
 			s->error = errno;
+}
+
+static void step_uart(struct proxy_shm *s, struct model *m)
+{
+	bool before = m->line;
+
+	model_step(m);
+	tell_line(s, m, before);
 }
 
 static void *uart_main(void *arg)
@@ -71,12 +82,10 @@ static void *uart_main(void *arg)
 	struct proxy_shm *s = arg;
 
 	for (;; usleep(1000)) {
-		bool before;
-
 		pthread_mutex_lock(&uart_lock);
-		before = s->uart16550.line;
-		model_step(&s->uart16550);
-		tell_line(s, before);
+		step_uart(s, &s->uart16550);
+		if (s->base2)
+			step_uart(s, &s->uart2);
 		pthread_mutex_unlock(&uart_lock);
 		s->steps++;
 	}
@@ -84,22 +93,36 @@ static void *uart_main(void *arg)
 }
 
 /* All accesses of one KVM_EXIT_IO. */
-static void uart_io(struct proxy_shm *s, struct kvm_run *run)
+static void uart_io(struct proxy_shm *s, struct kvm_run *run, struct model *m)
 {
-	unsigned int reg = run->io.port - COM1;
+	unsigned int reg = run->io.port & 7;
 	uint8_t *data = (uint8_t *)run + run->io.data_offset;
 
 	pthread_mutex_lock(&uart_lock);
 	for (uint32_t i = 0; i < run->io.count; i++) {
-		bool before = s->uart16550.line;
+		bool before = m->line;
 
 		if (run->io.direction == KVM_EXIT_IO_IN)
-			data[i] = model_read(&s->uart16550, reg);
+			data[i] = model_read(m, reg);
 		else
-			model_write(&s->uart16550, reg, data[i]);
-		tell_line(s, before);
+			model_write(m, reg, data[i]);
+		tell_line(s, m, before);
 	}
+	if (m == &s->uart2 && run->io.direction == KVM_EXIT_IO_OUT)
+		s->sent_before = s->uart16550.nr_sent;
 	pthread_mutex_unlock(&uart_lock);
+}
+
+/* The UART at a port, or NULL. */
+static struct model *uart_at(struct proxy_shm *s, const struct kvm_run *run)
+{
+	uint16_t base = run->io.port & ~7;
+
+	if (!s->has_uart || run->io.size != 1)
+		return NULL;
+	if (base == COM1)
+		return &s->uart16550;
+	return s->base2 && base == s->base2 ? &s->uart2 : NULL;
 }
 
 static void one(struct proxy_shm *s, struct kvm_run *run, uint8_t *data)
@@ -222,9 +245,8 @@ static void proxy_main(struct proxy_shm *s)
 			while (s->hold)
 				usleep(500);
 		}
-		if (s->has_uart && run->io.size == 1 && run->io.port >= COM1 &&
-		    run->io.port < COM1 + 8) {
-			uart_io(s, run);
+		if (uart_at(s, run)) {
+			uart_io(s, run, uart_at(s, run));
 			continue;
 		}
 		play_edges(s, vm);
@@ -315,6 +337,22 @@ struct proxy *proxy_add_uart(struct cloud *c, const char *name, bool front)
 	model_reset(&p->shm->uart16550);
 	if (front)
 		p->args.flags = 0;
+	proxy_attach(p, c);
+	proxy_run(p);
+	return p;
+}
+
+struct proxy *proxy_add_uarts(struct cloud *c, const char *name, uint16_t base2, uint16_t gsi2)
+{
+	struct proxy *p = proxy_new(name);
+
+	p->shm->has_uart = true;
+	model_reset(&p->shm->uart16550);
+	model_reset(&p->shm->uart2);
+	p->shm->gsi2 = gsi2;
+	p->shm->base2 = base2;
+	p->args.flags = 0;
+	p->args.ranges[1] = (struct vsb_range){ base2, base2 + 7, VSB_DEV_16550, 0 };
 	proxy_attach(p, c);
 	proxy_run(p);
 	return p;

@@ -41,6 +41,9 @@ struct uart_model {
  * @shutdown:	it is over: KVM_RUN returned KVM_EXIT_SHUTDOWN or, called later, EIO
  * @memory:	of its VM, if that shall run code, see proxy_run_code(); else NULL
  * @has_uart:	@uart16550 is at COM1, not scratch registers
+ * @base2:	@uart2 is there, unless 0
+ * @gsi2:	with this line
+ * @sent_before: bytes of COM1 that were out when the other was written to last
  * @steps:	times that it looked at its line
  * @error:	errno of a KVM_RUN that failed otherwise, or 1000 + exit reason
  * @nr:		accesses in @log, ever
@@ -61,6 +64,10 @@ struct proxy_shm {
 	volatile bool has_uart;
 	volatile uint32_t steps;
 	struct model uart16550;
+	volatile uint16_t base2;
+	volatile uint16_t gsi2;
+	struct model uart2;
+	volatile uint32_t sent_before;
 	uint8_t reg[65536 + 4];
 };
 
@@ -95,6 +102,8 @@ void proxy_kick(struct proxy *p);
 struct proxy *proxy_add(struct cloud *c, const char *name);
 /* The same with a 16550 at COM1, which the module has a front of or not. */
 struct proxy *proxy_add_uart(struct cloud *c, const char *name, bool front);
+/* The same with two, and fronts of both. */
+struct proxy *proxy_add_uarts(struct cloud *c, const char *name, uint16_t base2, uint16_t gsi2);
 /* Attaches the cloud VM, which absorbs, adds "vm1" and "vm2" in this order, and starts it. */
 void proxy_start_pair(struct cloud *c, struct proxy **p1, struct proxy **p2);
 void proxy_kill(struct proxy *p);
