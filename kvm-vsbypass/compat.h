@@ -7,6 +7,7 @@
 #define VSB_COMPAT_H
 
 #include <linux/kvm_host.h>
+#include <linux/module.h>
 #include <linux/version.h>
 
 /* 6.10: "immediate_exit" is hidden from the kernel behind an ugly name. */
@@ -23,10 +24,25 @@
 #define vsb_assign_str(dst, src)	__assign_str(dst, src)
 #endif
 
+/* 6.4: a module's memory is an array. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define vsb_module_text(module)		((module)->mem[MOD_TEXT].base)
+#define vsb_module_text_size(module)	((module)->mem[MOD_TEXT].size)
+#else
+#define vsb_module_text(module)		((module)->core_layout.base)
+#define vsb_module_text_size(module)	((module)->core_layout.text_size)
+#endif
+
+/* 6.2: where calls are counted (retbleed=stuff) they lead to the bytes before a function. */
+#ifdef CONFIG_FUNCTION_PADDING_BYTES
+#define VSB_PADDING	CONFIG_FUNCTION_PADDING_BYTES
+#else
+#define VSB_PADDING	0
+#endif
+
 /*
  * enum x86_intercept of arch/x86/kvm/kvm_emulate.h, which no header package
- * has. Same numbers in 6.1 and 6.12; a wrong number makes string I/O of a
- * user VM fail (emulation error), it reflects nothing.
+ * has. Same numbers in 6.1 and 6.12; hook.c compares them with KVM's BTF.
  */
 #define VSB_X86_INTERCEPT_IN	44
 #define VSB_X86_INTERCEPT_INS	45

@@ -7,7 +7,8 @@
  * instruction pointer only for what is ours, so for everything else none of
  * our code is on the stack when KVM goes on. The redirections are on while a
  * cloud VM is attached. All functions are called from another object file or
- * through a pointer, so the compiler has not inlined them.
+ * through a pointer, so the compiler has not inlined them; that, and what else no
+ * header promises, is checked first.
  *
  * A replacement counts itself in vsb_users where it may sleep. What is left
  * before and behind that, vsb_hook_drain() waits for with Tasks RCU.
@@ -21,6 +22,7 @@
 #include <linux/rcupdate.h>
 #include <asm/ibt.h>
 
+#include "check.h"
 #include "vsb.h"
 
 atomic_t vsb_users = ATOMIC_INIT(0);
@@ -233,24 +235,50 @@ static unsigned long vsb_on_irq_line(struct pt_regs *regs)
 
 /* ---- names ---- */
 
+/**
+ * struct vsb_hook - a function of KVM that is redirected
+ * @name:	of it
+ * @vendor:	in whose module it is; NULL: in kvm
+ * @decide:	called at its entry, in the ftrace callback
+ * @proto:	its type, if no header has it; the others are below
+ * @compared:	its caller compares what it returns with 1 (NESTED_EXIT_DONE)
+ * @pointer:	it is called through kvm_x86_ops, not directly
+ * @ip:		0: not of this vendor, or not resolved
+ */
 struct vsb_hook {
 	const char *name;
-	const struct vsb_vendor *vendor;	/* NULL: both */
+	const struct vsb_vendor *vendor;
 	unsigned long (*decide)(struct pt_regs *regs);
-	unsigned long ip;	/* 0: not of this vendor, or not resolved */
+	const char *proto;
+	bool compared;
+	bool pointer;
+	unsigned long ip;
 };
 
 /* The busiest first: they are searched in this order. */
 static struct vsb_hook vsb_hooks[] = {
-	{ "nested_vmx_reflect_vmexit", &vsb_vmx, vsb_on_nested_exit },
-	{ "nested_svm_exit_handled", &vsb_svm, vsb_on_nested_exit },
-	{ "nested_svm_vmrun", &vsb_svm, vsb_on_vmrun },
+	{ "nested_vmx_reflect_vmexit", &vsb_vmx, vsb_on_nested_exit,
+	  .proto = "bool (struct kvm_vcpu *)" },
+	{ "nested_svm_exit_handled", &vsb_svm, vsb_on_nested_exit,
+	  .proto = "int (struct vcpu_svm *)", .compared = true },
+	{ "nested_svm_vmrun", &vsb_svm, vsb_on_vmrun,
+	  .proto = "int (struct kvm_vcpu *)" },
 	{ "kvm_io_bus_write", NULL, vsb_on_bus_write },
 	{ "kvm_io_bus_read", NULL, vsb_on_bus_read },
-	{ "vmx_check_intercept", &vsb_vmx, vsb_on_check_intercept },
+	{ "vmx_check_intercept", &vsb_vmx, vsb_on_check_intercept,
+	  .proto =
+	  "int (struct kvm_vcpu *, struct x86_instruction_info *, enum x86_intercept_stage, struct x86_exception *)",
+	  .pointer = true },
 	{ "kvm_arch_vcpu_ioctl_run", NULL, vsb_on_run },
 	{ "kvm_vm_ioctl_irq_line", NULL, vsb_on_irq_line },
 };
+
+static_assert(__same_type(vsb_bus_read, kvm_io_bus_read));
+static_assert(__same_type(vsb_bus_write, kvm_io_bus_write));
+static_assert(__same_type(vsb_proxy_run, kvm_arch_vcpu_ioctl_run));
+static_assert(__same_type(vsb_proxy_irq_line, kvm_vm_ioctl_irq_line));
+static_assert(__same_type(*kvm_file_is_kvm, file_is_kvm));
+static_assert(__same_type(*kvm_read_guest_fn, kvm_vcpu_read_guest));
 
 /* @ip: of the call to ftrace, which is behind ENDBR where the kernel has that. */
 static void vsb_hook_callback(unsigned long ip, unsigned long parent_ip,
@@ -388,6 +416,138 @@ static int vsb_hook_resolve(void)
 	return kvm_ops && kvm_file_is_kvm && kvm_read_guest_fn ? 0 : -EOPNOTSUPP;
 }
 
+/* ---- is it the KVM that we were written for? ---- */
+
+#define INFO(m, t) { BTF_KIND_STRUCT, "x86_instruction_info", #m, \
+		     offsetof(struct vsb_instruction_info, m), t }
+#define INTERCEPT(m, v) { BTF_KIND_ENUM, "x86_intercept", "x86_intercept_" #m, v }
+
+/* Of the vendor's module, which no header has. */
+static const struct {
+	const struct vsb_vendor *vendor;
+	struct vsb_expect type;
+} vsb_expected[] = {
+	{ &vsb_svm, { BTF_KIND_STRUCT, "vcpu_svm", "vcpu", 0, "struct kvm_vcpu" } },
+	{ &vsb_vmx, INFO(intercept, "u8") },
+	{ &vsb_vmx, INFO(src_val, "u64") },
+	{ &vsb_vmx, INFO(dst_val, "u64") },
+	{ &vsb_vmx, INTERCEPT(in, VSB_X86_INTERCEPT_IN) },
+	{ &vsb_vmx, INTERCEPT(ins, VSB_X86_INTERCEPT_INS) },
+	{ &vsb_vmx, INTERCEPT(out, VSB_X86_INTERCEPT_OUT) },
+	{ &vsb_vmx, INTERCEPT(outs, VSB_X86_INTERCEPT_OUTS) },
+};
+
+static bool vsb_hook_check_type(const struct vsb_btf *b, const struct vsb_expect *e)
+{
+	char want[VSB_SEEN], seen[VSB_SEEN];
+
+	if (vsb_check_type(b, e, want, seen))
+		return true;
+	pr_err("this kernel's KVM is not supported: %s%s%s is \"%s\", not \"%s\" (BTF); install a kvm-vsbypass that is made for this kernel\n",
+	       e->name, e->member ? "." : "", e->member ?: "", seen, want);
+	return false;
+}
+
+/* What @b has of the vendor's module. */
+static int vsb_hook_check_types(const struct vsb_btf *b)
+{
+	struct vsb_expect e;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(vsb_expected); i++)
+		if (vsb_expected[i].vendor == vsb_vendor &&
+		    !vsb_hook_check_type(b, &vsb_expected[i].type))
+			return -EOPNOTSUPP;
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
+		if (!vsb_hooks[i].proto || vsb_hooks[i].vendor != vsb_vendor)
+			continue;
+		e = (struct vsb_expect){ .kind = BTF_KIND_FUNC, .name = vsb_hooks[i].name,
+					 .type = vsb_hooks[i].proto };
+		if (!vsb_hook_check_type(b, &e))
+			return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* A kernel without BTF, or that does not let us look, is taken at its word. */
+static int vsb_hook_check_btf(void)
+{
+	struct btf *(*get)(const struct module *module);
+	void (*put)(struct btf *btf);
+	struct vsb_btf b;
+	int ret;
+
+	get = (void *)lookup_name("btf_get_module_btf");
+	put = (void *)lookup_name("btf_put");
+	b.find = (void *)lookup_name("btf_find_by_name_kind");
+	b.type = (void *)lookup_name("btf_type_by_id");
+	b.name = (void *)lookup_name("btf_name_by_offset");
+	b.btf = get && put && b.find && b.type && b.name ? get(kvm_module) : NULL;
+	if (IS_ERR_OR_NULL(b.btf)) {
+		pr_info_once("this kernel has no BTF of %s: that its types are those of Linux 6.1 and 6.12 is not checked\n",
+			     vsb_vendor->name);
+		return 0;
+	}
+	ret = vsb_hook_check_types(&b);
+	put(b.btf);
+	return ret;
+}
+
+/* Those that are in @module. */
+static void vsb_hook_find_calls(const struct module *module, const struct vsb_vendor *vendor,
+				struct vsb_call *calls)
+{
+	struct vsb_call mine[ARRAY_SIZE(vsb_hooks)] = {};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++)
+		if (vsb_hooks[i].vendor == vendor && !vsb_hooks[i].pointer)
+			mine[i] = calls[i];
+	vsb_check_calls(vsb_module_text(module), vsb_module_text_size(module),
+			(unsigned long)vsb_module_text(module), VSB_PADDING, mine,
+			ARRAY_SIZE(mine));
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++)
+		calls[i].found |= mine[i].found;
+}
+
+/*
+ * Does KVM call the functions? Where the compiler has put one into its caller it is
+ * there for nobody. It may have done so at one of two callers, which nobody sees: so no
+ * kernel whose compiler looks across files.
+ */
+static int vsb_hook_check_calls(void)
+{
+	struct vsb_call calls[ARRAY_SIZE(vsb_hooks)] = {};
+	struct module *kvm;
+	int i;
+
+	if (IS_ENABLED(CONFIG_LTO)) {
+		pr_err("this kernel's KVM is not supported: with CONFIG_LTO it may not call what is redirected; use a kernel without\n");
+		return -EOPNOTSUPP;
+	}
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++)
+		calls[i] = (struct vsb_call){ vsb_hooks[i].ip, vsb_hooks[i].compared };
+	preempt_disable();
+	kvm = kernel_find_module("kvm");	/* kvm_module holds it */
+	preempt_enable();
+	vsb_hook_find_calls(kvm_module, vsb_vendor, calls);
+	if (kvm)
+		vsb_hook_find_calls(kvm, NULL, calls);
+	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
+		const struct vsb_hook *hook = &vsb_hooks[i];
+
+		if (!hook->ip || (!hook->vendor && !kvm))
+			continue;
+		if (hook->pointer ? (unsigned long)kvm_ops->check_intercept == hook->ip :
+				    calls[i].found)
+			continue;
+		pr_err("this kernel's KVM is not supported: nobody calls %s()%s; install a kvm-vsbypass that is made for this kernel\n",
+		       hook->name, hook->compared ? " and compares with NESTED_EXIT_DONE" : "");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
 /* ---- on and off ---- */
 
 static void vsb_hook_unfilter(void)
@@ -446,6 +606,10 @@ static int vsb_hook_enable(void)
 	ret = vsb_hook_find_vendor();
 	if (!ret)
 		ret = vsb_hook_resolve();
+	if (!ret)
+		ret = vsb_hook_check_btf();
+	if (!ret)
+		ret = vsb_hook_check_calls();
 	if (!ret)
 		ret = vsb_hook_redirect();
 	if (ret)

@@ -7,6 +7,7 @@
  * front does it and talks to the VMM later.
  *
  *	hook.c		gets us between KVM's functions
+ *	check.c		is it the KVM that we were written for
  *	vmx.c svm.c	what an exit of either vendor says
  *	cloud.c		is it ours, and the way to the proxy
  *	uservm.c ept.c	which user VM makes the access
