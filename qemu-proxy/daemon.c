@@ -166,7 +166,7 @@ static struct proxy *find_console(struct daemon *daemon, const char *name, guint
 			return proxy;
 	}
 	g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
-		    "there is no console '%s'; 'vsbctl status' lists them", name);
+		    "no user VM has a console '%s'; 'vsbctl status' lists them", name);
 	return NULL;
 }
 
