@@ -5,7 +5,7 @@
 
 # l2_start NAME HASH [KEY]: a user VM as any KVM host would start it. Its console is
 # a socket on which the host's own console tool sits; the administrator has the
-# character device logged, but for L2_LOG=off. L2_SMP: how many CPUs;
+# character device logged, but for L2_LOG=off. What it writes to COM2 is in a file. L2_SMP: how many CPUs;
 # L2_MONITOR: monitor, or qmp. L2_APPEND: more for the kernel. L2_ARGS: more for QEMU.
 l2_start() {
 	local log=",logfile=/run/tap/$1.log"
@@ -17,7 +17,7 @@ l2_start() {
 		-kernel /lab/vmlinux -initrd /lab/l2.img \
 		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3} $L2_APPEND" \
 		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=off$log" \
-		-serial chardev:con \
+		-serial chardev:con -serial "file:/run/tap/$1.com2.log" \
 		"-${L2_MONITOR:-monitor}" "unix:/run/vsb-monitor/$1.mon,server=on,wait=off" \
 		$L2_ARGS \
 		</dev/null >"/run/qemu-$1.log" 2>&1 &

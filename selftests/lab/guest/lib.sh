@@ -352,7 +352,7 @@ uservm_need() {
 	fi
 	stage "cloud VM, bypass and user VM boot"
 	check "the cloud VM is up" l1_need || return
-	check "bypass is set up" bypass_on || return
+	check "bypass is set up" bypass_on vm1=0x3f8-0x3ff,0x2f8-0x2ff || return
 	check "user VM is started" l2_start vm1 "$1" || return
 	check "SSH reaches the console" ssh_console || return
 	check "login prompt over SSH" con_wait 1200 "vm1 login:" || return

@@ -65,7 +65,7 @@ l1 relay_stop
 check "control: user VM ends" l1 l2_kill vm1
 
 stage "run 2, with bypass: module, daemons, proxy"
-check "bypass is set up" bypass_on vm1=0x3f8-0x3ff,ps2 || exit 0
+check "bypass is set up" bypass_on vm1=0x3f8-0x3ff,0x2f8-0x2ff,ps2 || exit 0
 check "the tap is set" l1 tap_on
 stage "run 2: user VM boots"
 check "user VM is started" keyboard_start vm1 "$SECRET2"
