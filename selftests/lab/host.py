@@ -60,6 +60,7 @@ def run(command):
     r = subprocess.run(command, capture_output=True, text=True, check=False)
     if r.returncode:
         raise cache.Error(f"{' '.join(command)}: {r.stderr}")
+    return r.stdout
 
 
 def free_port():
@@ -153,6 +154,9 @@ class Amd(Host):
 
     def prepare(self):
         self.join_initrds(os.path.join(self.dir, "initrd"))
+        program = os.path.join(self.dir, "tsc-khz")
+        run(["gcc", "-O2", os.path.join(HERE, "tsc-khz.c"), "-o", program])
+        self.tsc_khz = run([program]).strip()
         self.ssh_port = free_port()
         self.shell_port = free_port()
 
@@ -179,7 +183,8 @@ class Amd(Host):
                 "-rtc", "base=" + time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(BOOT_TIME)),
                 # for whoever asks why it hangs: "info registers"
                 "-monitor", "unix:monitor,server=on,wait=off",
-                "-kernel", self.kernel.vmlinux, "-initrd", "initrd", "-append", CMDLINE + " nohz=off highres=off",
+                "-kernel", self.kernel.vmlinux, "-initrd", "initrd", "-append",
+                f"{CMDLINE} nohz=off highres=off tsc_early_khz={self.tsc_khz}",
                 "-serial", "file:" + self.com1,
                 "-chardev", "serial,id=com2,path=" + self.com2, "-serial", "chardev:com2",
                 # restrict: the machine's network and its name servers are none of L0's
