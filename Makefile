@@ -17,7 +17,7 @@ KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null
 
 PROGRAMS	:= qemu-proxy libvirt-hooks l1-agent guest-tools
 PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/keyboard \
-		   selftests/bench selftests/console
+		   selftests/bench selftests/cage selftests/console
 export O V PREFIX DESTDIR KDIR
 # Variables of the command line reach sub-makes as environment: kbuild would take
 # O= from the command line for its own.

@@ -49,16 +49,6 @@ int listen_unix(const char *path, mode_t mode, gid_t gid, int backlog, GError **
 	return fd;
 }
 
-gboolean listen_publish(const char *tmp, const char *path, mode_t mode, gid_t gid,
-			GError **error)
-{
-	if (!chown(tmp, (uid_t)-1, gid) && !chmod(tmp, mode) && !rename(tmp, path))
-		return TRUE;
-	fail(-1, path, "chown, chmod, rename", error);
-	unlink(tmp);
-	return FALSE;
-}
-
 void listen_sweep(const char *dir_path, gboolean (*used)(const char *name, gpointer data),
 		  gpointer data)
 {

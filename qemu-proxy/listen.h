@@ -18,13 +18,6 @@
 int listen_unix(const char *path, mode_t mode, gid_t gid, int backlog, GError **error);
 
 /*
- * A socket that somebody else listens at, at @tmp: gives it @mode and group @gid, then
- * the name @path.
- */
-gboolean listen_publish(const char *tmp, const char *path, mode_t mode, gid_t gid,
-			GError **error);
-
-/*
  * Removes the sockets NAME.sock and NAME.vnc in folder @dir for which @used says that
  * nobody is there any more.
  */

@@ -27,12 +27,8 @@ static void add(GPtrArray *argv, const char *format, ...)
 	va_end(args);
 }
 
-/* A comma ends an option's value, two are one. */
-static void add_vnc(GPtrArray *argv, const char *path)
+static void add_keyboard(GPtrArray *argv)
 {
-	g_auto(GStrv) parts = g_strsplit(path, ",", -1);
-	g_autofree char *escaped = g_strjoinv(",,", parts);
-
 	add(argv, "-device");
 	add(argv, "i8042");
 	/* QEMU drops a VNC client's keys if there is no graphic console, see
@@ -43,7 +39,7 @@ static void add_vnc(GPtrArray *argv, const char *path)
 	add(argv, "-audiodev");
 	add(argv, "none,id=none");
 	add(argv, "-vnc");
-	add(argv, "unix:%s,audiodev=none", escaped);
+	add(argv, "none,audiodev=none");
 }
 
 /* One for each COM port, or one that nothing is behind. */
@@ -65,7 +61,7 @@ static void add_consoles(GPtrArray *argv, const struct vsb_ports *ports)
 }
 
 char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,
-		 const struct vsb_ports *ports, const char *vnc)
+		 const struct vsb_ports *ports)
 {
 	GPtrArray *argv = g_ptr_array_new();
 
@@ -97,7 +93,20 @@ char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const cha
 	add(argv, "chardev=qmp,mode=control");
 	add_consoles(argv, ports);
 	if (vsb_ports_ps2(ports))
-		add_vnc(argv, vnc);
+		add_keyboard(argv);
 	g_ptr_array_add(argv, NULL);
 	return (char **)g_ptr_array_free(argv, FALSE);
+}
+
+JsonObject *proxy_vnc_listen(const char *fdname)
+{
+	JsonObject *args = json_object_new(), *address = json_object_new();
+	JsonArray *addresses = json_array_new();
+
+	json_object_set_string_member(address, "type", "fd");
+	json_object_set_string_member(address, "str", fdname);
+	json_array_add_object_element(addresses, address);
+	json_object_set_string_member(args, "type", "vnc");
+	json_object_set_array_member(args, "addresses", addresses);
+	return args;
 }

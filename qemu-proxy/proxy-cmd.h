@@ -3,7 +3,7 @@
 #ifndef VSB_PROXY_CMD_H
 #define VSB_PROXY_CMD_H
 
-#include <glib.h>
+#include <json-glib/json-glib.h>
 
 #include "names.h"
 
@@ -24,12 +24,18 @@
 #define PROXY_ROM_BYTE		0xf4	/* HLT */
 
 /*
- * @qemu: program, @accel: "kvm" (tests: "tcg"), @rom: path of the firmware, @vnc: where
- * the VNC server makes its socket, if @ports have a keyboard.
+ * @qemu: program, @accel: "kvm" (tests: "tcg"), @rom: path of the firmware. If @ports have
+ * a keyboard, its VNC server listens nowhere before proxy_vnc_listen().
  * Return: (transfer full): argument vector.
  */
 char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,
-		 const struct vsb_ports *ports, const char *vnc);
+		 const struct vsb_ports *ports);
+
+/*
+ * Arguments of QMP's display-update: listen at the socket that was given with getfd under
+ * the name @fdname. Return: (transfer full)
+ */
+JsonObject *proxy_vnc_listen(const char *fdname);
 
 /* Return: (transfer full): ID of the character device of console @n. */
 char *proxy_cmd_chardev(const struct vsb_ports *ports, guint n);

@@ -8,7 +8,8 @@
  *
  * What belongs to one run of the process is made in spawn() and undone in
  * proxy_kill(); the console's listening socket lives as long as the proxy, so
- * clients that come in between wait in its backlog for the next QEMU.
+ * clients that come in between wait in its backlog for the next QEMU. The process is in a
+ * cage (cage.h): all that it talks through are descriptors that it gets from here.
  *
  * QEMU keeps a copy of the proxy's descriptor, so the process goes on, serving, when
  * vsbypassd ends. The next one takes that copy and talks to QEMU at its QMP socket:
@@ -35,6 +36,7 @@
 #include <gio/gio.h>
 #include <glib-unix.h>
 
+#include "cage.h"
 #include "consoles.h"
 #include "error.h"
 #include "fdstore.h"
@@ -53,18 +55,20 @@
 #define STDERR_LINE_MAX		512
 #define EVENTS			64
 #define QMP_BACKLOG		1
-/* Under which QEMU has its copy of the descriptor. */
+#define VNC_BACKLOG		1	/* as QEMU's own */
+/* Under which QEMU has its copy of the descriptor, and the socket of its VNC server. */
 #define KEPT_FD			"vsbypass"
+#define VNC_FD			"vsbypass-vnc"
 
 enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
 
 /**
  * struct proxy - see proxy.h
- * @vnc_path:	VNC socket, NULL without a keyboard; @vnc_new: as QEMU makes it
+ * @vnc_path:	VNC socket, NULL without a keyboard
  * @keyboard:	NULL without one
- * @process:	if QEMU is our child
+ * @process:	bubblewrap, whose child QEMU is, if we have started it
  * @cancel:	of the wait for @process
- * @pidfd:	if it is not, else -1
+ * @pidfd:	of QEMU; @pidfd_id: its end, if it is not @process that tells
  * @fd:		proxy descriptor of the module, -1: none
  * @kept:	fdstore_keep() has a copy of it
  * @bound:	it has had a user VM
@@ -80,7 +84,6 @@ struct proxy {
 	char *name;
 	char *qmp_path;
 	char *vnc_path;
-	char *vnc_new;
 	struct vsb_ports ports;
 	struct identity identity;
 	gboolean proved;
@@ -187,16 +190,12 @@ void proxy_kill(struct proxy *proxy)
 	let_go(proxy);
 	if (is_domain(proxy))
 		fdstore_forget(proxy->name);
-	/* GLib reaps it. */
-	if (proxy->process)
-		g_subprocess_force_exit(proxy->process);
+	/* bubblewrap ends with it, and GLib reaps that. */
 	if (proxy->pidfd >= 0)
 		kill_pidfd(proxy->pidfd);
 	unlink(proxy->qmp_path);
-	if (proxy->vnc_path) {
+	if (proxy->vnc_path)
 		unlink(proxy->vnc_path);
-		unlink(proxy->vnc_new);
-	}
 }
 
 /* The process was killed or has ended: nothing is known of it any more. */
@@ -269,19 +268,26 @@ static void on_exit_status(GObject *source, GAsyncResult *result, gpointer data)
 	g_autoptr(GError) error = NULL;
 	g_autofree char *why = NULL;
 	struct proxy *proxy = data;
+	int status;
 
 	/* After a cancellation the proxy may be gone. */
 	if (!g_subprocess_wait_finish(process, result, &error) &&
 	    g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
 		return;
+	status = error || g_subprocess_get_if_signaled(process) ? -1 :
+		 g_subprocess_get_exit_status(process);
 	if (error)
 		why = g_strdup_printf("waiting for its QEMU failed: %s", error->message);
-	else if (g_subprocess_get_if_signaled(process))
-		why = g_strdup_printf("its QEMU was killed by signal %d",
+	else if (status < 0)
+		why = g_strdup_printf("its bubblewrap was killed by signal %d",
 				      g_subprocess_get_term_sig(process));
+	else if (status == CAGED_BY_SIGNAL + SIGSYS)
+		why = g_strdup("its QEMU has given up (abort)");
+	else if (status > CAGED_BY_SIGNAL)
+		why = g_strdup_printf("its QEMU was killed by signal %d",
+				      status - CAGED_BY_SIGNAL);
 	else
-		why = g_strdup_printf("its QEMU ended with status %d",
-				      g_subprocess_get_exit_status(process));
+		why = g_strdup_printf("its QEMU ended with status %d", status);
 	died(proxy, why);
 }
 
@@ -461,10 +467,10 @@ void proxy_register(struct proxy *proxy, int cloud_fd)
 /* Of the process that was. Its copy of the descriptor has to be closed before the next. */
 static void wait_process(struct proxy *proxy)
 {
-	if (proxy->process)
-		g_subprocess_wait(proxy->process, NULL, NULL);
 	if (proxy->pidfd >= 0)
 		wait_pidfd(proxy->pidfd);
+	if (proxy->process)
+		g_subprocess_wait(proxy->process, NULL, NULL);
 }
 
 static void watch_process(struct proxy *proxy, int pidfd)
@@ -515,25 +521,58 @@ gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *d
 	return TRUE;
 }
 
-static void on_qmp_ready(struct qmp *qmp, gpointer data)
+static void waits(struct proxy *proxy)
 {
-	struct proxy *proxy = data;
-	g_autoptr(GError) error = NULL;
-
-	if (proxy->fd >= 0) {
-		serves(proxy);		/* as it did before us */
-		return;
-	}
-	/* QEMU has made all its sockets before it answers. */
-	if (proxy->vnc_path &&
-	    !listen_publish(proxy->vnc_new, proxy->vnc_path, 0660, proxy->env->console_gid,
-			    &error)) {
-		died(proxy, error->message);
-		return;
-	}
 	consoles_opened(proxy->consoles);
 	proxy->state = WAITING;
 	proxy->ops->waiting(proxy, proxy->data);
+}
+
+static void on_vnc_listens(gpointer data, JsonNode *result, const GError *error)
+{
+	struct proxy *proxy = data;
+
+	if (!proxy->qmp)
+		return;
+	if (error)
+		died(proxy, error->message);
+	else
+		waits(proxy);
+}
+
+/* getfd and what uses it are one: QEMU says of the second if the first has failed. */
+static void on_vnc_socket(gpointer data, JsonNode *result, const GError *error)
+{
+}
+
+/*
+ * The VNC server's socket is made here: its QEMU has no folder for one. Whoever connects
+ * before it listens waits in the backlog.
+ */
+static void give_vnc_socket(struct proxy *proxy)
+{
+	g_autoptr(GError) error = NULL;
+	int fd = listen_unix(proxy->vnc_path, 0660, proxy->env->console_gid, VNC_BACKLOG, &error);
+
+	if (fd < 0) {
+		died(proxy, error->message);
+		return;
+	}
+	qmp_keep_fd(proxy->qmp, VNC_FD, fd, on_vnc_socket, NULL);
+	close(fd);
+	qmp_execute(proxy->qmp, "display-update", proxy_vnc_listen(VNC_FD), on_vnc_listens, proxy);
+}
+
+static void on_qmp_ready(struct qmp *qmp, gpointer data)
+{
+	struct proxy *proxy = data;
+
+	if (proxy->fd >= 0)
+		serves(proxy);		/* as it did before us */
+	else if (proxy->vnc_path)
+		give_vnc_socket(proxy);
+	else
+		waits(proxy);
 }
 
 static void on_qmp_closed(struct qmp *qmp, const char *why, gpointer data)
@@ -555,31 +594,24 @@ static gboolean connect_qmp(struct proxy *proxy, GError **error)
 	return TRUE;
 }
 
-static void in_child(gpointer data)
-{
-	/* The keys of a terminal are for vsbypassd alone. */
-	setsid();
-}
-
 /* Takes @qmp_fd and @stderr_fd over. */
-static GSubprocess *start_process(struct proxy *proxy, int qmp_fd, int stderr_fd,
-				  GError **error)
+static gboolean start_process(struct proxy *proxy, int qmp_fd, int stderr_fd,
+			      struct caged *caged, GError **error)
 {
 	g_autoptr(GSubprocessLauncher) launcher =
 		g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
 	g_auto(GStrv) argv = proxy_cmd(proxy->env->qemu, proxy->env->accel, proxy->env->rom,
-				       proxy->name, &proxy->ports, proxy->vnc_new);
+				       proxy->name, &proxy->ports);
 
 	argv = consoles_give(proxy->consoles, launcher, g_steal_pointer(&argv), error);
 	if (!argv) {
 		close(qmp_fd);
 		close(stderr_fd);
-		return NULL;
+		return FALSE;
 	}
 	g_subprocess_launcher_take_fd(launcher, qmp_fd, PROXY_QMP_FD);
 	g_subprocess_launcher_take_stderr_fd(launcher, stderr_fd);
-	g_subprocess_launcher_set_child_setup(launcher, in_child, NULL, NULL);
-	return g_subprocess_launcher_spawnv(launcher, (const char *const *)argv, error);
+	return cage_spawn(proxy->env->cage, launcher, proxy->name, argv, caged, error);
 }
 
 /* Return: QEMU's end of the QMP socket, or -1; ours is proxy->qmp then. */
@@ -594,6 +626,7 @@ static int listen_qmp(struct proxy *proxy, GError **error)
 
 static gboolean start(struct proxy *proxy, GError **error)
 {
+	struct caged caged;
 	int qmp_fd, pipes[2];
 
 	if (!proxy_listen(proxy, error))
@@ -608,28 +641,32 @@ static gboolean start(struct proxy *proxy, GError **error)
 	}
 	proxy->errors_fd = pipes[0];
 	g_unix_set_fd_nonblocking(pipes[0], TRUE, NULL);
-	proxy->process = start_process(proxy, qmp_fd, pipes[1], error);
-	return proxy->process != NULL;
+	if (!start_process(proxy, qmp_fd, pipes[1], &caged, error)) {
+		/* What bubblewrap may have had to say. */
+		while (on_errors(proxy->errors_fd, G_IO_IN, proxy))
+			;
+		return FALSE;
+	}
+	proxy->process = caged.process;
+	proxy->pidfd = caged.pidfd;
+	proxy->life.pid = caged.pid;
+	return TRUE;
 }
 
 static void spawn(struct proxy *proxy)
 {
 	g_autoptr(GError) error = NULL;
-	const char *pid;
 
 	proxy->started_us = g_get_monotonic_time();
 	forget_process(proxy);
+	proxy->errors_lines = 0;
+	g_string_truncate(proxy->errors.buf, 0);
 	if (!start(proxy, &error)) {
 		died(proxy, error->message);
 		return;
 	}
 	proxy->state = STARTING;
-	/* NULL: it has ended already. */
-	pid = g_subprocess_get_identifier(proxy->process);
-	proxy->life.pid = pid ? (pid_t)g_ascii_strtoll(pid, NULL, 10) : 0;
 	proxy->life.start_time = procfd_start_time(proxy->life.pid);
-	proxy->errors_lines = 0;
-	g_string_truncate(proxy->errors.buf, 0);
 	proxy->errors_id = g_unix_fd_add(proxy->errors_fd, G_IO_IN | G_IO_HUP | G_IO_ERR,
 					 on_errors, proxy);
 	proxy->timeout_id = g_timeout_add_seconds(START_TIMEOUT_S, on_start_timeout, proxy);
@@ -758,7 +795,6 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	proxy->qmp_path = g_build_filename(env->qmp_dir, file, NULL);
 	if (vsb_ports_ps2(ports)) {
 		proxy->vnc_path = g_strdup_printf("%s/%s.vnc", env->console_dir, name);
-		proxy->vnc_new = g_strconcat(proxy->vnc_path, "~", NULL);
 		proxy->keyboard = keyboard_new(env->key_wait_ms, &keyboard_ops, proxy);
 	}
 	proxy->ports = *ports;
@@ -779,7 +815,6 @@ static void free_all(struct proxy *proxy)
 	explicit_bzero(&proxy->identity, sizeof(proxy->identity));
 	g_free(proxy->qmp_path);
 	g_free(proxy->vnc_path);
-	g_free(proxy->vnc_new);
 	g_free(proxy->name);
 	g_free(proxy);
 }

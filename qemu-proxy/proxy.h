@@ -14,11 +14,13 @@
 #include "names.h"
 #include "qmp.h"
 
+struct cage;
 struct proxy;
 
 /**
  * struct proxy_env - what all proxies share
  * @qemu:	program
+ * @cage:	of all proxies
  * @accel:	"kvm", or "tcg" in tests
  * @rom:	path of the firmware, see proxy_cmd()
  * @console_dir: where the console sockets are
@@ -31,6 +33,7 @@ struct proxy;
  */
 struct proxy_env {
 	const char *qemu;
+	struct cage *cage;
 	const char *accel;
 	const char *rom;
 	const char *console_dir;
@@ -114,8 +117,8 @@ gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *d
 		     GError **error);
 
 /*
- * Its user VM is no more (@why): another QEMU takes over, that has nothing of it.
- * Comes as died().
+ * Its user VM is no more (@why): another QEMU takes over, that has nothing of it; after a
+ * pause, if that comes often. Comes as died().
  */
 void proxy_renew(struct proxy *proxy, const char *why);
 

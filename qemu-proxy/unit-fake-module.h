@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For unit tests: stands in for module.c, procfd.c and fdstore.c, so that the daemon runs
+ * For unit tests: stands in for module.c, procfd.c, fdstore.c and cage.c, so that the daemon runs
  * on a machine without the module and with QEMUs that have no KVM.
  */
 #ifndef VSB_UNIT_FAKE_MODULE_H
@@ -30,6 +30,7 @@
  *		where the test says
  * @reports:	VSB_REPORT_ALL calls
  * @kicked:	last process of procfd_kick_vcpus()
+ * @spawned:	processes that cage_spawn() has started
  * @kept_fd:	of the service manager's store, 0: none, -1: there is no manager
  */
 struct fake_module {
@@ -53,6 +54,7 @@ struct fake_module {
 	guint taken;
 	guint reports;
 	pid_t kicked;
+	guint spawned;
 	int kept_fd;
 };
 

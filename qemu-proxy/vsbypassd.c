@@ -14,6 +14,7 @@
 #include <gio/gio.h>
 #include <glib-unix.h>
 
+#include "cage.h"
 #include "conlog.h"
 #include "control.h"
 #include "daemon.h"
@@ -26,6 +27,7 @@ struct options {
 	char *user;
 	char *device;
 	char *qemu;
+	gint64 uid_base;
 	char *accel;
 	char *identity;
 	char *log_dir;
@@ -43,6 +45,9 @@ static void parse_options(struct options *o, int *argc, char ***argv)
 		  "The module's device (default " VSB_DEVICE ")", "PATH" },
 		{ "qemu", 0, 0, G_OPTION_ARG_STRING, &o->qemu,
 		  "QEMU for the proxies (default qemu-system-x86_64)", "PROGRAM" },
+		{ "uid-base", 0, 0, G_OPTION_ARG_INT64, &o->uid_base,
+		  "Proxies run as users of their own, with 65536 user IDs from this one on "
+		  "(default " G_STRINGIFY(CAGE_UID_BASE) ")", "UID" },
 		{ "identity", 0, 0, G_OPTION_ARG_FILENAME, &o->identity,
 		  "Keys of user VMs, see 'vsbctl key' (default " IDENTITY_DIR ")", "DIR" },
 		{ "console-logs", 0, 0, G_OPTION_ARG_FILENAME, &o->log_dir,
@@ -89,15 +94,20 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 	g_autoptr(GError) error = NULL;
 	struct rundir *rundir = rundir_open(o->run_dir, user->pw_gid, &error);
 	struct control *control;
+	struct cage *cage = NULL;
 	struct daemon *daemon;
 	struct proxy_env env;
 
-	if (!rundir) {
+	if (rundir)
+		cage = cage_new(qemu, rundir->rom, (guint32)o->uid_base, &error);
+	if (!cage) {
 		g_critical("%s", error->message);
+		rundir_free(rundir);
 		return 1;
 	}
 	env = (struct proxy_env){
 		.qemu = qemu,
+		.cage = cage,
 		.accel = o->accel,
 		.rom = rundir->rom,
 		.console_dir = rundir->console_dir,
@@ -126,13 +136,14 @@ static int serve(const struct options *o, const struct passwd *user, const char 
 	/* No new commands; then those under way are undone, and what is attached goes on. */
 	control_free(control);
 	daemon_free(daemon);
+	cage_free(cage);
 	rundir_free(rundir);
 	return error ? 1 : 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct options o = { .uid_base = CAGE_UID_BASE };
 	g_autofree char *qemu = NULL;
 	struct passwd *user;
 
@@ -143,6 +154,11 @@ int main(int argc, char **argv)
 	}
 	parse_options(&o, &argc, &argv);
 	log_init();
+	if (o.uid_base < CAGE_UID_MIN || o.uid_base > CAGE_UID_MAX) {
+		g_critical("--uid-base %" G_GINT64_FORMAT ": give a number from %u to %u",
+			   o.uid_base, CAGE_UID_MIN, CAGE_UID_MAX);
+		return 2;
+	}
 	set_default(&o.run_dir, "/run/vsbypass");
 	set_default(&o.user, "vsbypass");
 	set_default(&o.device, VSB_DEVICE);

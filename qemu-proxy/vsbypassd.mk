@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # Objects of vsbypassd and vsbctl and of their unit tests; the Makefile includes it.
 
-# All of the daemon but main() and what touches module, /proc and service manager.
+# All of the daemon but main() and what touches module, cage, /proc and service manager.
 identity-objs	:= identity-store.o key-file.o key-text.o
 daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o conlog.o \
 		   conlog-file.o consoles.o control.o daemon.o error.o json-line.o keyboard.o keymap.o keys.o lineio.o \
 		   listen.o log.o log-names.o names.o proxy.o proxy-cmd.o qmp.o rundir.o \
 		   $(identity-objs)
 
-vsbypassd-objs	:= vsbypassd.o fdstore.o module.o procfd.o ready.o $(daemon-objs)
-vsbypassd-pkgs	:= libsystemd
+cage-objs	:= cage.o cage-filter.o cage-group.o cage-scope.o cage-view.o
+
+vsbypassd-objs	:= vsbypassd.o fdstore.o module.o procfd.o ready.o $(cage-objs) $(daemon-objs)
+vsbypassd-pkgs	:= libsystemd libseccomp
 vsbctl-objs	:= vsbctl.o vsbctl-args.o vsbctl-metrics.o vsbctl-show.o control-client.o \
 		   error.o json-line.o keymap.o keys.o listen.o names.o $(identity-objs)
 

@@ -19,7 +19,7 @@ perl sparse openssh-client systemd"
 bench="gnuplot-nox"
 package="debhelper dh-dkms lintian mmdebstrap e2fsprogs fakeroot systemd-container
 openssh-client procps"
-lab="busybox-static qemu-system-x86 qemu-system-data seabios bochs bochs-term
+lab="busybox-static bubblewrap qemu-system-x86 qemu-system-data seabios bochs bochs-term
 bochsbios vgabios isolinux syslinux-common xorriso"
 
 missing=

@@ -82,7 +82,7 @@ def _base_files(kernel):
             shared[f"lab/modules/{m}.ko"] = kernel.module(m)
     for m in kernel.closure(("virtio_net",) + DISK):
         l0[f"lab/modules/{m}.ko"] = kernel.module(m)
-    for p in ("/usr/bin/ssh", "/usr/bin/ssh-keygen"):
+    for p in ("/usr/bin/ssh", "/usr/bin/ssh-keygen", "/usr/bin/bwrap"):
         program(l0, p.lstrip("/"), p)
     for lib in ("libnss_files.so.2", "libgcc_s.so.1"):
         path = "/lib/x86_64-linux-gnu/" + lib
@@ -191,7 +191,7 @@ def overlay(out, build, config, jobs, tests, have, kernel, more):
     w.file("lab/config", "".join(f"{k}='{v}'\n" for k, v in config.items()))
     w.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nvsbypass:x:990:990::/:/bin/false\n"
            "nobody:x:65534:65534::/:/bin/false\n")
-    w.file("etc/group", "root:x:0:\nvsbypass:x:990:\n")
+    w.file("etc/group", "root:x:0:\nkvm:x:106:\nvsbypass:x:990:\n")
     w.file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n")
     w.file("etc/hosts", "127.0.0.1 localhost\n")
     w.close()
