@@ -15,10 +15,12 @@
 #include <glib-unix.h>
 
 #include "agent-wire.h"
+#include "backoff.h"
 #include "edges.h"
 #include "listen.h"
 
 #define RETRY_MS	1000
+#define NONSENSE_PAUSE_S	1	/* at least */
 #define PING_MS		5000
 #define PINGS_MAX	3		/* unanswered */
 #define OUT_LOW		4096		/* make messages up to about here */
@@ -61,6 +63,7 @@ struct vm {
  * @unanswered:	pings since the last one that was answered
  * @lost:	too many; a pong or a hello brings the agent back
  * @giving:	number of answers to "give" that are due
+ * @nonsense:	of connections that end by nonsense: pauses between them
  * @complained:	the last connect failed, and it has been said
  */
 struct agent_link {
@@ -79,6 +82,7 @@ struct agent_link {
 	guint64 ping;
 	guint unanswered;
 	guint giving;
+	struct backoff nonsense;
 	const struct agent_link_ops *ops;
 	gpointer data;
 	struct agent_reader reader;
@@ -218,7 +222,7 @@ static gboolean on_retry(gpointer data)
 	return G_SOURCE_REMOVE;
 }
 
-static void disconnect(struct agent_link *link)
+static void disconnect(struct agent_link *link, guint pause_ms)
 {
 	end_session(link);
 	link->lost = FALSE;
@@ -231,7 +235,7 @@ static void disconnect(struct agent_link *link)
 	link->fd = -1;
 	g_string_truncate(link->out, 0);
 	if (!link->retry_id)
-		link->retry_id = g_timeout_add(RETRY_MS, on_retry, link);
+		link->retry_id = g_timeout_add(pause_ms, on_retry, link);
 }
 
 /* Makes messages while the socket takes them. */
@@ -362,6 +366,7 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer data)
 	char buf[1024];
 	const char *p = buf;
 	ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+	guint pause_s;
 	gsize len;
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -369,7 +374,7 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer data)
 	if (n <= 0) {
 		g_message("cloud VM '%s': the agent's channel is closed by QEMU", link->cloud);
 		link->in_id = 0;
-		disconnect(link);
+		disconnect(link, RETRY_MS);
 		return G_SOURCE_REMOVE;
 	}
 	len = (gsize)n;
@@ -378,10 +383,11 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer data)
 	if (link->reader.bad < AGENT_BAD_LINES_MAX)
 		return G_SOURCE_CONTINUE;
 
-	g_warning("cloud VM '%s': %u lines of nonsense from its agent; opening the channel anew",
-		  link->cloud, link->reader.bad);
+	pause_s = backoff_ended(&link->nonsense, g_get_monotonic_time(), NONSENSE_PAUSE_S);
+	g_warning("cloud VM '%s': %u lines of nonsense from its agent; opening the channel anew "
+		  "in %u s", link->cloud, link->reader.bad, pause_s);
 	link->in_id = 0;
-	disconnect(link);
+	disconnect(link, pause_s * 1000);
 	return G_SOURCE_REMOVE;
 }
 
@@ -398,6 +404,7 @@ static void start_connect(struct agent_link *link)
 		return;
 	}
 	link->complained = FALSE;
+	backoff_began(&link->nonsense, g_get_monotonic_time());
 	link->fd = fd;
 	link->reader = (struct agent_reader){ .from = AGENT_FROM_AGENT };
 	link->in_id = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, link);
@@ -427,7 +434,7 @@ void agent_link_free(struct agent_link *link)
 {
 	if (!link)
 		return;
-	disconnect(link);
+	disconnect(link, RETRY_MS);
 	remove_source(&link->retry_id);
 	g_hash_table_unref(link->vms);
 	g_string_free(link->out, TRUE);

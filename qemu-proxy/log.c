@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Messages of vsbypassd: to stderr, and the last ones kept in memory. */
 #include "log.h"
+#include "log-limit.h"
 #include "log-names.h"
 
 #include <stdio.h>
@@ -63,13 +64,52 @@ static gboolean write_fields(GLogLevelFlags level, const char *line)
 	return g_log_writer_journald(level, fields, n, NULL) == G_LOG_WRITER_HANDLED;
 }
 
+/* A line to where they go, and into the ring. The lock is held. */
+static void put(GLogLevelFlags level, const char *line)
+{
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+	g_autofree char *stamp = now ? g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ") : NULL;
+	guint at = total++ % KEPT;
+
+	if (!to_journal)
+		fprintf(stderr, "vsbypassd: %s\n", line);
+	else if (!write_fields(level, line))
+		fprintf(stderr, "<%d>%s\n", priority(level), line);
+	fflush(stderr);
+	g_free(ring[at]);
+	ring[at] = g_strdup_printf("%s <%d> %s", stamp ? stamp : "-", priority(level), line);
+}
+
+/* As above, unless there are too many about whom it is about. */
+static void put_limited(GLogLevelFlags level, const char *line)
+{
+	g_autofree char *more = NULL;
+	struct log_names names;
+	const char *what, *name;
+	guint left_out;
+
+	log_names_find(line, &names);
+	what = names.uservm[0] ? "user VM" : "cloud VM";
+	name = names.uservm[0] ? names.uservm : names.cloud;
+	if (name[0]) {
+		g_autofree char *key = g_strconcat(what, " ", name, NULL);
+
+		if (!log_limit_take(key, g_get_monotonic_time(), &left_out))
+			return;
+		if (left_out) {
+			more = g_strdup_printf("%s '%s': %u messages came too fast and are left out",
+					       what, name, left_out);
+			put(G_LOG_LEVEL_WARNING, more);
+		}
+	}
+	put(level, line);
+}
+
 static GLogWriterOutput writer(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
 			       gpointer data)
 {
-	g_autoptr(GDateTime) now = NULL;
-	g_autofree char *line = NULL, *stamp = NULL;
+	g_autofree char *line = NULL;
 	const char *message = "";
-	guint at;
 
 	if (level & G_LOG_LEVEL_DEBUG && !g_getenv("G_MESSAGES_DEBUG"))
 		return G_LOG_WRITER_HANDLED;
@@ -79,17 +119,7 @@ static GLogWriterOutput writer(GLogLevelFlags level, const GLogField *fields, gs
 	line = printable(message);
 
 	g_mutex_lock(&lock);
-	if (!to_journal)
-		fprintf(stderr, "vsbypassd: %s\n", line);
-	else if (!write_fields(level, line))
-		fprintf(stderr, "<%d>%s\n", priority(level), line);
-	fflush(stderr);
-
-	now = g_date_time_new_now_utc();
-	stamp = now ? g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ") : NULL;
-	at = total++ % KEPT;
-	g_free(ring[at]);
-	ring[at] = g_strdup_printf("%s <%d> %s", stamp ? stamp : "-", priority(level), line);
+	put_limited(level, line);
 	g_mutex_unlock(&lock);
 	return G_LOG_WRITER_HANDLED;
 }

@@ -36,6 +36,7 @@
 #include <gio/gio.h>
 #include <glib-unix.h>
 
+#include "backoff.h"
 #include "cage.h"
 #include "consoles.h"
 #include "error.h"
@@ -46,9 +47,7 @@
 #include "procfd.h"
 #include "proxy-cmd.h"
 
-#define BACKOFF_FIRST_S		1
-#define BACKOFF_LAST_S		30
-#define LIVED_LONG_US		(60 * G_USEC_PER_SEC)
+#define DIED_PAUSE_S		1	/* at least */
 #define START_TIMEOUT_S		120	/* emulated hosts are slow */
 #define END_TIMEOUT_S		2	/* for the exit status of a QEMU that hung up */
 #define STDERR_LINES_MAX	100	/* logged of one run */
@@ -73,8 +72,8 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
  * @kept:	fdstore_keep() has a copy of it
  * @bound:	it has had a user VM
  * @errors:	lines of QEMU's stderr, read from @errors_fd
- * @started_us:	monotonic time of the last spawn
- * @backoff_s:	pause before the next one
+ * @backoff:	of starts, whatever ends the process: a user VM may break its QEMU, the
+ *		cloud VM may say that a user VM has ended, or have another one come
  */
 struct proxy {
 	const struct proxy_env *env;
@@ -107,8 +106,7 @@ struct proxy {
 	guint errors_lines;
 	struct line_reader errors;
 
-	gint64 started_us;
-	guint backoff_s;
+	struct backoff backoff;
 	guint restart_id;
 };
 
@@ -223,16 +221,15 @@ static gboolean on_restart(gpointer data)
 static void died(struct proxy *proxy, const char *why)
 {
 	g_autofree char *reason = g_strdup(why);
+	guint pause_s;
 
 	if (proxy->restart_id)
 		return;
 	proxy_kill(proxy);
 	forget_process(proxy);
-	if (g_get_monotonic_time() - proxy->started_us >= LIVED_LONG_US)
-		proxy->backoff_s = BACKOFF_FIRST_S;
-	g_warning("proxy '%s': %s; next start in %u s", proxy->name, reason, proxy->backoff_s);
-	proxy->restart_id = g_timeout_add_seconds(proxy->backoff_s, on_restart, proxy);
-	proxy->backoff_s = MIN(proxy->backoff_s * 2, BACKOFF_LAST_S);
+	pause_s = backoff_ended(&proxy->backoff, g_get_monotonic_time(), DIED_PAUSE_S);
+	g_warning("proxy '%s': %s; next start in %u s", proxy->name, reason, pause_s);
+	proxy->restart_id = g_timeout_add_seconds(pause_s, on_restart, proxy);
 	proxy->ops->died(proxy, reason, proxy->data);
 }
 
@@ -248,6 +245,7 @@ static gboolean on_renew(gpointer data)
 void proxy_renew(struct proxy *proxy, const char *why)
 {
 	g_autofree char *reason = g_strdup(why);
+	guint pause_s;
 
 	proxy->life.generation++;
 	proxy->bound = FALSE;
@@ -257,8 +255,15 @@ void proxy_renew(struct proxy *proxy, const char *why)
 		return;
 	proxy_kill(proxy);
 	forget_process(proxy);
-	g_message("proxy '%s': %s; starting a fresh one", proxy->name, reason);
-	proxy->restart_id = g_idle_add(on_renew, proxy);
+	/* At once, but not as often as the cloud VM likes. */
+	pause_s = backoff_ended(&proxy->backoff, g_get_monotonic_time(), 0);
+	if (pause_s)
+		g_message("proxy '%s': %s; starting a fresh one in %u s", proxy->name, reason,
+			  pause_s);
+	else
+		g_message("proxy '%s': %s; starting a fresh one", proxy->name, reason);
+	proxy->restart_id = pause_s ? g_timeout_add_seconds(pause_s, on_renew, proxy) :
+				      g_idle_add(on_renew, proxy);
 	proxy->ops->died(proxy, reason, proxy->data);
 }
 
@@ -503,7 +508,7 @@ gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *d
 	g_strlcpy(proxy->life.domain, domain, sizeof(proxy->life.domain));
 	proxy->life.pid = pid;
 	proxy->life.start_time = procfd_start_time(pid);
-	proxy->started_us = g_get_monotonic_time();
+	backoff_began(&proxy->backoff, g_get_monotonic_time());
 	proxy->state = WAITING;
 	watch_process(proxy, pidfd);
 	proxy->ops->changed(proxy, proxy->data);
@@ -657,7 +662,7 @@ static void spawn(struct proxy *proxy)
 {
 	g_autoptr(GError) error = NULL;
 
-	proxy->started_us = g_get_monotonic_time();
+	backoff_began(&proxy->backoff, g_get_monotonic_time());
 	forget_process(proxy);
 	proxy->errors_lines = 0;
 	g_string_truncate(proxy->errors.buf, 0);
@@ -719,7 +724,7 @@ gboolean proxy_resume(struct proxy *proxy, const struct proxy_life *life, GError
 	int pidfd;
 
 	proxy->life = *life;
-	proxy->started_us = g_get_monotonic_time();
+	backoff_began(&proxy->backoff, g_get_monotonic_time());
 	pidfd = life->pid ? procfd_open_same(life->pid, life->start_time, error) : -1;
 	if (pidfd >= 0 && take_over(proxy, pidfd, life, error))
 		return TRUE;
@@ -801,7 +806,6 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	proxy->pidfd = -1;
 	proxy->fd = -1;
 	proxy->errors_fd = -1;
-	proxy->backoff_s = BACKOFF_FIRST_S;
 	line_reader_init(&proxy->errors, STDERR_LINE_MAX);
 	return proxy;
 }

@@ -297,6 +297,42 @@ static void test_garbage(void)
 	teardown(&rig);
 }
 
+/* Nonsense again and again does not have the channel opened again and again. */
+static void test_nonsense_again(void)
+{
+	const gint64 until = g_get_monotonic_time() + 5 * G_USEC_PER_SEC;
+	g_autoptr(GString) text = g_string_new(NULL);
+	guint connections = 1;
+	struct rig rig;
+
+	setup(&rig);
+	for (int i = 0; i < AGENT_BAD_LINES_MAX; i++)
+		g_string_append(text, "nonsense\n");
+	while (g_get_monotonic_time() < until && connections < 20) {
+		int fd;
+
+		if (agent_link_get_state(rig.link) != AGENT_LINK_LOST) {
+			g_test_expect_message(NULL, G_LOG_LEVEL_WARNING, "*nonsense*");
+			say(&rig, text->str);
+			while (agent_link_get_state(rig.link) != AGENT_LINK_LOST)
+				g_main_context_iteration(NULL, TRUE);
+			g_test_assert_expected_messages();
+		}
+		g_main_context_iteration(NULL, FALSE);
+		fd = accept4(rig.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd >= 0) {
+			close(rig.fd);
+			rig.fd = fd;
+			connections++;
+		}
+		g_usleep(1000);
+	}
+	/* after 1 s and 2 s more */
+	g_assert_cmpuint(connections, >=, 2);
+	g_assert_cmpuint(connections, <=, 3);
+	teardown(&rig);
+}
+
 /* A flood of hellos does not make a flood of answers: they merge. */
 static void test_hello_flood(void)
 {
@@ -328,6 +364,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/agent-link/slow", test_slow);
 	g_test_add_func("/agent-link/reconnect", test_reconnect);
 	g_test_add_func("/agent-link/garbage", test_garbage);
+	g_test_add_func("/agent-link/nonsense-again", test_nonsense_again);
 	g_test_add_func("/agent-link/hello-flood", test_hello_flood);
 	return g_test_run();
 }
