@@ -40,6 +40,10 @@ unit-keys-objs		:= unit-keys.o keymap.o keys.o error.o
 UNIT_TESTS		+= unit-proxy-cmd
 unit-proxy-cmd-objs	:= unit-proxy-cmd.o proxy-cmd.o names.o error.o
 
+UNIT_TESTS		+= unit-cage
+unit-cage-objs		:= unit-cage.o cage-filter.o cage-view.o error.o
+unit-cage-pkgs		:= libseccomp
+
 UNIT_TESTS		+= unit-vsbctl-args
 unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-line.o keymap.o \
 			   keys.o names.o error.o \
