@@ -9,6 +9,8 @@
 #include "identify.h"
 
 #include <assert.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <linux/vsbypass_identity.h>
@@ -47,13 +49,26 @@ static void prove(struct vsb_id_message *message, const char *context, const str
 	explicit_bzero(&ctx, sizeof(ctx));
 }
 
+/* Return: is the exchange begun? @how_long becomes what it is begun with. */
+static bool begin(const struct identify_ports *ports, uint8_t *how_long)
+{
+	if (*how_long != IDENTIFY_FOR_EVER) {
+		ports->out(VSB_ID_CONTROL, (uint8_t)(VSB_ID_BEGIN_FOR + *how_long), ports->data);
+		if (state(ports) == VSB_ID_HELLO)
+			return true;
+		*how_long = IDENTIFY_FOR_EVER;
+	}
+	ports->out(VSB_ID_CONTROL, VSB_ID_BEGIN, ports->data);
+	return state(ports) == VSB_ID_HELLO;
+}
+
 static enum identify_result hello(const struct identify_ports *ports,
-				  const struct vsb_id_hello *hello, struct vsb_id_reply *reply)
+				  const struct vsb_id_hello *hello, struct vsb_id_reply *reply,
+				  uint8_t *how_long)
 {
 	if (state(ports) == VSB_ID_ABSENT)
 		return IDENTIFY_ABSENT;
-	ports->out(VSB_ID_CONTROL, VSB_ID_BEGIN, ports->data);
-	if (state(ports) != VSB_ID_HELLO)
+	if (!begin(ports, how_long))
 		return IDENTIFY_CONFUSED;
 	send(ports, hello, sizeof(*hello));
 	switch (state(ports)) {
@@ -82,8 +97,9 @@ static enum identify_result answer(const struct identify_ports *ports, const uin
 }
 
 enum identify_result identify(const struct identify_ports *ports, const struct key *key,
-			      const uint8_t *nonce)
+			      const uint8_t *nonce, uint8_t how_long)
 {
+	char context[VSB_ID_CONTEXT] = VSB_ID_BY_USERVM;
 	struct vsb_id_message message = { 0 };
 	struct vsb_id_hello greeting = { 0 };
 	uint8_t proof[VSB_ID_PROOF];
@@ -92,7 +108,7 @@ enum identify_result identify(const struct identify_ports *ports, const struct k
 
 	memcpy(greeting.name, key->name, sizeof(greeting.name));
 	memcpy(greeting.nonce, nonce, sizeof(greeting.nonce));
-	result = hello(ports, &greeting, &reply);
+	result = hello(ports, &greeting, &reply, &how_long);
 	if (result != IDENTIFY_PROVED)
 		return result;
 	memcpy(message.name, greeting.name, sizeof(message.name));
@@ -102,7 +118,9 @@ enum identify_result identify(const struct identify_ports *ports, const struct k
 	if (!memeql_sec(proof, reply.proof, sizeof(proof))) {
 		result = IDENTIFY_WRONG_HOST;
 	} else {
-		prove(&message, VSB_ID_BY_USERVM, key, proof);
+		if (how_long != IDENTIFY_FOR_EVER)
+			snprintf(context, sizeof(context), VSB_ID_BY_USERVM_FOR, how_long);
+		prove(&message, context, key, proof);
 		result = answer(ports, proof);
 	}
 	explicit_bzero(proof, sizeof(proof));

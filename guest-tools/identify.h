@@ -27,8 +27,15 @@ enum identify_result {
 	IDENTIFY_CONFUSED,	/* what the ports say makes no sense, or has stopped */
 };
 
-/* @nonce: 32 bytes, random, never used before. */
+/* The proof has no end. */
+#define IDENTIFY_FOR_EVER	0xff
+
+/*
+ * @nonce: 32 bytes, random, never used before.
+ * @how_long: the proof is good for 2^@how_long seconds, up to VSB_ID_MOST_FOR; a host that
+ * does not know such proofs gets one without an end. Or IDENTIFY_FOR_EVER.
+ */
 enum identify_result identify(const struct identify_ports *ports, const struct key *key,
-			      const uint8_t *nonce);
+			      const uint8_t *nonce, uint8_t how_long);
 
 #endif

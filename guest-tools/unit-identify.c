@@ -20,6 +20,8 @@ static const uint8_t nonce[VSB_ID_NONCE] = { [0] = 3, [31] = 4 };
  * @knows:	it serves the VM under that name
  * @accept:	it accepts a right proof
  * @spoil:	byte of the reply that it changes, -1: none
+ * @old:	it knows only proofs without an end
+ * @begun:	the last command
  * @stuck:	from that state on it says nothing new, 0xff: never
  * @in:		bytes that it got
  * @answers:	bytes of these that are of an answer
@@ -28,6 +30,8 @@ struct host {
 	struct key key;
 	gboolean knows;
 	gboolean accept;
+	gboolean old;
+	uint8_t begun;
 	int spoil;
 	uint8_t stuck;
 	uint8_t state;
@@ -83,7 +87,10 @@ static void got_answer(struct host *host)
 {
 	uint8_t proof[VSB_ID_PROOF];
 
-	host_proof(host, VSB_ID_BY_USERVM, proof);
+	g_autofree char *limited = g_strdup_printf(VSB_ID_BY_USERVM_FOR,
+						   host->begun - VSB_ID_BEGIN_FOR);
+
+	host_proof(host, host->begun == VSB_ID_BEGIN ? VSB_ID_BY_USERVM : limited, proof);
 	go(host, host->accept && !memcmp(proof, host->answer, sizeof(proof)) ?
 	   VSB_ID_PROVED : VSB_ID_REFUSED);
 }
@@ -94,8 +101,12 @@ static void host_out(unsigned int port, uint8_t value, void *data)
 
 	host->in++;
 	if (port == VSB_ID_CONTROL) {
-		g_assert_cmpint(value, ==, VSB_ID_BEGIN);
-		go(host, VSB_ID_HELLO);
+		host->begun = value;
+		if (value != VSB_ID_BEGIN) {
+			g_assert_cmpint(value, >=, VSB_ID_BEGIN_FOR);
+			g_assert_cmpint(value, <=, VSB_ID_BEGIN_FOR + VSB_ID_MOST_FOR);
+		}
+		go(host, host->old && value != VSB_ID_BEGIN ? VSB_ID_IDLE : VSB_ID_HELLO);
 	} else if (host->state == VSB_ID_HELLO && host->pos < sizeof(host->hello)) {
 		((uint8_t *)&host->hello)[host->pos++] = value;
 		if (host->pos == sizeof(host->hello))
@@ -128,7 +139,22 @@ static enum identify_result ask(struct host *host)
 {
 	const struct identify_ports ports = { host_in, host_out, host };
 
-	return identify(&ports, &key, nonce);
+	return identify(&ports, &key, nonce, IDENTIFY_FOR_EVER);
+}
+
+/* A proof says how long it is good for; an old host gets one that is good for ever. */
+static void test_limited(void)
+{
+	for (uint8_t n = 0; n <= VSB_ID_MOST_FOR; n++) {
+		struct host host = good;
+		const struct identify_ports ports = { host_in, host_out, &host };
+
+		g_assert_cmpint(identify(&ports, &key, nonce, n), ==, IDENTIFY_PROVED);
+		g_assert_cmpint(host.begun, ==, VSB_ID_BEGIN_FOR + n);
+		host.old = TRUE;
+		g_assert_cmpint(identify(&ports, &key, nonce, n), ==, IDENTIFY_PROVED);
+		g_assert_cmpint(host.begun, ==, VSB_ID_BEGIN);
+	}
 }
 
 static void test_right(void)
@@ -214,6 +240,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/identify/right", test_right);
+	g_test_add_func("/identify/limited", test_limited);
 	g_test_add_func("/identify/absent", test_absent);
 	g_test_add_func("/identify/unknown", test_unknown);
 	g_test_add_func("/identify/wrong-host", test_wrong_host);

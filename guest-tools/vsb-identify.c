@@ -33,6 +33,8 @@ static void help(void)
 	       "  -k, --key=FILE   key that 'vsbctl key' has made on the host\n"
 	       "                   (default " DEFAULT_KEY ")\n"
 	       "  -p, --port=PORT  first of the host's two I/O ports (default 0x%x)\n"
+	       "  -r, --renew=SECONDS  prove it every so often, until ended; the host believes\n"
+	       "                   each proof for twice that time or a little more (1 to 16384)\n"
 	       "  -q, --quiet      say nothing unless something is wrong\n"
 	       "  -h, --help       show this\n\n"
 	       "Exit status: 0 proved, 1 not proved, 2 wrong command line, 3 no host is at\n"
@@ -85,7 +87,8 @@ static bool open_ports(struct access *access)
 }
 
 /* Another vsb-identify may be at the ports, or we were stopped for long: try again. */
-static enum identify_result try(const struct identify_ports *ports, const struct key *key)
+static enum identify_result try(const struct identify_ports *ports, const struct key *key,
+				uint8_t how_long)
 {
 	enum identify_result result = IDENTIFY_CONFUSED;
 	uint8_t nonce[VSB_ID_NONCE];
@@ -95,7 +98,7 @@ static enum identify_result try(const struct identify_ports *ports, const struct
 			fprintf(stderr, "vsb-identify: no random numbers: %s\n", strerror(errno));
 			exit(STATUS_FAILED);
 		}
-		result = identify(ports, key, nonce);
+		result = identify(ports, key, nonce, how_long);
 		if (result != IDENTIFY_CONFUSED && result != IDENTIFY_REFUSED)
 			break;
 		usleep(20000u + nonce[0] * 1000u);
@@ -149,24 +152,79 @@ static bool parse_port(const char *text, unsigned int *port)
 	return true;
 }
 
+/* The least power of two that is twice @seconds or more. */
+static uint8_t how_long(unsigned int seconds)
+{
+	uint8_t n = 0;
+
+	while (1u << n < 2 * seconds)
+		n++;
+	return n;
+}
+
+static bool parse_renew(const char *text, unsigned int *seconds)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || end == text || *end || text[0] == '-' || !value ||
+	    value > (1ul << VSB_ID_MOST_FOR) / 2)
+		return false;
+	*seconds = (unsigned int)value;
+	return true;
+}
+
+/* The key is in memory for the time of a proof, not in between. Return: exit status. */
+static int prove_once(const struct identify_ports *ports, const char *path,
+		      unsigned int renew, unsigned int port, bool quiet)
+{
+	const char *why;
+	struct key key;
+	enum identify_result result;
+
+	why = key_file_read(AT_FDCWD, path, &key);
+	if (why) {
+		fprintf(stderr, "vsb-identify: key file %s: %s\n", path, why);
+		return STATUS_FAILED;
+	}
+	result = try(ports, &key, renew ? how_long(renew) : IDENTIFY_FOR_EVER);
+	explicit_bzero(key.bytes, sizeof(key.bytes));
+	return report(result, key.name, port, quiet);
+}
+
+/* Says what has changed, and each failure. Does not return. */
+static void prove_again(const struct identify_ports *ports, const char *path,
+			unsigned int renew, unsigned int port, bool quiet)
+{
+	int status = STATUS_FAILED;
+
+	for (;;) {
+		status = prove_once(ports, path, renew, port, quiet || status == STATUS_PROVED);
+		fflush(stdout);
+		sleep(renew);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "key", required_argument, NULL, 'k' },
 		{ "port", required_argument, NULL, 'p' },
+		{ "renew", required_argument, NULL, 'r' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
 	};
 	struct access access = { .base = VSB_ID_PORT };
 	const struct identify_ports ports = { port_in, port_out, &access };
-	const char *path = DEFAULT_KEY, *why;
-	enum identify_result result;
+	const char *path = DEFAULT_KEY;
+	unsigned int renew = 0;
 	bool quiet = false;
-	struct key key;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "k:p:qh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "k:p:r:qh", options, NULL)) != -1) {
 		switch (option) {
 		case 'k':
 			path = optarg;
@@ -176,6 +234,12 @@ int main(int argc, char **argv)
 				break;
 			fprintf(stderr, "vsb-identify: --port %s: a port is from 0 to 0xfffe\n",
 				optarg);
+			return STATUS_USAGE;
+		case 'r':
+			if (parse_renew(optarg, &renew))
+				break;
+			fprintf(stderr, "vsb-identify: --renew %s: seconds, from 1 to %u\n",
+				optarg, (1u << VSB_ID_MOST_FOR) / 2);
 			return STATUS_USAGE;
 		case 'q':
 			quiet = true;
@@ -195,18 +259,12 @@ int main(int argc, char **argv)
 	}
 	/* Not fatal: in an initramfs there is no swap anyway. */
 	mlockall(MCL_CURRENT | MCL_FUTURE);
-	why = key_file_read(AT_FDCWD, path, &key);
-	if (why) {
-		fprintf(stderr, "vsb-identify: key file %s: %s\n", path, why);
-		return STATUS_FAILED;
-	}
 	if (!open_ports(&access)) {
 		fprintf(stderr, "vsb-identify: no access to I/O ports: %s; %s\n", strerror(errno),
 			geteuid() ? "run as root" : "is the kernel locked down?");
-		explicit_bzero(&key, sizeof(key));
 		return STATUS_FAILED;
 	}
-	result = try(&ports, &key);
-	explicit_bzero(key.bytes, sizeof(key.bytes));
-	return report(result, key.name, access.base, quiet);
+	if (renew)
+		prove_again(&ports, path, renew, access.base, quiet);
+	return prove_once(&ports, path, 0, access.base, quiet);
 }

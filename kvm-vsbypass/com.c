@@ -256,7 +256,7 @@ static void vsb_com_gate(struct vsb_com *com, struct vsb_l2 *u, struct vsb_proxy
 {
 	if (reg != UART_TX || com->uart.lcr & UART_LCR_DLAB || !com->required)
 		return;
-	if (proxy ? vsb_gate_closed(u, proxy) : !READ_ONCE(u->identity.proved))
+	if (proxy ? vsb_gate_closed(u, proxy) : !vsb_identity_holds(u))
 		*value = 0;
 }
 

@@ -140,6 +140,24 @@ static int vsb_identity_proof(struct vsb_identity *id, struct crypto_shash *mac,
 				       proof);
 }
 
+/* What the user VM's proof is, given how it has begun. */
+static int vsb_identity_uservm_proof(struct vsb_identity *id, struct crypto_shash *mac,
+				     u8 *proof)
+{
+	char context[VSB_ID_CONTEXT] = VSB_ID_BY_USERVM;
+
+	if (id->begun != VSB_ID_BEGIN)
+		snprintf(context, sizeof(context), VSB_ID_BY_USERVM_FOR,
+			 id->begun - VSB_ID_BEGIN_FOR);
+	return vsb_identity_proof(id, mac, context, proof);
+}
+
+/* Is there a proof, and is it good now? */
+static bool vsb_identity_good(const struct vsb_identity *id)
+{
+	return id->proved && (!id->until || ktime_get_boottime_ns() <= id->until);
+}
+
 static void vsb_identity_enter(struct vsb_identity *id, u8 state)
 {
 	id->state = state;
@@ -190,15 +208,24 @@ static void vsb_identity_answer(struct vsb_identity *id, struct vsb_proxy *proxy
 
 	id->proved = false;
 	if (!mac || ktime_get_boottime_ns() > id->expires ||
-	    vsb_identity_proof(id, mac, VSB_ID_BY_USERVM, proof) ||
+	    vsb_identity_uservm_proof(id, mac, proof) ||
 	    crypto_memneq(proof, id->buf.answer, VSB_ID_PROOF)) {
 		vsb_identity_refuse(id);
 	} else {
 		memcpy(id->key_id, proxy->key_id, sizeof(id->key_id));
 		id->proved = true;
+		id->until = id->begun == VSB_ID_BEGIN ? 0 : ktime_get_boottime_ns() +
+			    ((u64)NSEC_PER_SEC << (id->begun - VSB_ID_BEGIN_FOR));
 		vsb_identity_end(id, VSB_ID_PROVED);
 	}
 	memzero_explicit(proof, sizeof(proof));
+}
+
+static bool vsb_identity_begins(u16 reg, u8 value)
+{
+	return reg == VSB_ID_CONTROL &&
+	       (value == VSB_ID_BEGIN || (value >= VSB_ID_BEGIN_FOR &&
+					  value <= VSB_ID_BEGIN_FOR + VSB_ID_MOST_FOR));
 }
 
 /* Return: whether a message is complete, and vsb_identity_complete() has to follow. */
@@ -211,8 +238,8 @@ static bool vsb_identity_write(struct vsb_identity *id, u16 reg, u8 value)
 		id->buf.bytes[id->pos++] = value;
 		return id->pos == size;
 	}
-	vsb_identity_end(id, reg == VSB_ID_CONTROL && value == VSB_ID_BEGIN ?
-			 VSB_ID_HELLO : VSB_ID_IDLE);
+	vsb_identity_end(id, vsb_identity_begins(reg, value) ? VSB_ID_HELLO : VSB_ID_IDLE);
+	id->begun = value;
 	return false;
 }
 
@@ -221,7 +248,8 @@ static u8 vsb_identity_read(struct vsb_identity *id, u16 reg)
 	u8 value;
 
 	if (reg == VSB_ID_CONTROL)
-		return id->state;
+		return id->state == VSB_ID_PROVED && !vsb_identity_good(id) ? VSB_ID_IDLE :
+		       id->state;
 	if (id->state != VSB_ID_REPLY) {
 		vsb_identity_end(id, VSB_ID_IDLE);
 		return U8_MAX;
@@ -246,11 +274,11 @@ static struct vsb_proxy *vsb_identity_find(struct vsb_cloud *cloud, const char *
 }
 
 /*
- * It has proved that it is the one of @proxy, or no longer has. Who proves a name gets
- * the proxy, whoever came first. Under cloud->lock.
+ * It has proved that it is the one of @proxy, once more if @again, or no longer has. Who
+ * proves a name gets the proxy, whoever came first. Under cloud->lock.
  */
 static void vsb_identity_judged(struct vsb_cloud *cloud, struct vsb_l2 *u,
-				struct vsb_proxy *proxy, bool proved)
+				struct vsb_proxy *proxy, bool proved, bool again)
 {
 	struct vsb_proxy *now = vsb_locked(cloud, u->proxy);
 
@@ -258,6 +286,10 @@ static void vsb_identity_judged(struct vsb_cloud *cloud, struct vsb_l2 *u,
 		vsb_uservm_move(cloud, u, proxy);
 		return;
 	}
+	if (proved)
+		vsb_proxy_expire_at(proxy, vsb_identity_until(u));
+	if (again)
+		return;		/* nothing was closed meanwhile */
 	if (proved && proxy->required)
 		vsb_proxy_set_replay(proxy, u);	/* see gate.c */
 	if (now)
@@ -267,12 +299,15 @@ static void vsb_identity_judged(struct vsb_cloud *cloud, struct vsb_l2 *u,
 static void vsb_identity_complete(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
 	struct vsb_identity *id = &u->identity;
-	bool answered = false, proved, before;
+	bool answered = false, proved, before, again;
 	struct vsb_proxy *proxy = NULL;
+	u8 key_id[VSB_ID_PROOF];
 
 	mutex_lock(&cloud->lock);
 	spin_lock(&id->lock);
 	before = id->proved;
+	again = vsb_identity_good(id);
+	memcpy(key_id, id->key_id, sizeof(key_id));
 	/* Another vCPU may have begun anew. Who is forgotten proves nothing. */
 	if (id->state == VSB_ID_HELLO && id->pos == sizeof(id->buf.hello)) {
 		if (!list_empty(&u->node))
@@ -285,9 +320,10 @@ static void vsb_identity_complete(struct vsb_cloud *cloud, struct vsb_l2 *u)
 		answered = true;
 	}
 	proved = id->proved;
+	again &= proved && !memcmp(key_id, id->key_id, sizeof(key_id));
 	spin_unlock(&id->lock);
 	if (answered && (before || proved))
-		vsb_identity_judged(cloud, u, proxy, proved);
+		vsb_identity_judged(cloud, u, proxy, proved, again);
 	if (answered)
 		trace_vsbypass_proof(proxy ? proxy->name : "", proved);
 	mutex_unlock(&cloud->lock);
@@ -334,9 +370,44 @@ bool vsb_identity_proved(struct vsb_l2 *u, struct vsb_proxy *proxy)
 	if (!vsb_identity_key(proxy))
 		return false;
 	spin_lock(&id->lock);
-	proved = id->proved && !memcmp(id->key_id, proxy->key_id, sizeof(id->key_id));
+	proved = vsb_identity_good(id) && !memcmp(id->key_id, proxy->key_id, sizeof(id->key_id));
 	spin_unlock(&id->lock);
 	return proved;
+}
+
+/* Has @u proved who it is, whoever that is? vCPU context. */
+bool vsb_identity_holds(struct vsb_l2 *u)
+{
+	bool holds;
+
+	spin_lock(&u->identity.lock);
+	holds = vsb_identity_good(&u->identity);
+	spin_unlock(&u->identity.lock);
+	return holds;
+}
+
+/* CLOCK_BOOTTIME at which its proof ends; 0: there is none, or it has no end. */
+u64 vsb_identity_until(struct vsb_l2 *u)
+{
+	u64 until;
+
+	spin_lock(&u->identity.lock);
+	until = u->identity.proved ? u->identity.until : 0;
+	spin_unlock(&u->identity.lock);
+	return until;
+}
+
+/**
+ * vsb_uservm_doubt - there is a sign that another VM may be in the place of a user VM
+ * @u: the user VM
+ *
+ * It may be one of this VM's own life as well. A proof that is renewed anyway ends then;
+ * who proves once keeps it. As vsb_uservm_unprove().
+ */
+void vsb_uservm_doubt(struct vsb_l2 *u)
+{
+	if (vsb_identity_until(u))
+		vsb_uservm_unprove(u);
 }
 
 /**

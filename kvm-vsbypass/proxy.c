@@ -564,6 +564,37 @@ void vsb_proxy_notify(struct vsb_proxy *proxy)
 	wake_up_interruptible(&proxy->events);
 }
 
+static void vsb_proxy_expire_work(struct work_struct *work)
+{
+	struct vsb_proxy *proxy = container_of(to_delayed_work(work), struct vsb_proxy, expire);
+	struct vsb_l2 *u;
+	u64 until = 0;
+
+	rcu_read_lock();
+	u = rcu_dereference(proxy->uservm);
+	if (u)
+		until = vsb_identity_until(u);
+	if (until && until < ktime_get_boottime_ns()) {
+		vsb_uservm_unprove(u);
+		until = 0;
+	}
+	rcu_read_unlock();
+	/* It has been proved anew. */
+	vsb_proxy_expire_at(proxy, until);
+}
+
+/* Have the reader told when the proof of the user VM is over. 0: it has no end. */
+void vsb_proxy_expire_at(struct vsb_proxy *proxy, u64 until)
+{
+	u64 now = ktime_get_boottime_ns();
+	unsigned long delay = nsecs_to_jiffies(until > now ? until - now : 0) + 1;
+
+	spin_lock(&proxy->lock);
+	if (until && !proxy->dead)
+		mod_delayed_work(system_wq, &proxy->expire, delay);
+	spin_unlock(&proxy->lock);
+}
+
 /* It answers nothing any more; all that wait are released. Any context. */
 void vsb_proxy_kill(struct vsb_proxy *proxy)
 {
@@ -722,6 +753,7 @@ static void vsb_proxy_stop(struct vsb_proxy *proxy)
 	cancel_delayed_work_sync(&proxy->unhold);
 	cancel_delayed_work_sync(&proxy->settle);
 	cancel_delayed_work_sync(&proxy->poll);
+	cancel_delayed_work_sync(&proxy->expire);
 	cancel_delayed_work_sync(&proxy->moment);
 	vsb_vm_remove(&proxy->vm);
 }
@@ -843,6 +875,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	INIT_DELAYED_WORK(&proxy->unhold, vsb_proxy_unhold);
 	INIT_DELAYED_WORK(&proxy->settle, vsb_proxy_settle);
 	INIT_DELAYED_WORK(&proxy->poll, vsb_proxy_poll_work);
+	INIT_DELAYED_WORK(&proxy->expire, vsb_proxy_expire_work);
 	INIT_DELAYED_WORK(&proxy->moment, vsb_proxy_moment_work);
 	proxy->vm.proxy = proxy;
 

@@ -222,6 +222,7 @@ static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
 	rcu_assign_pointer(u->proxy, proxy);
 	vsb_coms_attached(u, coms);
 	trace_vsbypass_bind(u->name, u->ept_pointer, u->anchors[0].frame);
+	vsb_proxy_expire_at(proxy, vsb_identity_until(u));
 	vsb_proxy_notify(proxy);
 }
 
@@ -469,7 +470,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		      const struct vsb_ident *id)
 {
 	u64 l2_gfn = 0, l1_gfn = 0;
-	bool frames, same_memory;
+	bool frames, same_memory, signs, new_root;
 	struct vsb_l2 *u, *moved;
 	struct vsb_proxy *proxy;
 	struct vsb_anchor *a;
@@ -483,6 +484,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		goto unlock;
 	u = vsb_uservm_find(cloud, id);
 	a = vsb_uservm_anchor(cloud, id);
+	signs = a && a->clock != id->clock;
 	moved = vsb_uservm_moved_in(cloud, id);
 	if (moved)
 		u = moved;
@@ -496,7 +498,10 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	if (!u)
 		goto unlock;
 	vsb_uservm_learn_anchor(cloud, u, id);
-	if ((vsb_uservm_learn_root(cloud, u, id) || !u->frames) && frames) {
+	new_root = vsb_uservm_learn_root(cloud, u, id);
+	if (signs || new_root)
+		vsb_uservm_doubt(u);
+	if ((new_root || !u->frames) && frames) {
 		WRITE_ONCE(u->l2_gfn, l2_gfn);
 		WRITE_ONCE(u->l1_gfn, l1_gfn);
 		WRITE_ONCE(u->frames, true);

@@ -236,6 +236,7 @@ struct vsb_irqs {
  * @unhold:	ends irqs.held if the user VM does not
  * @settle:	has falls reported
  * @poll:	looks at UARTs that may have no interrupt for us
+ * @expire:	tells the reader that the proof of the user VM is over
  * @moment:	ends a pause of input of fronts
  * @hold_until:	jiffies when @unhold does so in any case
  * @touched:	the user VM has made an access since @unhold ran
@@ -275,6 +276,7 @@ struct vsb_proxy {
 	struct delayed_work unhold;
 	struct delayed_work settle;
 	struct delayed_work poll;
+	struct delayed_work expire;
 	struct delayed_work moment;
 	unsigned long hold_until;
 	bool touched;
@@ -290,6 +292,7 @@ int vsb_proxy_wait_idle(struct vsb_proxy *proxy);
 int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *data);
 void vsb_proxy_set_replay(struct vsb_proxy *proxy, struct vsb_l2 *u);
 void vsb_proxy_notify(struct vsb_proxy *proxy);
+void vsb_proxy_expire_at(struct vsb_proxy *proxy, u64 until);
 void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold);
 void vsb_proxy_follow(struct vsb_proxy *proxy, struct vsb_coms *coms, u32 gsi, bool rose);
 void vsb_proxy_poll_soon(struct vsb_proxy *proxy);
@@ -315,8 +318,10 @@ bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event);
  * @lock:	see below
  * @state:	VSB_ID_*
  * @pos:	bytes of @buf that have been written or read
+ * @begun:	with this command
  * @proved:	it has proved who it is, with the key of
  * @key_id:	vsb_proxy.key_id
+ * @until:	CLOCK_BOOTTIME after which @proved is over; 0: it has no end
  * @refusals:	exchanges that ended in VSB_ID_REFUSED
  * @expires:	CLOCK_BOOTTIME after which no answer counts
  * @buf:	what is written or read byte by byte now
@@ -326,8 +331,10 @@ struct vsb_identity {
 	spinlock_t lock;	/* guards all; innermost but proxy->lock */
 	u8 state;
 	u8 pos;
+	u8 begun;
 	bool proved;
 	u8 key_id[VSB_ID_PROOF];
+	u64 until;
 	u32 refusals;
 	u64 expires;
 	union {
@@ -346,7 +353,10 @@ void vsb_identity_free_key(struct vsb_proxy *proxy);
 int vsb_identity_access(struct vsb_cloud *cloud, struct vsb_l2 *u, const struct vsb_pio *pio,
 			u32 *data);
 bool vsb_identity_proved(struct vsb_l2 *u, struct vsb_proxy *proxy);
+bool vsb_identity_holds(struct vsb_l2 *u);
+u64 vsb_identity_until(struct vsb_l2 *u);
 void vsb_uservm_unprove(struct vsb_l2 *u);
+void vsb_uservm_doubt(struct vsb_l2 *u);
 
 /* ---- gate.c: what passes before that ---- */
 

@@ -32,11 +32,17 @@ uint8_t id_state(struct cloud *c, unsigned int l2)
 
 uint8_t id_hello(struct cloud *c, unsigned int l2, const char *name, struct exchange *x)
 {
+	return id_hello_with(c, l2, VSB_ID_BEGIN, name, x);
+}
+
+uint8_t id_hello_with(struct cloud *c, unsigned int l2, uint8_t command, const char *name,
+		      struct exchange *x)
+{
 	memset(x, 0, sizeof(*x));
 	snprintf(x->hello.name, sizeof(x->hello.name), "%s", name);
 	OK(getrandom(x->hello.nonce, sizeof(x->hello.nonce), 0));
 	memcpy(c->mbox->buf, &x->hello, sizeof(x->hello));
-	L2_RUN(c, l2, OUT(ID_CONTROL, 1, VSB_ID_BEGIN), IN(ID_CONTROL, 1),
+	L2_RUN(c, l2, OUT(ID_CONTROL, 1, command), IN(ID_CONTROL, 1),
 	       OUTS(ID_DATA, 1, 0, REP(sizeof(x->hello))), IN(ID_CONTROL, 1));
 	CHECK_EQ(got(c, 1), VSB_ID_HELLO);
 	if (got(c, 3) != VSB_ID_REPLY)
@@ -70,17 +76,32 @@ void id_proof(uint8_t byte, const char *context, const struct exchange *x, uint8
 	hmac_sha256_digest(&ctx, VSB_ID_PROOF, proof);
 }
 
-uint8_t id_prove(struct cloud *c, unsigned int l2, const char *name, uint8_t byte)
+static uint8_t prove(struct cloud *c, unsigned int l2, const char *name, uint8_t byte,
+		     uint8_t command, const char *context)
 {
 	uint8_t proof[VSB_ID_PROOF], state;
 	struct exchange x;
 
-	state = id_hello(c, l2, name, &x);
+	state = id_hello_with(c, l2, command, name, &x);
 	if (state != VSB_ID_REPLY)
 		return state;
 	id_proof(byte, VSB_ID_BY_HOST, &x, proof);
 	if (memcmp(proof, x.reply.proof, sizeof(proof)))
 		FAIL("the host's proof is wrong");
-	id_proof(byte, VSB_ID_BY_USERVM, &x, proof);
+	id_proof(byte, context, &x, proof);
 	return id_answer(c, l2, proof);
+}
+
+uint8_t id_prove(struct cloud *c, unsigned int l2, const char *name, uint8_t byte)
+{
+	return prove(c, l2, name, byte, VSB_ID_BEGIN, VSB_ID_BY_USERVM);
+}
+
+uint8_t id_prove_for(struct cloud *c, unsigned int l2, const char *name, uint8_t byte,
+		     unsigned int n)
+{
+	char context[VSB_ID_CONTEXT];
+
+	snprintf(context, sizeof(context), VSB_ID_BY_USERVM_FOR, n);
+	return prove(c, l2, name, byte, VSB_ID_BEGIN_FOR + n, context);
 }

@@ -27,12 +27,20 @@ void id_set_key(struct proxy *p, uint8_t byte);
 uint8_t id_state(struct cloud *c, unsigned int l2);
 /* Begins, and says hello as @name; the state then. With VSB_ID_REPLY x->reply is read. */
 uint8_t id_hello(struct cloud *c, unsigned int l2, const char *name, struct exchange *x);
+/* The same, begun with another command. */
+uint8_t id_hello_with(struct cloud *c, unsigned int l2, uint8_t command, const char *name,
+		      struct exchange *x);
+
 /* Sends 32 bytes; the state then. */
 uint8_t id_answer(struct cloud *c, unsigned int l2, const uint8_t *proof);
 /* The proof of @context for this exchange, with a key of 32 times @byte. */
 void id_proof(uint8_t byte, const char *context, const struct exchange *x, uint8_t *proof);
 /* All of it, as vsb-identify does it: the host's proof is checked. The last state. */
 uint8_t id_prove(struct cloud *c, unsigned int l2, const char *name, uint8_t byte);
+
+/* The same, a proof that is good for 2^@n s. */
+uint8_t id_prove_for(struct cloud *c, unsigned int l2, const char *name, uint8_t byte,
+		     unsigned int n);
 
 
 #endif

@@ -15,6 +15,10 @@
  *
  * A proof is HMAC-SHA-256 of struct vsb_id_message under the key of the user VM. A
  * nonce of the host is good for one answer, within VSB_ID_MS of the reply.
+ *
+ * Begun with VSB_ID_BEGIN_FOR + n the proof ends 2^n seconds after it, unless there is
+ * another one before, and at the first sign of another VM in this one's place. The user
+ * VM's proof says so, too. A host that does not know the command stays in VSB_ID_IDLE.
  */
 #ifndef _UAPI_LINUX_VSBYPASS_IDENTITY_H
 #define _UAPI_LINUX_VSBYPASS_IDENTITY_H
@@ -32,8 +36,10 @@
 #define VSB_ID_DATA		0	/* offset of the port */
 #define VSB_ID_CONTROL		1	/* write: a command, read: the state */
 
-/* The one command: begin an exchange, whatever was before. */
-#define VSB_ID_BEGIN		0x01
+/* Commands: begin an exchange, whatever was before, for a proof */
+#define VSB_ID_BEGIN		0x01	/* that stays until a reset */
+#define VSB_ID_BEGIN_FOR	0x10	/* + 0 to 15: that is good for so long */
+#define VSB_ID_MOST_FOR		15
 
 #define VSB_ID_IDLE		0	/* no exchange */
 #define VSB_ID_HELLO		1	/* waits for struct vsb_id_hello */
@@ -65,6 +71,7 @@ struct vsb_id_reply {
 #define VSB_ID_CONTEXT		32
 #define VSB_ID_BY_HOST		"VSBypass identity 1: host"
 #define VSB_ID_BY_USERVM	"VSBypass identity 1: user VM"
+#define VSB_ID_BY_USERVM_FOR	"VSBypass identity 1: for 2^%u"	/* begun with that */
 
 /* What a proof is made of. */
 struct vsb_id_message {
