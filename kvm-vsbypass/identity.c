@@ -397,6 +397,38 @@ u64 vsb_identity_until(struct vsb_l2 *u)
 	return until;
 }
 
+/* The proof has ended: user space is told. */
+static void vsb_identity_tell(struct vsb_l2 *u)
+{
+	struct vsb_proxy *proxy;
+
+	rcu_read_lock();
+	proxy = rcu_dereference(u->proxy);
+	if (proxy)
+		vsb_proxy_notify(proxy);
+	rcu_read_unlock();
+}
+
+/**
+ * vsb_uservm_expire - end the proof of a user VM if its time is over
+ * @u: the user VM
+ *
+ * It is good for nothing since then; an exchange in progress goes on. Does not sleep.
+ */
+void vsb_uservm_expire(struct vsb_l2 *u)
+{
+	struct vsb_identity *id = &u->identity;
+	bool over;
+
+	spin_lock(&id->lock);
+	over = id->proved && !vsb_identity_good(id);
+	if (over)
+		id->proved = false;
+	spin_unlock(&id->lock);
+	if (over)
+		vsb_identity_tell(u);
+}
+
 /**
  * vsb_uservm_doubt - there is a sign that another VM may be in the place of a user VM
  * @u: the user VM
@@ -423,7 +455,6 @@ void vsb_uservm_doubt(struct vsb_l2 *u)
 void vsb_uservm_unprove(struct vsb_l2 *u)
 {
 	struct vsb_identity *id = &u->identity;
-	struct vsb_proxy *proxy;
 	bool proved;
 
 	spin_lock(&id->lock);
@@ -431,11 +462,6 @@ void vsb_uservm_unprove(struct vsb_l2 *u)
 	id->proved = false;
 	vsb_identity_end(id, VSB_ID_IDLE);
 	spin_unlock(&id->lock);
-	if (!proved)
-		return;
-	rcu_read_lock();
-	proxy = rcu_dereference(u->proxy);
-	if (proxy)
-		vsb_proxy_notify(proxy);
-	rcu_read_unlock();
+	if (proved)
+		vsb_identity_tell(u);
 }

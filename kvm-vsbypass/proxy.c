@@ -572,11 +572,9 @@ static void vsb_proxy_expire_work(struct work_struct *work)
 
 	rcu_read_lock();
 	u = rcu_dereference(proxy->uservm);
-	if (u)
+	if (u) {
+		vsb_uservm_expire(u);
 		until = vsb_identity_until(u);
-	if (until && until < ktime_get_boottime_ns()) {
-		vsb_uservm_unprove(u);
-		until = 0;
 	}
 	rcu_read_unlock();
 	/* It has been proved anew. */

@@ -357,6 +357,7 @@ bool vsb_identity_holds(struct vsb_l2 *u);
 u64 vsb_identity_until(struct vsb_l2 *u);
 void vsb_uservm_unprove(struct vsb_l2 *u);
 void vsb_uservm_doubt(struct vsb_l2 *u);
+void vsb_uservm_expire(struct vsb_l2 *u);
 
 /* ---- gate.c: what passes before that ---- */
 
