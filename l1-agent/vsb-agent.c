@@ -10,6 +10,7 @@
 #include <glib-unix.h>
 
 #include "channel.h"
+#include "log-sink.h"
 #include "vms.h"
 
 struct agent {
@@ -66,14 +67,15 @@ static gboolean quit(gpointer loop)
 static GLogWriterOutput to_stderr(GLogLevelFlags level, const GLogField *fields, gsize n,
 				  gpointer data)
 {
-	const char *prefix = level & G_LOG_LEVEL_WARNING ? "warning: " : "";
+	const char *prefix = level & G_LOG_LEVEL_WARNING ? "vsb-agent: warning: " :
+			     "vsb-agent: ";
 
 	(void)data;
 	if (level & (G_LOG_LEVEL_DEBUG | G_LOG_LEVEL_INFO))
 		return G_LOG_WRITER_HANDLED;
 	for (gsize i = 0; i < n; i++)
 		if (!g_strcmp0(fields[i].key, "MESSAGE"))
-			g_printerr("vsb-agent: %s%s\n", prefix, (const char *)fields[i].value);
+			log_sink_line(prefix, fields[i].value);
 	return G_LOG_WRITER_HANDLED;
 }
 
@@ -93,6 +95,7 @@ int main(int argc, char **argv)
 	g_autoptr(GError) err = NULL;
 	struct agent agent = { 0 };
 
+	log_sink_init();
 	g_log_set_writer_func(to_stderr, NULL, NULL);
 	g_option_context_add_main_entries(ctx, entries, NULL);
 	g_option_context_set_summary(ctx,

@@ -1,39 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Log lines of vsb-console. */
 #include "console-log.h"
+#include "log-sink.h"
 #include "names.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* As log.c does; our messages about a user VM begin with "'NAME': ". */
 static gboolean write_journal(const char *text)
 {
 	const char *end = *text == '\'' ? strchr(text + 1, '\'') : NULL;
 	g_autofree char *name = end ? g_strndup(text + 1, (gsize)(end - text) - 1) : NULL;
-	GLogField fields[4] = {
-		{ "MESSAGE", text, -1 },
-		{ "PRIORITY", "6", -1 },
-		{ "SYSLOG_IDENTIFIER", "vsb-console", -1 },
-	};
-	gsize n = 3;
+	g_autofree char *message = g_strconcat("MESSAGE=", text, NULL);
+	g_autofree char *uservm = NULL;
+	const char *fields[5] = { message, "PRIORITY=6", "SYSLOG_IDENTIFIER=vsb-console" };
 
 	if (name && vsb_name_valid(name))
-		fields[n++] = (GLogField){ "VSBYPASS_USERVM", name, -1 };
-	return g_log_writer_journald(G_LOG_LEVEL_INFO, fields, n, NULL) == G_LOG_WRITER_HANDLED;
+		fields[3] = uservm = g_strconcat("VSBYPASS_USERVM=", name, NULL);
+	return log_sink_journal(fields);
 }
 
 /*
  * What a peer says may be in the text, so everything that is not printable
  * ASCII is escaped: nobody may write a second line, or move the cursor of the
- * administrator who reads it. One write(2) keeps a line in one piece.
+ * administrator who reads it.
  */
 void vsb_log(const char *format, ...)
 {
-	static const char prefix[] = "vsb-console: ";
-	g_autoptr(GString) line = g_string_new(prefix);
+	g_autoptr(GString) line = g_string_new(NULL);
 	g_autofree char *text = NULL;
-	ssize_t ignored;
 	va_list args;
 
 	va_start(args, format);
@@ -45,9 +40,26 @@ void vsb_log(const char *format, ...)
 		else
 			g_string_append_printf(line, "\\x%02x", (guchar)*p);
 	}
-	if (g_log_writer_is_journald(STDERR_FILENO) && write_journal(line->str + strlen(prefix)))
-		return;
-	g_string_append_c(line, '\n');
-	ignored = write(STDERR_FILENO, line->str, line->len);
-	(void)ignored;
+	if (!log_sink_is_journal() || !write_journal(line->str))
+		log_sink_line("vsb-console: ", line->str);
+}
+
+/* What GLib has to say of us. */
+static GLogWriterOutput writer(GLogLevelFlags level, const GLogField *fields, gsize n,
+			       gpointer data)
+{
+	if (level & (G_LOG_LEVEL_DEBUG | G_LOG_LEVEL_INFO))
+		return G_LOG_WRITER_HANDLED;
+	for (gsize i = 0; i < n; i++) {
+		if (!strcmp(fields[i].key, "MESSAGE") && fields[i].length < 0)
+			vsb_log("%s%s", level & G_LOG_LEVEL_CRITICAL ? "CRITICAL: " : "",
+				(const char *)fields[i].value);
+	}
+	return G_LOG_WRITER_HANDLED;
+}
+
+void vsb_log_init(void)
+{
+	log_sink_init();
+	g_log_set_writer_func(writer, NULL, NULL);
 }

@@ -8,6 +8,8 @@
 
 #include <glib.h>
 
+/* Once, before the first line and before the sandbox. */
+void vsb_log_init(void);
 void vsb_log(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
 #endif

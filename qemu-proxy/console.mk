@@ -4,7 +4,7 @@
 console-objs		:= console-chardev.o console-control.o console-escape.o \
 			   console-hostkey.o console-hub.o console-identity.o console-keys.o \
 			   console-log.o console-ring.o console-sandbox.o console-server.o \
-			   console-session.o console-vnc.o listen.o names.o error.o
+			   console-session.o console-vnc.o listen.o log-sink.o names.o error.o
 console-pkgs		:= libssh libseccomp
 
 vsb-console-objs	:= vsb-console.o ready.o $(console-objs)

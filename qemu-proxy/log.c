@@ -3,8 +3,8 @@
 #include "log.h"
 #include "log-limit.h"
 #include "log-names.h"
+#include "log-sink.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define KEPT		1000
@@ -12,7 +12,6 @@
 
 static char *ring[KEPT];
 static guint64 total;		/* messages so far; the next goes to total % KEPT */
-static gboolean to_journal;
 static GMutex lock;		/* for both: GLib has threads of its own */
 
 /* syslog(3) priorities */
@@ -45,23 +44,21 @@ static char *printable(const char *text)
  */
 static gboolean write_fields(GLogLevelFlags level, const char *line)
 {
-	char level_text[2] = { (char)('0' + priority(level)), '\0' };
-	GLogField fields[6] = {
-		{ "MESSAGE", line, -1 },
-		{ "PRIORITY", level_text, -1 },
-		{ "SYSLOG_IDENTIFIER", "vsbypassd", -1 },
-	};
+	g_autofree char *message = g_strdup_printf("MESSAGE=%s", line);
+	g_autofree char *level_text = g_strdup_printf("PRIORITY=%d", priority(level));
+	g_autofree char *cloud = NULL, *uservm = NULL, *proxy = NULL;
+	const char *fields[7] = { message, level_text, "SYSLOG_IDENTIFIER=vsbypassd" };
 	struct log_names names;
 	gsize n = 3;
 
 	log_names_find(line, &names);
 	if (names.cloud[0])
-		fields[n++] = (GLogField){ "VSBYPASS_CLOUD", names.cloud, -1 };
+		fields[n++] = cloud = g_strconcat("VSBYPASS_CLOUD=", names.cloud, NULL);
 	if (names.uservm[0])
-		fields[n++] = (GLogField){ "VSBYPASS_USERVM", names.uservm, -1 };
+		fields[n++] = uservm = g_strconcat("VSBYPASS_USERVM=", names.uservm, NULL);
 	if (names.proxy[0])
-		fields[n++] = (GLogField){ "VSBYPASS_PROXY", names.proxy, -1 };
-	return g_log_writer_journald(level, fields, n, NULL) == G_LOG_WRITER_HANDLED;
+		fields[n++] = proxy = g_strconcat("VSBYPASS_PROXY=", names.proxy, NULL);
+	return log_sink_journal(fields);
 }
 
 /* A line to where they go, and into the ring. The lock is held. */
@@ -70,12 +67,13 @@ static void put(GLogLevelFlags level, const char *line)
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
 	g_autofree char *stamp = now ? g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ") : NULL;
 	guint at = total++ % KEPT;
+	char prefix[] = "<6>";
 
-	if (!to_journal)
-		fprintf(stderr, "vsbypassd: %s\n", line);
+	prefix[1] = (char)('0' + priority(level));
+	if (!log_sink_is_journal())
+		log_sink_line("vsbypassd: ", line);
 	else if (!write_fields(level, line))
-		fprintf(stderr, "<%d>%s\n", priority(level), line);
-	fflush(stderr);
+		log_sink_line(prefix, line);
 	g_free(ring[at]);
 	ring[at] = g_strdup_printf("%s <%d> %s", stamp ? stamp : "-", priority(level), line);
 }
@@ -126,7 +124,7 @@ static GLogWriterOutput writer(GLogLevelFlags level, const GLogField *fields, gs
 
 void log_init(void)
 {
-	to_journal = g_log_writer_is_journald(fileno(stderr));
+	log_sink_init();
 	g_log_set_writer_func(writer, NULL, NULL);
 }
 

@@ -220,6 +220,7 @@ int main(int argc, char **argv)
 	setlocale(LC_ALL, "C");
 	/* What the starter left open is not for a program that faces the network. */
 	close_range(3, ~0U, 0);
+	vsb_log_init();
 	if (!parse_options(argc, argv, &error)) {
 		g_printerr("vsb-console: %s; --help lists the options\n", error->message);
 		return 2;

@@ -5,7 +5,7 @@
 identity-objs	:= identity-store.o key-file.o key-text.o
 daemon-objs	:= access.o agent-link.o agent-wire.o authkey.o cloud.o command.o conlog.o \
 		   conlog-file.o consoles.o control.o daemon.o error.o json-line.o keyboard.o keymap.o keys.o lineio.o \
-		   listen.o log.o log-limit.o log-names.o names.o proxy.o proxy-cmd.o qmp.o rundir.o \
+		   listen.o log.o log-limit.o log-names.o log-sink.o names.o proxy.o proxy-cmd.o qmp.o rundir.o \
 		   $(identity-objs)
 
 cage-objs	:= cage.o cage-filter.o cage-group.o cage-scope.o cage-view.o
@@ -51,6 +51,9 @@ unit-vsbctl-args-objs	:= unit-vsbctl-args.o vsbctl-args.o vsbctl-show.o json-lin
 
 UNIT_TESTS		+= unit-conlog
 unit-conlog-objs	:= unit-conlog.o conlog.o conlog-file.o listen.o error.o
+
+UNIT_TESTS		+= unit-log-sink
+unit-log-sink-objs	:= unit-log-sink.o log-sink.o
 
 UNIT_TESTS		+= unit-log-limit
 unit-log-limit-objs	:= unit-log-limit.o log-limit.o

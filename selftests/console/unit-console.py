@@ -712,6 +712,42 @@ def refuses_to_start(w, *args, words, status=1):
     check('Sanitizer' not in said and 'runtime error' not in said, said)
 
 
+def test_log_unread(w):
+    """Nobody reads the log: nobody has to wait; whoever reads again is told."""
+    out, into = os.pipe()
+    fill = os.open('/proc/self/fd/%d' % into, os.O_WRONLY | os.O_NONBLOCK)
+    full, done = threading.Event(), threading.Event()
+
+    def read():
+        """To the file where the others look for it; with a stop."""
+        with open(w.log_path, 'ab', buffering=0) as log:
+            while True:
+                if full.is_set():
+                    done.wait()
+                data = os.read(out, 4096)
+                if not data or full.is_set() and not done.is_set():
+                    continue
+                log.write(data)
+    threading.Thread(target=read, daemon=True).start()
+    w.start(stderr=into)
+    full.set()
+    for size in (4096, 1):
+        try:
+            while True:
+                os.write(fill, b'\n' * size)
+        except BlockingIOError:
+            pass
+    for _ in range(3):
+        w.client('help').ended(0)
+        w.client(key='other').ended(255)
+    done.set()
+
+    def told():
+        w.client('help').ended(0)
+        return 'before this one were dropped: nobody took them' in w.log()
+    wait_for('the number of lines that were dropped', told)
+
+
 def test_port_in_use(w):
     """The message names the port, the cause and the remedy."""
     s = socket.socket()

@@ -312,12 +312,13 @@ class World:
         # The leak checker needs threads and ptrace, which the sandbox forbids.
         return dict(os.environ, ASAN_OPTIONS='detect_leaks=0')
 
-    def start(self, *more, chardev=True, daemon=True):
+    def start(self, *more, chardev=True, daemon=True, stderr=None):
         if chardev:
             self.chardev = self.new_chardev()
         if daemon:
             self.new_daemon()
-        self.server = subprocess.Popen(self.args(*more), stderr=open(self.log_path, 'ab'),
+        self.server = subprocess.Popen(self.args(*more),
+                                       stderr=stderr or open(self.log_path, 'ab'),
                                        env=self.env())
         m = wait_for('"listening on port" in the log: ' + self.log(),
                      lambda: re.search(r'listening on port (\d+), host key (SHA256:\S+)',
