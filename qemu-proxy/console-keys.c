@@ -200,13 +200,35 @@ gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError *
 	return listed;
 }
 
+/*
+ * Kinds that nobody is let in with. A FIDO key's signature says whether somebody touched
+ * the key; libssh verifies such a signature and keeps that from us, so that one nobody
+ * touched it for would do. Certificates need an authority, and there is none here.
+ */
+static gboolean kind_accepted(ssh_key key, GError **error)
+{
+	const char *name = ssh_key_type_to_char(ssh_key_type(key));
+	const char *cause = NULL;
+
+	if (name && strstr(name, "-cert-v01@"))
+		cause = "certificates are not accepted, offer the plain key";
+	else if (name && g_str_has_prefix(name, "sk-"))
+		cause = "FIDO keys are not accepted, as it cannot be told here whether somebody touched the key; use one of ed25519, ecdsa or rsa";
+	if (cause)
+		g_set_error_literal(error, VSB_KEYS_ERROR, VSB_KEYS_KIND, cause);
+	return !cause;
+}
+
 /* A file in @dir, or one that came with the attach: either lists the key. */
 gboolean vsb_keys_allow_either(const char *dir, const char *attached_dir, const char *name,
 			       ssh_key key, GError **error)
 {
 	g_autoptr(GError) cause = NULL, attached_cause = NULL;
-	bool listed = vsb_keys_allow(dir, name, key, &cause);
+	bool listed;
 
+	if (!kind_accepted(key, error))
+		return FALSE;
+	listed = vsb_keys_allow(dir, name, key, &cause);
 	if (vsb_keys_allow(attached_dir, name, key, &attached_cause) || listed)
 		return TRUE;
 	/* The one that knows the user VM says more. */

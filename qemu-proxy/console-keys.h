@@ -17,6 +17,7 @@ enum vsb_keys_error {
 	VSB_KEYS_NO_VM,		/* no such file, or no such name */
 	VSB_KEYS_REFUSED,	/* the file or its folder cannot be trusted */
 	VSB_KEYS_NOT_LISTED,
+	VSB_KEYS_KIND,		/* of a kind that nobody is let in with, listed or not */
 };
 
 gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError **error);

@@ -167,7 +167,7 @@ static const struct vsb_client_ops client_ops = {
  * show it. It comes once for a key, not for the second step of the same one.
  */
 static void report_refused(struct vsb_session *session, const char *user,
-			   const char *fingerprint, const char *reason)
+			   const char *fingerprint, const GError *reason)
 {
 	g_autofree char *shown = g_strndup(user, 64);
 	g_autofree char *text = NULL;
@@ -177,13 +177,15 @@ static void report_refused(struct vsb_session *session, const char *user,
 		return;
 	g_free(session->noted);
 	session->noted = g_strdup(fingerprint);
-	vsb_log("refused: %s as '%s' from %s: %s", fingerprint, shown, session->peer, reason);
+	vsb_log("refused: %s as '%s' from %s: %s", fingerprint, shown, session->peer,
+		reason->message);
 	for (char *p = shown; *p; p++) {
 		if (!g_ascii_isprint(*p))
 			*p = '?';
 	}
-	text = g_strdup_printf("vsb-console: '%s' refuses the key %s: this host has no user VM of that name, or the key is not listed for it. Ask the host's administrator.\r\n",
-			       shown, fingerprint);
+	text = g_strdup_printf("vsb-console: '%s' refuses the key %s: %s\r\n", shown, fingerprint,
+			       reason->code == VSB_KEYS_KIND ? reason->message :
+			       "this host has no user VM of that name, or the key is not listed for it. Ask the host's administrator.");
 	banner = ssh_string_from_char(text);
 	if (banner)
 		ssh_send_issue_banner(session->ssh, banner);
@@ -205,7 +207,7 @@ static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *k
 	fingerprint = vsb_key_fingerprint(key);
 	if (!vsb_keys_allow_either(session->server->keys_dir, session->server->attached_keys_dir,
 				   user, key, &error)) {
-		report_refused(session, user, fingerprint, error->message);
+		report_refused(session, user, fingerprint, error);
 		if (++session->refused >= MAX_REFUSED) {
 			vsb_log("connection from %s ended: %u keys refused", session->peer,
 				session->refused);
@@ -586,6 +588,23 @@ static void end_all(struct vsb_session *session)
 	session->closed = true;
 }
 
+/*
+ * libssh answers a signature with SHA-1 with nothing at all, so that the client would wait
+ * until its time to log in is over.
+ */
+static void refuse_sha1(struct vsb_session *session)
+{
+	static const char reason[] =
+		"signatures with SHA-1 (ssh-rsa) are not accepted; use a newer client, or an ed25519 key";
+
+	if (session->user || session->dead ||
+	    !strstr(ssh_get_error(session->ssh), "(ssh-rsa) doesn't match"))
+		return;
+	vsb_log("connection from %s ended: %s", session->peer, reason);
+	ssh_session_set_disconnect_message(session->ssh, reason);
+	session->dead = true;
+}
+
 static bool connection_lost(struct vsb_session *session)
 {
 	return !ssh_is_connected(session->ssh) ||
@@ -597,6 +616,7 @@ static bool session_run(struct vsb_session *session)
 {
 	if (ssh_event_dopoll(session->event, 0) == SSH_ERROR || connection_lost(session))
 		session->dead = true;
+	refuse_sha1(session);
 	if (!session->dead && session->over)
 		end_all(session);
 	else if (!session->dead)

@@ -32,6 +32,14 @@
 			"ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521," \
 			"diffie-hellman-group16-sha512,diffie-hellman-group18-sha512"
 
+/*
+ * Signatures: without SHA-1. FIDO keys are among them so that clients offer them and
+ * get to know why they are refused (console-keys.c).
+ */
+#define SIGNATURES	"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384," \
+			"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256," \
+			"sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com"
+
 static int port = 2222;
 static char *bind_address;
 static char *run_dir;
@@ -161,6 +169,8 @@ static ssh_bind make_bind(ssh_key key, GError **error)
 	if (bind &&
 	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_config) == SSH_OK &&
 	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, KEY_EXCHANGES) == SSH_OK &&
+	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, SIGNATURES) ==
+	    SSH_OK &&
 	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) == SSH_OK)
 		return bind;
 	g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "libssh does not accept its settings: %s",
