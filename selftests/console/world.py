@@ -19,7 +19,8 @@ import threading
 import time
 import traceback
 
-PATIENCE = 180          # seconds; a limit for what hangs, nothing is measured
+# seconds; a limit for what hangs, nothing is measured
+PATIENCE = int(os.environ.get('PATIENCE', 180))
 ESC = b'\x05c'
 
 
@@ -211,17 +212,16 @@ class Daemon:
 
 
 class Client:
-    """An ssh process. Without a terminal, unless tty is given."""
+    """A process of an SSH client."""
 
-    def __init__(self, world, *command, vm='vm1', key='id', tty=False, options=()):
+    def __init__(self, world, args, env=None):
         self.out = bytearray()
         self.err = bytearray()
         self.eof = threading.Event()
         self.drain = threading.Event()
         self.drain.set()
-        args = world.ssh(vm, key, ['-tt' if tty else '-T', *options]) + list(command)
         self.process = subprocess.Popen(args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, bufsize=0)
+                                        stderr=subprocess.PIPE, bufsize=0, env=env)
         world.clients.append(self)
         threading.Thread(target=self.pump, args=(self.process.stdout, self.out, self.eof),
                          daemon=True).start()
@@ -243,9 +243,13 @@ class Client:
         self.process.stdin.write(data)
 
     def expect(self, data):
+        def there():
+            over = self.eof.is_set()
+            check(data in self.out or not over, 'ssh ended without %r; it said %r, %r' %
+                  (data[:60], bytes(self.out[-300:]), bytes(self.err[-300:])))
+            return data in self.out
         wait_for('%r from ssh (there is %r, %r)' %
-                 (data[:60], bytes(self.out[-300:]), bytes(self.err[-300:])),
-                 lambda: data in self.out)
+                 (data[:60], bytes(self.out[-300:]), bytes(self.err[-300:])), there)
 
     def ended(self, status, words=None):
         """Wait for the end. Return what ssh wrote to stderr."""
@@ -368,8 +372,9 @@ class World:
                 '-o', 'UserKnownHostsFile=' + self.path('known_hosts'),
                 *options, '-l', vm, '127.0.0.1']
 
-    def client(self, *command, **kw):
-        return Client(self, *command, **kw)
+    def client(self, *command, vm='vm1', key='id', tty=False, options=()):
+        """OpenSSH's ssh; without a terminal, unless tty is given."""
+        return Client(self, self.ssh(vm, key, ['-tt' if tty else '-T', *options]) + list(command))
 
     def log(self):
         if not os.path.exists(self.log_path):

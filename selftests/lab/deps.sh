@@ -16,6 +16,9 @@ python3-sphinx"
 # the kernel tree for build-intree, checkpatch and KVM's selftest library
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
 perl sparse openssh-client systemd"
+# the clients of vsb-console, and who watches over its algorithms
+clients="openssh-client putty-tools dropbear-bin python3-paramiko python3-asyncssh
+python3-cryptography ssh-audit bsdutils"
 bench="gnuplot-nox"
 package="debhelper dh-dkms lintian mmdebstrap e2fsprogs fakeroot systemd-container
 openssh-client procps"
@@ -23,7 +26,7 @@ lab="busybox-static bubblewrap qemu-system-x86 qemu-system-data seabios bochs bo
 bochsbios vgabios isolinux syslinux-common xorriso"
 
 missing=
-for p in $build $check $bench $package $lab; do
+for p in $build $check $clients $bench $package $lab; do
 	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
 	installed) ;;
 	*) missing="$missing $p" ;;
