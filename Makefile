@@ -16,7 +16,7 @@ T		?=
 KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null | sort -V))
 
 PROGRAMS	:= qemu-proxy libvirt-hooks l1-agent guest-tools
-PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/keyboard \
+PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/keyboard \
 		   selftests/bench selftests/cage selftests/console
 export O V PREFIX DESTDIR KDIR
 # Variables of the command line reach sub-makes as environment: kbuild would take

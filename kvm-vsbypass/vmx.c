@@ -6,17 +6,6 @@
 
 #include "vsb.h"
 
-/* SDM vol. 3, table 28-5: exit qualification of I/O instructions. */
-static bool vsb_vmx_exit_pio(u32 reason, u64 info, struct vsb_pio *pio)
-{
-	if (reason != EXIT_REASON_IO_INSTRUCTION)
-		return false;
-	pio->size = (info & 7) + 1;
-	pio->in = info & 8;
-	pio->port = info >> 16;
-	return true;
-}
-
 /*
  * While L2 runs, and until KVM switches away from it, the current VMCS is
  * vmcs02. Its virtual-APIC page is the page that the guest hypervisor gave
@@ -46,6 +35,7 @@ const struct vsb_vendor vsb_vmx = {
 	.name = "kvm-intel",
 	.module = "kvm_intel",
 	.exit_pio = vsb_vmx_exit_pio,
+	.exit_enters = vsb_vmx_exit_enters,
 	.anchor = vsb_vmx_anchor,
 	.present = vsb_vmx_present,
 };

@@ -38,6 +38,7 @@
 #include <linux/xarray.h>
 
 #include "compat.h"
+#include "exits.h"
 #include "front.h"
 #include "i8042.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
@@ -48,13 +49,6 @@ struct vsb_cloud;
 struct vsb_l2;
 struct vsb_proxy;
 struct vsb_vcpu;
-
-/* One port access, free of vendors. */
-struct vsb_pio {
-	u16 port;
-	u8 size;	/* 1, 2 or 4 bytes */
-	bool in;
-};
 
 /* ---- vm.c: which struct kvm is ours ---- */
 
@@ -576,6 +570,7 @@ long vsb_get_uservm(void __user *argp, struct vsb_cloud *cloud, struct vsb_proxy
  * @name:	for messages
  * @module:	of KVM
  * @exit_pio:	does this exit say a port access? Callback context
+ * @exit_enters: or that L2 enters a guest of its own? The same
  * @anchor:	frame that stays with a vCPU of a user VM; @vcpu runs nested
  * @present:	is this entry of its nested page table present?
  */
@@ -583,6 +578,7 @@ struct vsb_vendor {
 	const char *name;
 	const char *module;
 	bool (*exit_pio)(u32 reason, u64 info, struct vsb_pio *pio);
+	bool (*exit_enters)(u32 reason);
 	unsigned long (*anchor)(const struct vsb_vcpu *v);
 	bool (*present)(u64 pte);
 };

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Exit reason and exit information, as KVM's get_exit_info() has them from the CPU.
+ */
+#include <asm/svm.h>
+#include <asm/vmx.h>
+
+#include "exits.h"
+
+/*
+ * SDM vol. 3, 25.9.1: the reason is in bits 15:0. Above are flags of all kinds of
+ * exits (a bus lock, enclave mode, a pending MTF exit), and those to come. Bit 31:
+ * the entry failed, and L2 has executed no instruction.
+ */
+static bool vsb_vmx_reason_is(u32 reason, u16 basic)
+{
+	return (u16)reason == basic && !(reason & VMX_EXIT_REASONS_FAILED_VMENTRY);
+}
+
+/* SDM vol. 3, table 28-5: exit qualification of I/O instructions. */
+bool vsb_vmx_exit_pio(u32 reason, u64 info, struct vsb_pio *pio)
+{
+	if (!vsb_vmx_reason_is(reason, EXIT_REASON_IO_INSTRUCTION))
+		return false;
+	pio->size = (info & 7) + 1;
+	pio->in = info & 8;
+	pio->port = info >> 16;
+	return true;
+}
+
+/* L2 is a hypervisor, and enters a guest of its own. */
+bool vsb_vmx_exit_enters(u32 reason)
+{
+	return vsb_vmx_reason_is(reason, EXIT_REASON_VMLAUNCH) ||
+	       vsb_vmx_reason_is(reason, EXIT_REASON_VMRESUME);
+}
+
+/*
+ * APM vol. 2, 15.10.2: EXITINFO1 of IOIO intercepts. The code is a number without
+ * flags (appendix C).
+ */
+bool vsb_svm_exit_pio(u32 reason, u64 info, struct vsb_pio *pio)
+{
+	if (reason != SVM_EXIT_IOIO)
+		return false;
+	pio->size = info >> 4 & 7;
+	pio->in = info & 1;
+	pio->port = info >> 16;
+	return true;
+}
+
+bool vsb_svm_exit_enters(u32 reason)
+{
+	return reason == SVM_EXIT_VMRUN;
+}
