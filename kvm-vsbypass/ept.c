@@ -130,10 +130,13 @@ bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn)
  * @vcpu: runs it; vCPU context, KVM's SRCU held
  * @l2_gfn: in the user VM
  * @l1_gfn: in the cloud VM
+ *
+ * Return: 1, yes; 0, nothing is there; -1, something else.
  */
-bool vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn)
+int vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn)
 {
 	int levels = vsb_ept_levels(vcpu);
+	s64 found = levels ? vsb_ept_lookup(vcpu, vsb_ept_root(vcpu), levels, l2_gfn) : -1;
 
-	return levels && vsb_ept_lookup(vcpu, vsb_ept_root(vcpu), levels, l2_gfn) == (s64)l1_gfn;
+	return found < 0 ? 0 : found == (s64)l1_gfn ? 1 : -1;
 }

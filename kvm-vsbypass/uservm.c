@@ -23,11 +23,19 @@ void vsb_ident_get(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_i
 	id->boots = vsb_kvm_boots(vcpu);
 }
 
-/* Under rcu_read_lock() or cloud->lock, as the next one. */
+/*
+ * A vCPU that shows no anchor is one of those of the user VM that has its root. Under
+ * rcu_read_lock() or cloud->lock, as the next one.
+ */
 static struct vsb_anchor *vsb_uservm_anchor(struct vsb_cloud *cloud,
 					    const struct vsb_ident *id)
 {
-	return id->anchor ? xa_load(&cloud->anchors, id->anchor) : NULL;
+	struct vsb_l2 *u;
+
+	if (id->anchor)
+		return xa_load(&cloud->anchors, id->anchor);
+	u = id->root ? xa_load(&cloud->roots, id->root) : NULL;
+	return u && READ_ONCE(u->unanchored.u) ? &u->unanchored : NULL;
 }
 
 /* The anchor has the last word. */
@@ -64,11 +72,9 @@ bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
 		return false;
 	if (id->root && xa_load(&cloud->roots, id->root) != u)
 		return false;
-	if (!id->anchor)
-		return true;
 	a = vsb_uservm_anchor(cloud, id);
 	if (!a)
-		return READ_ONCE(u->nr_anchors) == VSB_MAX_ANCHORS;
+		return id->anchor && READ_ONCE(u->nr_anchors) == VSB_MAX_ANCHORS;
 	return READ_ONCE(a->clock) == id->clock && READ_ONCE(a->boots) == id->boots &&
 	       !READ_ONCE(a->reset);
 }
@@ -155,8 +161,10 @@ void vsb_uservm_disown(struct vsb_cloud *cloud, struct vsb_l2 *u)
  */
 static void vsb_uservm_new_keyboard(struct vsb_l2 *u)
 {
+	const struct vsb_anchor *first = u->nr_anchors ? &u->anchors[0] : &u->unanchored;
+
 	spin_lock(&u->kbd_lock);
-	if (u->nr_anchors && !u->anchors[0].boots)
+	if (first->u && !first->boots)
 		vsb_i8042_assume(&u->kbd);
 	else
 		vsb_i8042_init(&u->kbd);
@@ -337,10 +345,13 @@ static void vsb_uservm_learn_anchor(struct vsb_cloud *cloud, struct vsb_l2 *u,
 {
 	struct vsb_anchor *a = vsb_uservm_anchor(cloud, id);
 
-	if (!a || a->u != u) {
+	if (!id->anchor) {
+		a = &u->unanchored;
+		WRITE_ONCE(a->u, u);
+	} else if (!a || a->u != u) {
 		if (a)
 			xa_erase(&cloud->anchors, id->anchor);
-		if (!id->anchor || u->nr_anchors == VSB_MAX_ANCHORS)
+		if (u->nr_anchors == VSB_MAX_ANCHORS)
 			return;
 		a = &u->anchors[u->nr_anchors];
 		a->u = u;
@@ -358,6 +369,28 @@ static void vsb_uservm_learn_anchor(struct vsb_cloud *cloud, struct vsb_l2 *u,
 static bool vsb_uservm_booted(const struct vsb_anchor *a, const struct vsb_ident *id)
 {
 	return a && (READ_ONCE(a->reset) || (!a->boots && id->boots));
+}
+
+/*
+ * A vCPU that shows no anchor, and a root that is not its user VM's yet: KVM makes a new
+ * one when memory slots change, and gives each VM a TSC offset of its own. Under
+ * cloud->lock. Return: the one user VM that it may be of, if memory agrees, or NULL.
+ */
+static struct vsb_l2 *vsb_uservm_same_clock(struct vsb_cloud *cloud, const struct vsb_ident *id)
+{
+	struct vsb_l2 *u, *found = NULL;
+
+	/* An offset of 0 is that of a guest hypervisor which sets none. */
+	if (id->anchor || !id->clock || !id->root)
+		return NULL;
+	list_for_each_entry(u, &cloud->uservms, node) {
+		if (!u->unanchored.u || u->unanchored.clock != id->clock)
+			continue;
+		if (found)
+			return NULL;
+		found = u;
+	}
+	return found;
 }
 
 /*
@@ -441,23 +474,29 @@ static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	}
 }
 
-/* What @u is expected to have in memory, if that is known. */
-static bool vsb_uservm_same_memory(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
-				   const struct vsb_ident *id)
+/*
+ * Has the user VM that @id seems to show (@find) in memory what is remembered of it? Reads
+ * the cloud VM's memory: not under the lock. Return: 1, yes; 0, it has nothing there (KVM
+ * fills a new table bit by bit), or nothing is known; -1, it has something else.
+ */
+static int vsb_uservm_memory(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
+			     const struct vsb_ident *id,
+			     struct vsb_l2 *(*find)(struct vsb_cloud *cloud,
+						    const struct vsb_ident *id))
 {
 	u64 l2_gfn = 0, l1_gfn = 0;
 	struct vsb_l2 *u;
 	bool frames;
 
-	rcu_read_lock();
-	u = vsb_uservm_find(cloud, id);
-	frames = u && READ_ONCE(u->frames);
+	mutex_lock(&cloud->lock);
+	u = find(cloud, id);
+	frames = u && u->frames;
 	if (frames) {
-		l2_gfn = READ_ONCE(u->l2_gfn);
-		l1_gfn = READ_ONCE(u->l1_gfn);
+		l2_gfn = u->l2_gfn;
+		l1_gfn = u->l1_gfn;
 	}
-	rcu_read_unlock();
-	return frames && vsb_ept_has_frame(vcpu, l2_gfn, l1_gfn);
+	mutex_unlock(&cloud->lock);
+	return frames ? vsb_ept_has_frame(vcpu, l2_gfn, l1_gfn) : 0;
 }
 
 /**
@@ -470,14 +509,16 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		      const struct vsb_ident *id)
 {
 	u64 l2_gfn = 0, l1_gfn = 0;
-	bool frames, same_memory, signs, new_root;
 	struct vsb_l2 *u, *moved;
+	int memory, of_clock;
+	bool frames, signs, new_root;
 	struct vsb_proxy *proxy;
 	struct vsb_anchor *a;
 
 	/* Read the cloud VM's memory: not under the lock. */
 	frames = vsb_ept_first_frame(vcpu, &l2_gfn, &l1_gfn);
-	same_memory = vsb_uservm_same_memory(vcpu, cloud, id);
+	memory = vsb_uservm_memory(vcpu, cloud, id, vsb_uservm_find);
+	of_clock = vsb_uservm_memory(vcpu, cloud, id, vsb_uservm_same_clock);
 
 	mutex_lock(&cloud->lock);
 	if (cloud->dead)
@@ -486,13 +527,23 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	a = vsb_uservm_anchor(cloud, id);
 	signs = a && a->clock != id->clock;
 	moved = vsb_uservm_moved_in(cloud, id);
-	if (moved)
+	if (moved) {
 		u = moved;
-	else if (u && vsb_uservm_is_other(cloud, u, id, same_memory))
+	} else if (u && vsb_uservm_is_other(cloud, u, id, memory > 0)) {
 		/* Without its anchor @u may live, and have left this root. */
-		u = a ? vsb_uservm_succeed(cloud, u) : NULL;
-	else if (u && a == &u->anchors[0] && vsb_uservm_booted(a, id))
-		vsb_uservm_reset(cloud, u);
+		u = id->anchor && a ? vsb_uservm_succeed(cloud, u) : NULL;
+	} else if (u && vsb_uservm_booted(a, id)) {
+		if (a == &u->anchors[0])
+			vsb_uservm_reset(cloud, u);
+		else if (a == &u->unanchored)	/* the first, or one that it starts */
+			vsb_uservm_unprove(u);
+	}
+	if (!u && of_clock >= 0) {
+		u = vsb_uservm_same_clock(cloud, id);
+		/* A proof takes more than that. */
+		if (u)
+			vsb_uservm_unprove(u);
+	}
 	if (!u)
 		u = vsb_uservm_create(cloud);
 	if (!u)

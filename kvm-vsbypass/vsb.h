@@ -415,6 +415,8 @@ struct vsb_anchor {
  * @bound_ns:	CLOCK_BOOTTIME of the binding, 0: none; cloud->lock
  * @roots:	frames of EPT pointers, a ring of @nr_roots; cloud->lock
  * @anchors:	its vCPUs, the first is the one that boots; cloud->lock
+ * @unanchored:	those of its vCPUs that show no anchor, as one; no @frame; its @u is
+ *		NULL: there are none. Like @anchors
  * @coms:	the 16550s among @claims. RCU, written under cloud->lock
  * @kbd_lock:	guards @kbd
  * @kbd:	keyboard controller, if it is among @claims
@@ -439,6 +441,7 @@ struct vsb_l2 {
 	u32 nr_anchors;
 	unsigned long roots[VSB_MAX_ROOTS];
 	struct vsb_anchor anchors[VSB_MAX_ANCHORS];
+	struct vsb_anchor unanchored;
 	struct vsb_coms __rcu *coms;
 	spinlock_t kbd_lock;	/* innermost but proxy->lock */
 	struct vsb_i8042 kbd;
@@ -588,7 +591,7 @@ extern const struct vsb_vendor vsb_vmx, vsb_svm;
 /* ---- ept.c ---- */
 
 bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
-bool vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
+int vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
 
 /* ---- hook.c: names of KVM functions ---- */
 

@@ -92,6 +92,8 @@ enum l1_request { L1_RUN_L2, L1_BOOT_L2, L1_SMI_L2, L1_OWN_IO };
  * @root:	page table root of each user VM, 0: shadow paging
  * @anchor:	what each user VM's vCPU has instead of its own VMCB (SVM) or
  *		virtual-APIC page (VMX), unless 0: virtual and physical address
+ * @bare:	a user VM has no virtual-APIC page (VMX), as those of a guest hypervisor
+ *		with all of the interrupt controller in user space
  * @clock:	TSC offset of each user VM
  * @boot:	what L1_BOOT_L2 and L1_SMI_L2 run
  * @boot_code:	its physical address
@@ -109,6 +111,7 @@ struct mbox {
 	struct {
 		uint64_t gva, gpa;
 	} anchor[NR_L2];
+	bool bare[NR_L2];
 	uint64_t clock[NR_L2];
 	uint64_t boot_code;
 	volatile bool stop;

@@ -107,6 +107,10 @@ static enum l2_stop vmx_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 		ctl |= CPU_BASED_UNCOND_IO_EXITING;
 	else
 		ctl &= ~CPU_BASED_UNCOND_IO_EXITING;
+	if (mbox.bare[l2])
+		ctl &= ~CPU_BASED_TPR_SHADOW;
+	else
+		ctl |= CPU_BASED_TPR_SHADOW;
 	vmwrite(CPU_BASED_VM_EXEC_CONTROL, ctl);
 	vmwrite(TSC_OFFSET, mbox.clock[l2]);
 	vmwrite(VIRTUAL_APIC_PAGE_ADDR, mbox.anchor[l2].gpa ?: l2_state[l2].page);

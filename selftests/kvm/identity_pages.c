@@ -244,3 +244,56 @@ void identity_cpus(void)
 	EXPECT_NOTHING(p[1]);
 	CHECK_EQ(L1_EXITS(c), 0);
 }
+
+/*
+ * On VMX a user VM without a virtual-APIC page shows no anchor, and not the one of who
+ * ran before it on this CPU, even with the same clock. (SVM: each has a VMCB.)
+ */
+void identity_no_anchor(void)
+{
+	c = cloud_new();
+	c->mbox->clock[0] = c->mbox->clock[1] = -1000000000ull;
+	c->mbox->bare[1] = true;
+	proxy_start_pair(c, &p[0], &p[1]);
+	for (unsigned int i = 0; i < 5; i++)
+		check_both(i);
+	CHECK_EQ(proxy_uservm(p[0]).vcpus, 1);
+	CHECK_EQ(proxy_uservm(p[1]).vcpus, c->mbox->amd);
+	/* By turns it has one; the other one's is none of it. */
+	for (unsigned int i = 0; i < 6; i++) {
+		c->mbox->bare[1] = i & 1;
+		check_both(i);
+	}
+	CHECK_EQ(proxy_uservm(p[0]).vcpus, 1);
+	CHECK_EQ(proxy_uservm(p[1]).vcpus, 1);
+}
+
+static void copy_root(uint64_t to, uint64_t from)
+{
+	memcpy(addr_gpa2hva(c->vm, to), addr_gpa2hva(c->vm, from), 4096);
+}
+
+/* None has one. They are told by root and clock, and have new roots all the same. */
+void identity_no_anchors(void)
+{
+	c = cloud_new();
+	c->mbox->clock[0] = -1000000000ull;
+	c->mbox->clock[1] = -2000000000ull;
+	c->mbox->bare[0] = c->mbox->bare[1] = true;
+	copy_root(c->root[1][0], c->root[1][OTHER_MEMORY]);
+	proxy_start_pair(c, &p[0], &p[1]);
+	for (unsigned int i = 0; i < 6; i++) {
+		c->mbox->root[0] = c->root[0][i & 1];
+		c->mbox->root[1] = c->root[1][i / 2 & 1 ? OTHER_MEMORY : 0];
+		check_both(i);
+	}
+	/* What was a root of the one becomes a root of the other. */
+	c->mbox->root[0] = c->root[0][0];
+	check_both(6);
+	copy_root(c->root[0][1], c->root[1][OTHER_MEMORY]);
+	c->mbox->root[1] = c->root[0][1];
+	check_both(7);
+	/* KVM that does not trust the TSC changes the clock: same root, same memory. */
+	c->mbox->clock[0] -= 12345678;
+	check_both(8);
+}
