@@ -123,10 +123,13 @@ bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio)
 
 	rcu_read_lock();
 	cloud = vsb_cloud_find(vcpu->kvm);
-	if (!cloud || !READ_ONCE(cloud->started))
+	if (!cloud)
 		goto out;
 	v = &cloud->vcpus[vcpu->vcpu_idx];
 	v->taken = false;
+	v->fetched = false;
+	if (!READ_ONCE(cloud->started))
+		goto out;
 	vsb_ident_get(vcpu, v, &id);
 	u = vsb_uservm_find(cloud, &id);
 	ours = vsb_cloud_owns(cloud, u, pio->port, pio->size);
@@ -237,13 +240,19 @@ static struct vsb_proxy *vsb_cloud_get_proxy(struct vsb_l2 *u)
 	return proxy;
 }
 
+/* Is no access to be begun now? */
+static bool vsb_cloud_is_frozen(struct vsb_cloud *cloud)
+{
+	return READ_ONCE(cloud->frozen) && !time_after(jiffies, READ_ONCE(cloud->thaw));
+}
+
 /*
- * Is no access to be begun now? Then waits a little, but does not sleep until
- * there may be: to end a freeze the cloud VM may have to run, on this vCPU.
+ * The same. If so waits a little, but does not sleep until there may be: to end a
+ * freeze the cloud VM may have to run, on this vCPU.
  */
 static bool vsb_cloud_frozen(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud)
 {
-	if (!READ_ONCE(cloud->frozen) || time_after(jiffies, READ_ONCE(cloud->thaw)))
+	if (!vsb_cloud_is_frozen(cloud))
 		return false;
 	kvm_vcpu_srcu_read_unlock(vcpu);
 	schedule_timeout_interruptible(1);
@@ -311,8 +320,8 @@ bool vsb_cloud_prepare(struct kvm_vcpu *vcpu)
 		}
 	}
 	/*
-	 * vsb_cloud_drop() and vsb_cloud_freeze() wait for this SRCU section
-	 * after they have said so.
+	 * vsb_cloud_quiesce() waits for this SRCU section after they have been
+	 * said to be so.
 	 */
 	if (!READ_ONCE(cloud->started) || vsb_cloud_frozen(vcpu, cloud))
 		goto put;
@@ -323,6 +332,30 @@ put:
 		vsb_uservm_put(u);
 	vsb_cloud_put(cloud);
 	return again;
+}
+
+/**
+ * vsb_cloud_stops - shall KVM not go on with the instruction that it emulates for us?
+ * @vcpu: of the cloud VM; it is about to begin with an element of a string
+ *
+ * vsb_cloud_prepare() has let the first one begin; KVM does up to 1024 without asking it
+ * again. What was read for L2 is nowhere else: such an instruction comes to its end, which
+ * is that of what KVM reads in one go, less than a page.
+ *
+ * Return: true if the vCPU has to execute the rest of the instruction again.
+ */
+bool vsb_cloud_stops(struct kvm_vcpu *vcpu)
+{
+	struct vsb_cloud *cloud;
+	bool stops = true;
+
+	rcu_read_lock();
+	cloud = vsb_cloud_find(vcpu->kvm);
+	if (cloud)
+		stops = !cloud->vcpus[vcpu->vcpu_idx].fetched &&
+			(!READ_ONCE(cloud->started) || vsb_cloud_is_frozen(cloud));
+	rcu_read_unlock();
+	return stops;
 }
 
 /* Which of the @pio->size bytes are claimed, bit 0 for the first? */
@@ -546,6 +579,9 @@ void vsb_cloud_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *da
 		memcpy(&value, data, pio->size);
 	if (cloud) {
 		serving = srcu_read_lock(&cloud->serving);
+		atomic_inc(&cloud->accesses);
+		if (pio->in)
+			cloud->vcpus[vcpu->vcpu_idx].fetched = true;
 		ret = vsb_cloud_access_of(vcpu, cloud, pio, &value);
 		srcu_read_unlock(&cloud->serving, serving);
 		vsb_cloud_put(cloud);
@@ -558,6 +594,24 @@ void vsb_cloud_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *da
 }
 
 /* ---- ioctl context: life ---- */
+
+/*
+ * Waits for accesses that have begun, after none begins any more: @started is false, or it
+ * is frozen (then until it thaws, at most). One that was taken, and the next element of a
+ * string, are under KVM's SRCU from where that is decided to where @serving is held, and
+ * from there to the next one. So nobody is on the way if none has begun in a whole round.
+ */
+static void vsb_cloud_quiesce(struct vsb_cloud *cloud)
+{
+	int seen;
+
+	do {
+		seen = atomic_read(&cloud->accesses);
+		synchronize_srcu_expedited(&cloud->serving);
+		synchronize_srcu_expedited(&cloud->vm.kvm->srcu);
+	} while (atomic_read(&cloud->accesses) != seen &&
+		 (!READ_ONCE(cloud->started) || vsb_cloud_is_frozen(cloud)));
+}
 
 /* Let go of the cloud VM and of all that is known of its user VMs. */
 static void vsb_cloud_drop(struct vsb_cloud *cloud)
@@ -574,7 +628,7 @@ static void vsb_cloud_drop(struct vsb_cloud *cloud)
 	 * A vCPU that has told KVM to emulate an access of ours is still on the
 	 * way to the bus; without us there it would reach the VM's own VMM.
 	 */
-	synchronize_srcu_expedited(&cloud->vm.kvm->srcu);
+	vsb_cloud_quiesce(cloud);
 	vsb_vm_remove(&cloud->vm);
 	vsb_hook_put();
 	vsb_cloud_put(cloud);
@@ -629,10 +683,10 @@ static int vsb_cloud_release(struct inode *inode, struct file *file)
 
 	mutex_lock(&cloud->lock);
 	WRITE_ONCE(cloud->closed, true);
-	WRITE_ONCE(cloud->frozen, false);
 	cloud->lingers = (cloud->flags & VSB_CLOUD_ABSORB_ON_CLOSE) && !cloud->gone &&
 			 vsb_cloud_keeps(cloud);
 	if (cloud->lingers) {
+		WRITE_ONCE(cloud->frozen, false);
 		__module_get(THIS_MODULE);
 		mutex_unlock(&cloud->lock);
 		return 0;
@@ -740,10 +794,7 @@ static long vsb_cloud_freeze(struct vsb_cloud *cloud, unsigned long ms)
 	WRITE_ONCE(cloud->frozen, ms != 0);
 	mutex_unlock(&cloud->lock);
 	if (ms) {
-		/* Those that have told KVM to emulate the access, */
-		synchronize_srcu_expedited(&cloud->vm.kvm->srcu);
-		/* and those that wait for a proxy. */
-		synchronize_srcu_expedited(&cloud->serving);
+		vsb_cloud_quiesce(cloud);
 		/* Nobody writes any more: what fronts have of it goes out. */
 		while (!vsb_cloud_drained(cloud) && time_before(jiffies, end) &&
 		       !signal_pending(current))

@@ -49,6 +49,14 @@
 #define VSB_X86_INTERCEPT_OUT	46
 #define VSB_X86_INTERCEPT_OUTS	47
 
+/*
+ * enum x86_intercept_stage, and answers to it; in the same header, in both the same. Not
+ * compared: the first of that name in BTF may be the declaration of <asm/kvm_host.h>.
+ */
+#define VSB_X86_ICPT_PRE_EXCEPT	1
+#define VSB_X86EMUL_CONTINUE	0
+#define VSB_X86EMUL_INTERCEPTED	6
+
 static inline bool vsb_is_guest_mode(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.hflags & HF_GUEST_MASK;

@@ -109,10 +109,22 @@ static int vsb_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t port, in
 	return 0;
 }
 
-/* For vmx_check_intercept(): X86EMUL_CONTINUE. */
-static int vsb_check_intercept(void)
+/*
+ * For vmx_check_intercept(), svm_check_intercept(). INTERCEPTED: KVM enters the guest, with
+ * what was done of the string behind it, and nothing told to anybody. To be decided only
+ * when the emulator begins with an element.
+ */
+static int vsb_check_intercept(struct kvm_vcpu *vcpu, const void *info, u32 stage,
+			       void *exception)
 {
-	return 0;
+	bool stop;
+
+	if (stage != VSB_X86_ICPT_PRE_EXCEPT)
+		return VSB_X86EMUL_CONTINUE;
+	atomic_inc(&vsb_users);
+	stop = vsb_cloud_stops(vcpu);
+	atomic_dec(&vsb_users);
+	return stop ? VSB_X86EMUL_INTERCEPTED : VSB_X86EMUL_CONTINUE;
 }
 
 /* ---- decide: where to redirect what is ours, 0 for what is not ---- */
@@ -153,11 +165,11 @@ struct vsb_instruction_info {
 };
 
 /*
- * vmx_check_intercept(vcpu, info, stage, exception): the emulator of string
- * I/O asks whether the guest hypervisor wants the instruction. For one that
- * we took it must not: KVM would stop the cloud VM with an internal error.
- * L2 may have changed the instruction since the exit, so look at what the
- * emulator decoded.
+ * vmx_check_intercept(vcpu, info, stage, exception), svm_check_intercept(): the
+ * emulator of string I/O asks before each element whether the guest hypervisor wants
+ * the instruction. One that we took it must not have: on VMX KVM would stop the
+ * cloud VM with an internal error. L2 may have changed the instruction since the exit,
+ * so look at what the emulator decoded.
  */
 static unsigned long vsb_on_check_intercept(struct pt_regs *regs)
 {
@@ -255,6 +267,9 @@ struct vsb_hook {
 	unsigned long ip;
 };
 
+#define CHECK_INTERCEPT \
+	"int (struct kvm_vcpu *, struct x86_instruction_info *, enum x86_intercept_stage, struct x86_exception *)"
+
 /* The busiest first: they are searched in this order. */
 static struct vsb_hook vsb_hooks[] = {
 	{ "nested_vmx_reflect_vmexit", &vsb_vmx, vsb_on_nested_exit,
@@ -266,9 +281,9 @@ static struct vsb_hook vsb_hooks[] = {
 	{ "kvm_io_bus_write", NULL, vsb_on_bus_write },
 	{ "kvm_io_bus_read", NULL, vsb_on_bus_read },
 	{ "vmx_check_intercept", &vsb_vmx, vsb_on_check_intercept,
-	  .proto =
-	  "int (struct kvm_vcpu *, struct x86_instruction_info *, enum x86_intercept_stage, struct x86_exception *)",
-	  .pointer = true },
+	  .proto = CHECK_INTERCEPT, .pointer = true },
+	{ "svm_check_intercept", &vsb_svm, vsb_on_check_intercept,
+	  .proto = CHECK_INTERCEPT, .pointer = true },
 	{ "kvm_arch_vcpu_ioctl_run", NULL, vsb_on_run },
 	{ "kvm_vm_ioctl_irq_line", NULL, vsb_on_irq_line },
 };
@@ -422,19 +437,19 @@ static int vsb_hook_resolve(void)
 		     offsetof(struct vsb_instruction_info, m), t }
 #define INTERCEPT(m, v) { BTF_KIND_ENUM, "x86_intercept", "x86_intercept_" #m, v }
 
-/* Of the vendor's module, which no header has. */
+/* Of the vendor's module (NULL: of both), which no header has. */
 static const struct {
 	const struct vsb_vendor *vendor;
 	struct vsb_expect type;
 } vsb_expected[] = {
 	{ &vsb_svm, { BTF_KIND_STRUCT, "vcpu_svm", "vcpu", 0, "struct kvm_vcpu" } },
-	{ &vsb_vmx, INFO(intercept, "u8") },
-	{ &vsb_vmx, INFO(src_val, "u64") },
-	{ &vsb_vmx, INFO(dst_val, "u64") },
-	{ &vsb_vmx, INTERCEPT(in, VSB_X86_INTERCEPT_IN) },
-	{ &vsb_vmx, INTERCEPT(ins, VSB_X86_INTERCEPT_INS) },
-	{ &vsb_vmx, INTERCEPT(out, VSB_X86_INTERCEPT_OUT) },
-	{ &vsb_vmx, INTERCEPT(outs, VSB_X86_INTERCEPT_OUTS) },
+	{ NULL, INFO(intercept, "u8") },
+	{ NULL, INFO(src_val, "u64") },
+	{ NULL, INFO(dst_val, "u64") },
+	{ NULL, INTERCEPT(in, VSB_X86_INTERCEPT_IN) },
+	{ NULL, INTERCEPT(ins, VSB_X86_INTERCEPT_INS) },
+	{ NULL, INTERCEPT(out, VSB_X86_INTERCEPT_OUT) },
+	{ NULL, INTERCEPT(outs, VSB_X86_INTERCEPT_OUTS) },
 };
 
 static bool vsb_hook_check_type(const struct vsb_btf *b, const struct vsb_expect *e)
@@ -455,7 +470,7 @@ static int vsb_hook_check_types(const struct vsb_btf *b)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(vsb_expected); i++)
-		if (vsb_expected[i].vendor == vsb_vendor &&
+		if ((!vsb_expected[i].vendor || vsb_expected[i].vendor == vsb_vendor) &&
 		    !vsb_hook_check_type(b, &vsb_expected[i].type))
 			return -EOPNOTSUPP;
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {

@@ -484,6 +484,7 @@ void vsb_uservm_put(struct vsb_l2 *u);
 struct vsb_vcpu {
 	unsigned long anchor;	/* SVM: frame of vmcb12 at the last VMRUN */
 	bool taken;		/* the last I/O exit was ours */
+	bool fetched;		/* of that, something was read for L2 already */
 	u16 port;		/* of that, */
 	u8 size;		/* and bytes */
 };
@@ -503,7 +504,8 @@ struct vsb_vcpu {
  *		all its user VMs, for good. Written under @lock
  * @frozen:	no access is begun now,
  * @thaw:	until then (jiffies); both written under @lock
- * @serving:	SRCU; around each access, so that VSB_FREEZE can wait for them
+ * @serving:	SRCU; around each access, so that others can wait for them
+ * @accesses:	that have begun, ever; see vsb_cloud_quiesce()
  * @lock:	guards what follows, for writing
  * @closed:	no descriptor, or VSB_START has not followed; only proxies serve, no
  *		front alone. Read without @lock
@@ -534,6 +536,7 @@ struct vsb_cloud {
 	bool frozen;
 	unsigned long thaw;
 	struct srcu_struct serving;
+	atomic_t accesses;
 
 	struct mutex lock;	/* outermost */
 	bool closed;
@@ -557,6 +560,7 @@ void vsb_cloud_left(struct vsb_cloud *cloud);
 bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio);
 bool vsb_cloud_took(struct kvm_vcpu *vcpu, u64 port);
 bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size);
+bool vsb_cloud_stops(struct kvm_vcpu *vcpu);
 void vsb_cloud_vmrun(struct kvm_vcpu *vcpu);
 void vsb_cloud_unpaged(struct kvm_vcpu *vcpu);
 bool vsb_cloud_prepare(struct kvm_vcpu *vcpu);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* INS and OUTS, with and without REP, on claimed ports. */
+#include <pthread.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cases.h"
@@ -222,5 +224,151 @@ void string_absorbed(void)
 	CHECK_EQ(c->mbox->ops[0].count, 0);
 	CHECK_EQ(c->mbox->ops[1].count, 0);
 	CHECK_EQ(L1_EXITS(c), 0);
+	CHECK_EQ(c->l1_io, 0);
+}
+
+static void *freeze(void *unused)
+{
+	OK(ioctl(c->fd, VSB_FREEZE, VSB_MAX_FREEZE_MS));
+	return NULL;
+}
+
+static void *shut(void *unused)
+{
+	cloud_close(c);
+	return NULL;
+}
+
+/*
+ * Lets L2 begin with a string of which the proxy keeps the first element, until @then is
+ * at work, too.
+ */
+static void interrupt_string(const struct op *string, void *(*then)(void *))
+{
+	pthread_t thread;
+
+	p->shm->held = 0;
+	p->shm->hold = true;
+	l2_go(c, 0, string, 1);
+	WAIT_FOR(p->shm->held == 1);
+	CHECK_EQ(pthread_create(&thread, NULL, then, NULL), 0);
+	usleep(200000);
+	p->shm->hold = false;
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+/* Return: how many elements of @n the proxy has had, some and not all. */
+static unsigned int check_stands_still(unsigned int n)
+{
+	uint32_t nr = p->shm->nr;
+
+	CHECK(nr > p->seen);
+	CHECK(nr - p->seen < n);
+	for (unsigned int i = 0; i < 50; i++) {
+		usleep(10000);
+		CHECK_EQ(p->shm->nr, nr);
+		CHECK_EQ(c->mbox->ops[0].done, 0);
+	}
+	return nr - p->seen;
+}
+
+/* L1 is told the rest of it, once, and nobody else is told anything. */
+static void check_rest(unsigned int port, unsigned int count, int64_t offset)
+{
+	l2_wait(c);
+	CHECK_EQ(L1_EXITS(c), 1);
+	CHECK_EQ(c->mbox->exits[0].port, port);
+	CHECK_EQ(c->mbox->exits[0].rep, 1);
+	CHECK_EQ(c->mbox->exits[0].count, count);
+	CHECK_EQ(c->mbox->exits[0].offset, offset);
+	CHECK_EQ(c->l1_io, 0);
+}
+
+/* KVM does many elements without a nested exit. No one may begin in a freeze. */
+void string_frozen_outs(void)
+{
+	const struct op com1 = OUTS(COM1, 1, 0x100, REP(1500));
+	const struct op plain = OUTS(PLAIN, 2, 0x100, REP(1500));
+	unsigned int n;
+
+	begin();
+	interrupt_string(&com1, freeze);
+	check_stands_still(1500);
+	OK(ioctl(c->fd, VSB_FREEZE, 0));
+	l2_wait(c);
+	expect_outs(COM1, 1, 0x100, 1500, 1);
+	CHECK_EQ(c->mbox->ops[0].count, 0);
+	CHECK_EQ(L1_EXITS(c), 0);
+	/* And when the ports go back, what is left is the guest hypervisor's. */
+	interrupt_string(&plain, freeze);
+	n = check_stands_still(1500);
+	cloud_close(c);
+	check_rest(PLAIN, 1500 - n, 0x100 + 2 * n);
+	expect_outs(PLAIN, 2, 0x100, n, 2);
+}
+
+/* What KVM has begun to read ahead it reads, and L2 has all of it. */
+void string_frozen_ins(void)
+{
+	const struct op ins = INS(PLAIN, 1, 0x100, REP(3000));
+	unsigned int n;
+
+	begin();
+	p->shm->reg[PLAIN] = 0x77;
+	memset(c->mbox->buf, 0x55, BUF_SIZE);
+	interrupt_string(&ins, freeze);
+	n = check_stands_still(3000);
+	for (unsigned int i = 0; i < 3000; i++)
+		CHECK_EQ(c->mbox->buf[0x100 + i], i < n ? 0x77 : 0x55);
+	OK(ioctl(c->fd, VSB_FREEZE, 0));
+	l2_wait(c);
+	expect_ins(PLAIN, 1, 3000);
+	CHECK_EQ(c->mbox->ops[0].count, 0);
+	CHECK_EQ(L1_EXITS(c), 0);
+	memset(c->mbox->buf, 0x55, BUF_SIZE);
+	interrupt_string(&ins, freeze);
+	n = check_stands_still(3000);
+	cloud_close(c);
+	check_rest(PLAIN, 3000 - n, 0x100 + n);
+	expect_ins(PLAIN, 1, n);
+	for (unsigned int i = 0; i < 3000; i++)
+		CHECK_EQ(c->mbox->buf[0x100 + i], i < n ? 0x77 : 0x55);
+}
+
+/* Downwards KVM reads ahead as well, but asks again before each element. */
+void string_frozen_down(void)
+{
+	const struct op ins = INS(PLAIN, 1, 4000, REP(3000), DF);
+	unsigned int n;
+
+	begin();
+	p->shm->reg[PLAIN] = 0x77;
+	memset(c->mbox->buf, 0x55, BUF_SIZE);
+	interrupt_string(&ins, freeze);
+	n = check_stands_still(3000);
+	cloud_close(c);
+	check_rest(PLAIN, 3000 - n, 4000 - (int64_t)n);
+	expect_ins(PLAIN, 1, n);
+	for (unsigned int i = 0; i < 3000; i++)
+		CHECK_EQ(c->mbox->buf[4000 - i], i < n ? 0x77 : 0x55);
+}
+
+/* The ports go back without a word in the middle: no element is the VMM's. */
+void string_closed(void)
+{
+	const struct op outs = OUTS(PLAIN, 1, 0x100, REP(3000));
+	const struct op ins = INS(PLAIN, 1, 0x100, REP(3000));
+
+	begin();
+	interrupt_string(&outs, shut);
+	l2_wait(c);
+	CHECK(L1_EXITS(c) <= 1);
+	CHECK_EQ(c->l1_io, 0);
+	for (uint32_t i = p->seen; i < p->shm->nr; i++)
+		CHECK_EQ(p->shm->log[i].value, c->mbox->buf[0x100 + i - p->seen]);
+	begin();
+	interrupt_string(&ins, shut);
+	l2_wait(c);
+	CHECK(L1_EXITS(c) <= 1);
 	CHECK_EQ(c->l1_io, 0);
 }

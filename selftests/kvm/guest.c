@@ -273,14 +273,20 @@ static void l1_emulate(const struct l1_ops *l1, const struct l1_exit *e)
 
 static void l1_run_l2(const struct l1_ops *l1)
 {
+	/* Not on the stack: the library's is not aligned as instructions on 16 bytes want it. */
+	static struct l1_exit e;
+
 	for (;;) {
-		struct l1_exit e = { 0 };
 		uint64_t code = 0;
 
+		e = (struct l1_exit){ 0 };
 		switch (l1->run(mbox.l2, &e, &code)) {
 		case STOP_IO:
 			if (!e.in)
 				e.value = *l1->rax(mbox.l2);
+			e.count = l1->gpr(mbox.l2)->rcx;
+			e.offset = (e.in ? l1->gpr(mbox.l2)->rdi : l1->gpr(mbox.l2)->rsi) -
+				   (uint64_t)mbox.buf;
 			if (mbox.nr_exits < EXITS_MAX)
 				mbox.exits[mbox.nr_exits] = e;
 			mbox.nr_exits++;

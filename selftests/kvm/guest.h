@@ -77,6 +77,8 @@ struct l1_exit {
 	bool string;
 	bool rep;
 	uint32_t value;		/* OUT: what L1 saw */
+	uint64_t count;		/* RCX */
+	int64_t offset;		/* in mbox.buf, of what is to be read or written next */
 };
 
 enum l1_request { L1_RUN_L2, L1_BOOT_L2, L1_SMI_L2, L1_OWN_IO };
@@ -160,6 +162,7 @@ struct l1_ops {
 	void (*paged)(unsigned int l2);
 	void (*release)(unsigned int l2);	/* another CPU may run it next */
 	uint64_t *(*rax)(unsigned int l2);
+	struct gpr *(*gpr)(unsigned int l2);	/* the others */
 };
 
 extern const struct l1_ops l1_vmx, l1_svm;

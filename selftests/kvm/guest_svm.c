@@ -123,6 +123,11 @@ static uint64_t *svm_rax(unsigned int l2)
 	return (uint64_t *)((char *)svm->vmcb + offsetof(struct vmcb, save.rax));
 }
 
+static struct gpr *svm_gpr(unsigned int l2)
+{
+	return &l2_gpr[l2];
+}
+
 static struct vmcb_save_area saved;
 static struct gpr saved_gpr;
 
@@ -161,5 +166,6 @@ static void svm_release(unsigned int l2)
 
 const struct l1_ops l1_svm = {
 	.cpu = svm_cpu, .setup = svm_setup, .run = svm_run, .skip = svm_skip, .rax = svm_rax,
+	.gpr = svm_gpr,
 	.unpaged = svm_unpaged, .paged = svm_paged, .release = svm_release,
 };

@@ -147,6 +147,11 @@ static uint64_t *vmx_rax(unsigned int l2)
 	return &l2_gpr[l2].rax;
 }
 
+static struct gpr *vmx_gpr(unsigned int l2)
+{
+	return &l2_gpr[l2];
+}
+
 static const uint32_t boot_fields[] = {
 	GUEST_CR0, GUEST_IA32_EFER, GUEST_CS_AR_BYTES, GUEST_CS_BASE, GUEST_CS_LIMIT,
 	GUEST_TR_SELECTOR, GUEST_TR_BASE, GUEST_TR_LIMIT, GUEST_TR_AR_BYTES,
@@ -203,5 +208,6 @@ static void vmx_release(unsigned int l2)
 
 const struct l1_ops l1_vmx = {
 	.cpu = vmx_cpu, .setup = vmx_setup, .run = vmx_run, .skip = vmx_skip, .rax = vmx_rax,
+	.gpr = vmx_gpr,
 	.unpaged = vmx_unpaged, .paged = vmx_paged, .release = vmx_release,
 };
