@@ -131,6 +131,8 @@ bool vsb_cloud_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio)
 	if (!READ_ONCE(cloud->started))
 		goto out;
 	vsb_ident_get(vcpu, v, &id);
+	if (vsb_inner_is(cloud, &id))
+		goto out;
 	u = vsb_uservm_find(cloud, &id);
 	ours = vsb_cloud_owns(cloud, u, pio->port, pio->size);
 	/* Left to the guest hypervisor only once it is sure that no proxy is free. */
@@ -176,6 +178,8 @@ bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size)
 	if (ours || !READ_ONCE(cloud->started))
 		goto out;
 	vsb_ident_get(vcpu, v, &id);
+	if (vsb_inner_is(cloud, &id))
+		goto out;
 	u = vsb_uservm_find(cloud, &id);
 	ours = vsb_cloud_owns(cloud, u, port, size) ||
 	       (vsb_cloud_unclaimed(cloud, u, port, size) && vsb_cloud_absorbs(cloud));
@@ -194,6 +198,23 @@ void vsb_cloud_vmrun(struct kvm_vcpu *vcpu)
 	if (cloud)
 		cloud->vcpus[vcpu->vcpu_idx].anchor =
 			vcpu->arch.regs[VCPU_REGS_RAX] >> PAGE_SHIFT;
+	rcu_read_unlock();
+}
+
+/* A nested exit; @enters: L2 enters a VM of its own. */
+void vsb_cloud_follow(struct kvm_vcpu *vcpu, bool enters)
+{
+	struct vsb_cloud *cloud;
+	struct vsb_ident id;
+	struct vsb_vcpu *v;
+
+	rcu_read_lock();
+	cloud = vsb_cloud_find(vcpu->kvm);
+	if (cloud) {
+		v = &cloud->vcpus[vcpu->vcpu_idx];
+		vsb_ident_get(vcpu, v, &id);
+		vsb_inner_follow(cloud, v, &id, vsb_ept_levels(vcpu), enters);
+	}
 	rcu_read_unlock();
 }
 
@@ -924,6 +945,7 @@ static struct vsb_cloud *vsb_cloud_alloc(const struct vsb_create_cloud *args)
 	INIT_WORK(&cloud->drop, vsb_cloud_drop_work);
 	xa_init(&cloud->roots);
 	xa_init(&cloud->anchors);
+	vsb_inner_init(&cloud->inners);
 	cloud->vm.cloud = cloud;
 	cloud->flags = args->flags;
 	cloud->unclaimed = args->unclaimed;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * One frame of a user VM, and the frame of the cloud VM behind it: what the
- * agent needs to find the process of the guest hypervisor. Read from the guest
- * hypervisor's own nested page table, which may be garbage: every read is
- * checked by KVM, and the walk is bounded.
+ * agent needs to find the process of the guest hypervisor. And whose memory a
+ * VM has. Read from the guest hypervisor's own nested page table, which may be
+ * garbage: every read is checked by KVM, and the walk is bounded.
  */
 #include <linux/slab.h>
 
@@ -12,13 +12,31 @@
 #define PTE_ADDR	GENMASK_ULL(51, 12)
 #define PTE_LARGE	BIT_ULL(7)
 #define PTES		512
+#define PTE_WRITABLE	BIT_ULL(1)	/* both vendors */
 #define MAX_PAGES	64	/* read in one walk, page 4 KiB */
+#define MAX_PAGES_SEARCHED	0x20000	/* all of 256 GiB in pages of 4 KiB */
 
+/**
+ * struct vsb_walk - through a page table
+ * @vcpu:	of the cloud VM
+ * @page:	PTES of them for each level
+ * @max:	pages to read, at most
+ * @reads:	so far
+ * @visit:	told of each frame or large page that is mapped: L2's, of the cloud VM, how
+ *		many frames, the entry. True: enough
+ */
 struct vsb_walk {
 	struct kvm_vcpu *vcpu;
-	u64 *page;		/* PTES of them for each level */
+	u64 *page;
+	unsigned int max;
 	unsigned int reads;
-	u64 l1_gfn;
+	bool (*visit)(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte);
+	/* first frame */
+	u64 l2_gfn, l1_gfn;
+	/* frames of the cloud VM that are looked for, or found */
+	u64 *gfns;
+	int nr, max_gfns;
+	unsigned long found;
 };
 
 /* Is this a frame of the cloud VM's memory? (KVM's MMIO entries are not.) */
@@ -49,41 +67,53 @@ static s64 vsb_ept_lookup(struct kvm_vcpu *vcpu, u64 table, int level, u64 gfn)
 
 /*
  * The table at @table, of level @level (1: its entries map 4 KiB), maps L2
- * frames from @gfn on. Return: the first one that is mapped, or -1.
+ * frames from @gfn on. Return: true: enough.
  */
-static s64 vsb_ept_walk(struct vsb_walk *w, u64 table, int level, u64 gfn)
+static bool vsb_ept_walk(struct vsb_walk *w, u64 table, int level, u64 gfn)
 {
-	u64 *ptes = w->page + (level - 1) * PTES;
+	u64 *ptes = w->page + (level - 1) * PTES, nr = 1ULL << (9 * (level - 1));
 	int i;
 
-	if (w->reads++ >= MAX_PAGES ||
+	if (w->reads++ >= w->max || fatal_signal_pending(current) ||
 	    vsb_kvm_read_guest(w->vcpu, table, ptes, PAGE_SIZE))
-		return -1;
+		return false;
+	cond_resched();
 	for (i = 0; i < PTES; i++) {
-		u64 pte = ptes[i], at = gfn + ((u64)i << (9 * (level - 1)));
-		s64 found;
+		u64 pte = ptes[i], at = gfn + i * nr;
 
 		if (!vsb_vendor->present(pte))
 			continue;
 		if (level > 1 && !(level <= 3 && (pte & PTE_LARGE))) {
-			found = vsb_ept_walk(w, pte & PTE_ADDR, level - 1, at);
-			if (found >= 0)
-				return found;
-			if (w->reads >= MAX_PAGES)
-				return -1;
+			if (vsb_ept_walk(w, pte & PTE_ADDR, level - 1, at))
+				return true;
+			if (w->reads >= w->max)
+				return false;
 			continue;
 		}
-		w->l1_gfn = (pte & PTE_ADDR) >> PAGE_SHIFT;
-		if (level > 1)	/* bit 12 of a large page's entry may be PAT */
-			w->l1_gfn &= ~((1ULL << (9 * (level - 1))) - 1);
-		if (vsb_ept_is_memory(w, w->l1_gfn))
-			return at;
+		/* bit 12 of a large page's entry may be PAT */
+		if (w->visit(w, at, (pte & PTE_ADDR) >> PAGE_SHIFT & ~(nr - 1), nr, pte))
+			return true;
 	}
-	return -1;
+	return false;
 }
 
-/* The levels of the user VM's table, or 0 if it has none that we read. */
-static int vsb_ept_levels(struct kvm_vcpu *vcpu)
+/* Return: was it enough? */
+static bool vsb_ept_walk_all(struct vsb_walk *w, u64 root, int levels)
+{
+	bool enough;
+
+	if (!levels)
+		return false;
+	w->page = kvmalloc_array(levels, PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+	if (!w->page)
+		return false;
+	enough = vsb_ept_walk(w, root & PTE_ADDR, levels, 0);
+	kvfree(w->page);
+	return enough;
+}
+
+/* The levels of the user VM's table, or 0 if it has none that we read. Callback context. */
+int vsb_ept_levels(struct kvm_vcpu *vcpu)
 {
 	struct kvm_mmu *mmu = vcpu->arch.mmu;
 	int levels = mmu->cpu_role.base.level;
@@ -97,6 +127,15 @@ static u64 vsb_ept_root(struct kvm_vcpu *vcpu)
 	return vcpu->arch.mmu->get_guest_pgd(vcpu) & PTE_ADDR;
 }
 
+static bool vsb_ept_is_first(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte)
+{
+	if (!vsb_ept_is_memory(w, l1_gfn))
+		return false;
+	w->l2_gfn = at;
+	w->l1_gfn = l1_gfn;
+	return true;
+}
+
 /**
  * vsb_ept_first_frame - the lowest frame that a user VM has mapped
  * @vcpu: runs it; vCPU context, KVM's SRCU held
@@ -107,22 +146,67 @@ static u64 vsb_ept_root(struct kvm_vcpu *vcpu)
  */
 bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn)
 {
-	struct vsb_walk w = { .vcpu = vcpu };
-	int levels = vsb_ept_levels(vcpu);
-	s64 found;
+	struct vsb_walk w = { .vcpu = vcpu, .max = MAX_PAGES, .visit = vsb_ept_is_first };
 
-	if (!levels)
+	if (!vsb_ept_walk_all(&w, vsb_ept_root(vcpu), vsb_ept_levels(vcpu)))
 		return false;
-	w.page = kvmalloc_array(levels, PAGE_SIZE, GFP_KERNEL_ACCOUNT);
-	if (!w.page)
-		return false;
-	found = vsb_ept_walk(&w, vsb_ept_root(vcpu), levels, 0);
-	kvfree(w.page);
-	if (found < 0)
-		return false;
-	*l2_gfn = found;
+	*l2_gfn = w.l2_gfn;
 	*l1_gfn = w.l1_gfn;
 	return true;
+}
+
+static bool vsb_ept_is_writable(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte)
+{
+	if (pte & PTE_WRITABLE && vsb_ept_is_memory(w, l1_gfn))
+		w->gfns[w->nr++] = l1_gfn;
+	return w->nr == w->max_gfns;
+}
+
+/**
+ * vsb_ept_writable - the lowest frames that a user VM may write to
+ * @vcpu: runs it; vCPU context, KVM's SRCU held
+ * @gfns: out: the frames of the cloud VM
+ * @max: of them
+ *
+ * Return: how many.
+ */
+int vsb_ept_writable(struct kvm_vcpu *vcpu, u64 *gfns, int max)
+{
+	struct vsb_walk w = {
+		.vcpu = vcpu, .max = MAX_PAGES, .visit = vsb_ept_is_writable,
+		.gfns = gfns, .max_gfns = max,
+	};
+
+	vsb_ept_walk_all(&w, vsb_ept_root(vcpu), vsb_ept_levels(vcpu));
+	return w.nr;
+}
+
+static bool vsb_ept_has_all(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte)
+{
+	int i;
+
+	for (i = 0; i < w->nr; i++)
+		if (w->gfns[i] - l1_gfn < nr)
+			w->found |= BIT(i);
+	return w->found == BIT(w->nr) - 1;
+}
+
+/**
+ * vsb_ept_maps - does a page table map all these frames, wherever?
+ * @vcpu: of the cloud VM; vCPU context, KVM's SRCU held
+ * @root: EPT pointer; may be garbage
+ * @levels: of the table
+ * @gfns: frames of the cloud VM
+ * @nr: of them, less than 32
+ */
+bool vsb_ept_maps(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr)
+{
+	struct vsb_walk w = {
+		.vcpu = vcpu, .max = MAX_PAGES_SEARCHED, .visit = vsb_ept_has_all,
+		.gfns = (u64 *)gfns, .nr = nr,
+	};
+
+	return vsb_ept_walk_all(&w, root, levels);
 }
 
 /**

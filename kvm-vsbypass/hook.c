@@ -136,6 +136,7 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 	u32 reason, intr_info, error_code;
 	struct vsb_pio pio;
 	u64 info, info2;
+	bool enters;
 
 	if (!vsb_vm_maybe(vcpu->kvm))
 		return 0;
@@ -143,6 +144,9 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 	if (unlikely(!(vcpu->arch.cr0 & X86_CR0_PG)))
 		vsb_cloud_unpaged(vcpu);
 	kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
+	enters = vsb_vendor->exit_enters(reason);
+	if (unlikely(enters || READ_ONCE(vsb_inner_seen)))
+		vsb_cloud_follow(vcpu, enters);
 	if (!vsb_vendor->exit_pio(reason, info, &pio) || !vsb_cloud_takes(vcpu, &pio))
 		return 0;
 	return (unsigned long)vsb_nested_exit;

@@ -68,7 +68,7 @@ bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
 
 	if (!u)
 		return false;
-	if (!rcu_access_pointer(u->claims) && READ_ONCE(cloud->nr_free))
+	if (!rcu_access_pointer(u->claims) && READ_ONCE(cloud->nr_free) && !READ_ONCE(u->barred))
 		return false;
 	if (id->root && xa_load(&cloud->roots, id->root) != u)
 		return false;
@@ -456,6 +456,28 @@ static struct vsb_l2 *vsb_uservm_succeed(struct vsb_cloud *cloud, struct vsb_l2 
 	return u ?: vsb_uservm_create(cloud);
 }
 
+/*
+ * A VM of a user VM has an anchor of @old, which therefore is gone. It gets nothing of it;
+ * but if @old has ever had a name its pages are not the guest hypervisor's again. Under
+ * cloud->lock. Return: who has the anchor now, or NULL: nobody.
+ */
+static struct vsb_l2 *vsb_uservm_displace(struct vsb_cloud *cloud, struct vsb_l2 *old)
+{
+	struct vsb_proxy *proxy = vsb_locked(cloud, old->proxy);
+
+	if (!rcu_access_pointer(old->claims) && !old->absorb) {
+		vsb_uservm_forget(cloud, old);
+		return NULL;
+	}
+	trace_vsbypass_replaced(old->name);
+	if (rcu_access_pointer(old->claims))
+		vsb_uservm_disown(cloud, old);
+	if (proxy)
+		vsb_proxy_retire(cloud, proxy);
+	WRITE_ONCE(old->barred, true);
+	return old;
+}
+
 /* So are its devices. Under cloud->lock. */
 static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
@@ -511,7 +533,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	u64 l2_gfn = 0, l1_gfn = 0;
 	struct vsb_l2 *u, *moved;
 	int memory, of_clock;
-	bool frames, signs, new_root;
+	bool frames, signs, new_root, inner;
 	struct vsb_proxy *proxy;
 	struct vsb_anchor *a;
 
@@ -519,6 +541,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	frames = vsb_ept_first_frame(vcpu, &l2_gfn, &l1_gfn);
 	memory = vsb_uservm_memory(vcpu, cloud, id, vsb_uservm_find);
 	of_clock = vsb_uservm_memory(vcpu, cloud, id, vsb_uservm_same_clock);
+	inner = vsb_inner_judge(vcpu, cloud, id);
 
 	mutex_lock(&cloud->lock);
 	if (cloud->dead)
@@ -531,14 +554,21 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		u = moved;
 	} else if (u && vsb_uservm_is_other(cloud, u, id, memory > 0)) {
 		/* Without its anchor @u may live, and have left this root. */
-		u = id->anchor && a ? vsb_uservm_succeed(cloud, u) : NULL;
+		if (!id->anchor || !a)
+			u = NULL;
+		else
+			u = inner ? vsb_uservm_displace(cloud, u) : vsb_uservm_succeed(cloud, u);
 	} else if (u && vsb_uservm_booted(a, id)) {
 		if (a == &u->anchors[0])
 			vsb_uservm_reset(cloud, u);
 		else if (a == &u->unanchored)	/* the first, or one that it starts */
 			vsb_uservm_unprove(u);
 	}
-	if (!u && of_clock >= 0) {
+	if (!u && inner && !READ_ONCE(cloud->absorb)) {
+		vsb_inner_accept(cloud, id);
+		goto unlock;
+	}
+	if (!u && !inner && of_clock >= 0) {
 		u = vsb_uservm_same_clock(cloud, id);
 		/* A proof takes more than that. */
 		if (u)
@@ -548,6 +578,9 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		u = vsb_uservm_create(cloud);
 	if (!u)
 		goto unlock;
+	if (inner && !u->nr_anchors && !u->unanchored.u)
+		WRITE_ONCE(u->barred, true);	/* not known from whom that is new */
+	vsb_inner_forget(cloud, id);
 	vsb_uservm_learn_anchor(cloud, u, id);
 	new_root = vsb_uservm_learn_root(cloud, u, id);
 	if (signs || new_root)
@@ -560,7 +593,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		if (proxy)
 			vsb_proxy_notify(proxy);
 	}
-	if (!rcu_access_pointer(u->claims)) {
+	if (!rcu_access_pointer(u->claims) && !u->barred) {
 		list_for_each_entry(proxy, &cloud->pool, node) {
 			if (rcu_access_pointer(proxy->uservm))
 				continue;

@@ -24,6 +24,7 @@
  *   uservm->kbd_lock (spinlock)	the keyboard controller as programmed
  *   proxy->lock (spinlock)	accesses in flight, interrupt lines, counters
  *   vm_lock (spinlock, vm.c)	registry of VMs
+ *   cloud->inners.lock (spinlock)	VMs that user VMs run
  */
 #ifndef VSB_H
 #define VSB_H
@@ -406,6 +407,8 @@ struct vsb_anchor {
  *		proxy or not. RCU, written under cloud->lock
  * @absorb:	has had claims that it has no longer: no port of the pool is the
  *		guest hypervisor's again. Written under cloud->lock
+ * @barred:	an inner VM on the pages of one that had a name: gets no proxy. Written
+ *		under cloud->lock
  * @proxy:	that serves it, or NULL. RCU, written under cloud->lock; @proxy
  *		outlives an RCU grace period after it is replaced
  * @id:		last seen; cloud->lock
@@ -430,6 +433,7 @@ struct vsb_l2 {
 	char name[VSB_NAME_LEN];
 	struct vsb_claims __rcu *claims;
 	bool absorb;
+	bool barred;
 	struct vsb_proxy __rcu *proxy;
 	u64 ept_pointer;
 	u64 l2_gfn;
@@ -478,6 +482,53 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u);
 void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info);
 void vsb_uservm_put(struct vsb_l2 *u);
 
+/* ---- inner.c: VMs that user VMs run ---- */
+
+#define VSB_MAX_INNER	128	/* vCPUs of inner VMs remembered of a cloud VM */
+
+/**
+ * struct vsb_inner - a vCPU of a VM that a user VM runs, or of one that may be
+ * @anchor:	what it shows, see struct vsb_ident
+ * @root:	the same
+ * @clock:	the same, valid if @judged
+ * @outer:	EPT pointer of the user VM that has entered it; 0: not in use
+ * @levels:	of that page table
+ * @judged:	it is one
+ * @used:	vsb_inners.clock when it was entered last
+ */
+struct vsb_inner {
+	unsigned long anchor;
+	unsigned long root;
+	u64 clock;
+	u64 outer;
+	int levels;
+	bool judged;
+	u64 used;
+};
+
+/**
+ * struct vsb_inners - those of a cloud VM
+ * @lock:	guards what follows; innermost. Also taken in callbacks
+ * @clock:	counts
+ * @any:	there has been one; read without @lock
+ */
+struct vsb_inners {
+	spinlock_t lock;	/* innermost */
+	u64 clock;
+	bool any;
+	struct vsb_inner all[VSB_MAX_INNER];
+};
+
+extern bool vsb_inner_seen;	/* a user VM somewhere has entered a VM of its own */
+
+void vsb_inner_init(struct vsb_inners *inners);
+void vsb_inner_follow(struct vsb_cloud *cloud, struct vsb_vcpu *v, const struct vsb_ident *id,
+		      int levels, bool enters);
+bool vsb_inner_is(struct vsb_cloud *cloud, const struct vsb_ident *id);
+bool vsb_inner_judge(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud, const struct vsb_ident *id);
+void vsb_inner_accept(struct vsb_cloud *cloud, const struct vsb_ident *id);
+void vsb_inner_forget(struct vsb_cloud *cloud, const struct vsb_ident *id);
+
 /* ---- cloud.c ---- */
 
 /* What we remember of a vCPU of the cloud VM; written by its own thread. */
@@ -487,6 +538,9 @@ struct vsb_vcpu {
 	bool fetched;		/* of that, something was read for L2 already */
 	u16 port;		/* of that, */
 	u8 size;		/* and bytes */
+	int outer_levels;	/* inner.c, of the user VM that enters a VM of its own: */
+	u64 outer;		/* EPT pointer, 0: the last nested exit was another one, */
+	unsigned long outer_root;	/* and its frame */
 };
 
 /**
@@ -519,6 +573,7 @@ struct vsb_vcpu {
  * @nr_unbound:	of these, how many have no name
  * @roots:	frame of EPT pointer -> user VM; readers RCU
  * @anchors:	frame -> struct vsb_anchor; readers RCU
+ * @inners:	VMs that its user VMs run
  * @ports:	every port that a proxy of this cloud VM has claimed; bits are only set.
  *		Readers RCU
  * @vcpus:	by vcpu_idx; each is its own thread's, callbacks included. RCU
@@ -550,6 +605,7 @@ struct vsb_cloud {
 	u32 nr_unbound;
 	struct xarray roots;
 	struct xarray anchors;
+	struct vsb_inners inners;
 	unsigned long *ports;
 	struct vsb_vcpu *vcpus;
 };
@@ -563,6 +619,7 @@ bool vsb_cloud_serves(struct kvm_vcpu *vcpu, u32 port, u32 size);
 bool vsb_cloud_stops(struct kvm_vcpu *vcpu);
 void vsb_cloud_vmrun(struct kvm_vcpu *vcpu);
 void vsb_cloud_unpaged(struct kvm_vcpu *vcpu);
+void vsb_cloud_follow(struct kvm_vcpu *vcpu, bool enters);
 bool vsb_cloud_prepare(struct kvm_vcpu *vcpu);
 void vsb_cloud_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *data);
 long vsb_get_uservm(void __user *argp, struct vsb_cloud *cloud, struct vsb_proxy *proxy);
@@ -596,6 +653,9 @@ extern const struct vsb_vendor vsb_vmx, vsb_svm;
 
 bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
 int vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
+int vsb_ept_levels(struct kvm_vcpu *vcpu);
+int vsb_ept_writable(struct kvm_vcpu *vcpu, u64 *gfns, int max);
+bool vsb_ept_maps(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr);
 
 /* ---- hook.c: names of KVM functions ---- */
 

@@ -276,6 +276,23 @@ uint64_t l2_fails(struct cloud *c, unsigned int l2, const struct op *ops, size_t
 	return c->mbox->trouble & ~(1ull << 63);
 }
 
+void l2_enter(struct cloud *c, unsigned int l2, unsigned int inner, const struct op *ops,
+	      size_t n)
+{
+	static uint64_t which;
+	struct op enter = { .kind = OP_ENTER, .value = which++ };
+	struct mbox *m = c->mbox;
+
+	memcpy(m->inner_ops, ops, n * sizeof(*ops));
+	m->nr_inner_ops = n;
+	m->inner = inner;
+	m->enters = 0;
+	l2_run(c, l2, &enter, 1);
+	CHECK_EQ(m->enters, 1);
+	for (size_t i = 0; l2 != inner && i < n; i++)
+		CHECK_EQ(m->inner_ops[i].done, 1);
+}
+
 void l1_io(struct cloud *c, const struct op *ops, size_t n)
 {
 	load(c, L1_OWN_IO, 0, ops, n);

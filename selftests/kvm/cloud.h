@@ -65,6 +65,9 @@ void l2_wait(struct cloud *c);
 void cloud_dont_fork(struct cloud *c, uint32_t slot);
 /* A page of the cloud VM's memory, zeroed, as we see it; and its physical address. */
 uint64_t *cloud_page(struct cloud *c, uint64_t *gpa);
+/* User VM @l2 enters @inner as a VM of its own, which runs the list to its end. */
+void l2_enter(struct cloud *c, unsigned int l2, unsigned int inner, const struct op *ops,
+	      size_t n);
 /* L1 executes the list itself. */
 void l1_io(struct cloud *c, const struct op *ops, size_t n);
 
@@ -87,6 +90,8 @@ int64_t step_off_after_retry(struct cloud *c);
 	l2_boot(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
 #define L2_GO(c, l2, ...) \
 	l2_go(c, l2, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
+#define L2_ENTER(c, l2, inner, ...) \
+	l2_enter(c, l2, inner, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
 #define L1_IO(c, ...) \
 	l1_io(c, (struct op[]){ __VA_ARGS__ }, N_OPS(__VA_ARGS__))
 

@@ -206,10 +206,21 @@ static void do_timed(struct op *o)
 	}
 }
 
-static void do_ops(void)
+/* By turns, on VMX. */
+static void do_enter(struct op *o)
 {
-	for (uint32_t i = 0; i < mbox.nr_ops; i++) {
-		struct op *o = &mbox.ops[i];
+	if (mbox.amd)
+		asm volatile("vmrun %%rax" : : "a"(0x1000ull) : "memory");
+	else if (o->value++ & 1)
+		asm volatile("vmlaunch" : : : "memory", "cc");
+	else
+		asm volatile("vmresume" : : : "memory", "cc");
+}
+
+static void do_list(struct op *ops, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct op *o = &ops[i];
 
 		switch (o->kind) {
 		case OP_OUT:
@@ -242,15 +253,27 @@ static void do_ops(void)
 		case OP_TIMED_OUT:
 			do_timed(o);
 			break;
+		case OP_ENTER:
+			do_enter(o);
+			break;
 		}
 		o->done++;
 	}
 }
 
+static void do_ops(void)
+{
+	do_list(mbox.ops, mbox.nr_ops);
+}
+
+/* Which list is said in the mailbox: the stack says who it is. */
 static void l2_main(void)
 {
 	for (;;) {
-		do_ops();
+		if (mbox.inner_runs)
+			do_list(mbox.inner_ops, mbox.nr_inner_ops);
+		else
+			do_ops();
 		if (mbox.amd)
 			asm volatile("vmmcall" : : : "memory");
 		else
@@ -258,10 +281,10 @@ static void l2_main(void)
 	}
 }
 
-static void l1_emulate(const struct l1_ops *l1, const struct l1_exit *e)
+static void l1_emulate(const struct l1_ops *l1, unsigned int l2, const struct l1_exit *e)
 {
 	static const uint64_t mask[] = { 0, 0xff, 0xffff, 0, 0xffffffff };
-	uint64_t *rax = l1->rax(mbox.l2);
+	uint64_t *rax = l1->rax(l2);
 
 	if (!e->in || e->string)
 		return;
@@ -271,7 +294,25 @@ static void l1_emulate(const struct l1_ops *l1, const struct l1_exit *e)
 	*rax = (*rax & ~mask[e->size]) | (L1_ANSWER & mask[e->size]);
 }
 
-static void l1_run_l2(const struct l1_ops *l1)
+static void l1_run(const struct l1_ops *l1, unsigned int l2);
+
+/*
+ * As a hypervisor with nested virtualization: what L2 has entered runs, until it calls.
+ * Then L2 goes on behind its instruction.
+ */
+static void l1_run_inner(const struct l1_ops *l1, unsigned int outer)
+{
+	mbox.enters++;
+	if (mbox.inner != outer) {
+		mbox.inner_runs = true;
+		l1_run(l1, mbox.inner);
+		mbox.inner_runs = false;
+		l1->select(outer);
+	}
+	l1->skip(outer);
+}
+
+static void l1_run(const struct l1_ops *l1, unsigned int l2)
 {
 	/* Not on the stack: the library's is not aligned as instructions on 16 bytes want it. */
 	static struct l1_exit e;
@@ -280,29 +321,35 @@ static void l1_run_l2(const struct l1_ops *l1)
 		uint64_t code = 0;
 
 		e = (struct l1_exit){ 0 };
-		switch (l1->run(mbox.l2, &e, &code)) {
+		switch (l1->run(l2, &e, &code)) {
 		case STOP_IO:
 			if (!e.in)
-				e.value = *l1->rax(mbox.l2);
-			e.count = l1->gpr(mbox.l2)->rcx;
-			e.offset = (e.in ? l1->gpr(mbox.l2)->rdi : l1->gpr(mbox.l2)->rsi) -
+				e.value = *l1->rax(l2);
+			e.count = l1->gpr(l2)->rcx;
+			e.offset = (e.in ? l1->gpr(l2)->rdi : l1->gpr(l2)->rsi) -
 				   (uint64_t)mbox.buf;
+			e.l2 = l2;
 			if (mbox.nr_exits < EXITS_MAX)
 				mbox.exits[mbox.nr_exits] = e;
 			mbox.nr_exits++;
-			l1_emulate(l1, &e);
-			l1->skip(mbox.l2);
+			l1_emulate(l1, l2, &e);
+			l1->skip(l2);
 			break;
 		case STOP_CPUID:	/* the answer is nobody's concern */
-			l1->skip(mbox.l2);
+			l1->skip(l2);
+			break;
+		case STOP_ENTER:
+			l1_run_inner(l1, l2);
 			break;
 		case STOP_CALL:
-			l1->skip(mbox.l2);
+			l1->skip(l2);
 			return;
 		case STOP_OTHER:
 			mbox.trouble = code | 1ull << 63;
 			return;
 		}
+		if (mbox.trouble)
+			return;
 	}
 }
 
@@ -319,12 +366,12 @@ void l1_main(uint64_t cpu)
 		GUEST_SYNC(0);
 		switch (mbox.request) {
 		case L1_RUN_L2:
-			l1_run_l2(l1);
+			l1_run(l1, mbox.l2);
 			break;
 		case L1_BOOT_L2:
 		case L1_SMI_L2:
 			l1->unpaged(mbox.l2, mbox.boot_code, mbox.request == L1_BOOT_L2);
-			l1_run_l2(l1);
+			l1_run(l1, mbox.l2);
 			l1->paged(mbox.l2);
 			break;
 		default:

@@ -37,6 +37,7 @@ enum op_kind {
 	OP_RECEIVE,			/* from it; these are wanted */
 	OP_CPUID,			/* round trips to L1, each timed: see mbox.buf */
 	OP_TIMED_OUT,			/* OUT, likewise */
+	OP_ENTER,			/* VMRUN or VMRESUME: of a VM of its own */
 };
 
 /**
@@ -78,6 +79,7 @@ struct l1_exit {
 	bool rep;
 	uint32_t value;		/* OUT: what L1 saw */
 	uint64_t count;		/* RCX */
+	uint8_t l2;		/* whose */
 	int64_t offset;		/* in mbox.buf, of what is to be read or written next */
 };
 
@@ -100,6 +102,10 @@ enum l1_request { L1_RUN_L2, L1_BOOT_L2, L1_SMI_L2, L1_OWN_IO };
  * @boot:	what L1_BOOT_L2 and L1_SMI_L2 run
  * @boot_code:	its physical address
  * @stop:	ends OP_LOOP
+ * @inner:	which L2 is run for OP_ENTER, as a VM of that which executes it, with
+ * @inner_ops:	these. With itself: L1 skips the instruction
+ * @inner_runs:	it does
+ * @enters:	times that it was
  * @trouble:	exit code of L2 that L1 did not expect
  */
 struct mbox {
@@ -117,8 +123,13 @@ struct mbox {
 	uint64_t clock[NR_L2];
 	uint64_t boot_code;
 	volatile bool stop;
+	uint8_t inner;
+	bool inner_runs;
+	uint32_t enters;
 	uint64_t trouble;
 	uint32_t nr_ops;
+	uint32_t nr_inner_ops;
+	struct op inner_ops[8];
 	struct op ops[OPS_MAX];
 	volatile uint32_t nr_exits;
 	struct l1_exit exits[EXITS_MAX];
@@ -132,7 +143,7 @@ void l1_main(uint64_t cpu);
 void guest_db_handler(void *regs);
 
 /* Why L2 stopped. */
-enum l2_stop { STOP_IO, STOP_CALL, STOP_CPUID, STOP_OTHER };
+enum l2_stop { STOP_IO, STOP_CALL, STOP_CPUID, STOP_ENTER, STOP_OTHER };
 
 /**
  * struct l2_state - what L1 holds of a user VM, vendor by vendor
@@ -158,6 +169,7 @@ struct l1_ops {
 	void (*setup)(unsigned int l2, void *entry, void *stack);
 	enum l2_stop (*run)(unsigned int l2, struct l1_exit *e, uint64_t *code);
 	void (*skip)(unsigned int l2);
+	void (*select)(unsigned int l2);	/* after another one */
 	void (*unpaged)(unsigned int l2, uint64_t code, bool reset);
 	void (*paged)(unsigned int l2);
 	void (*release)(unsigned int l2);	/* another CPU may run it next */

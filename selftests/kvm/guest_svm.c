@@ -62,6 +62,7 @@ static void svm_setup(unsigned int l2, void *entry, void *stack)
 	/* Else it is L1 that shuts down with an L2 that cannot run. */
 	svm->vmcb->control.intercept |= 1ull << INTERCEPT_SHUTDOWN;
 	svm->vmcb->control.intercept |= 1ull << INTERCEPT_CPUID;
+	svm->vmcb->control.intercept |= 1ull << INTERCEPT_VMRUN;
 	svm->vmcb->save.rflags = 2;
 }
 
@@ -94,6 +95,8 @@ static enum l2_stop svm_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 		return STOP_CALL;
 	if (c->exit_code == SVM_EXIT_CPUID)
 		return STOP_CPUID;
+	if (c->exit_code == SVM_EXIT_VMRUN)
+		return STOP_ENTER;
 	if (c->exit_code != SVM_EXIT_IOIO)
 		return STOP_OTHER;
 	e->port = c->exit_info_1 >> 16;
@@ -112,7 +115,12 @@ static void svm_skip(unsigned int l2)
 	if (vmcb->control.exit_code == SVM_EXIT_IOIO)
 		vmcb->save.rip = vmcb->control.exit_info_2;
 	else
-		vmcb->save.rip += vmcb->control.exit_code == SVM_EXIT_CPUID ? 2 : 3; /* VMMCALL */
+		/* VMMCALL, VMRUN */
+		vmcb->save.rip += vmcb->control.exit_code == SVM_EXIT_CPUID ? 2 : 3;
+}
+
+static void svm_select(unsigned int l2)
+{
 }
 
 static uint64_t *svm_rax(unsigned int l2)
@@ -165,7 +173,8 @@ static void svm_release(unsigned int l2)
 }
 
 const struct l1_ops l1_svm = {
-	.cpu = svm_cpu, .setup = svm_setup, .run = svm_run, .skip = svm_skip, .rax = svm_rax,
+	.cpu = svm_cpu, .setup = svm_setup, .run = svm_run, .skip = svm_skip, .select = svm_select,
+	.rax = svm_rax,
 	.gpr = svm_gpr,
 	.unpaged = svm_unpaged, .paged = svm_paged, .release = svm_release,
 };

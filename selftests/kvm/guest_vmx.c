@@ -126,6 +126,8 @@ static enum l2_stop vmx_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 		return STOP_CALL;
 	if (*code == EXIT_REASON_CPUID)
 		return STOP_CPUID;
+	if (*code == EXIT_REASON_VMRESUME || *code == EXIT_REASON_VMLAUNCH)
+		return STOP_ENTER;
 	if (*code != EXIT_REASON_IO_INSTRUCTION)
 		return STOP_OTHER;
 	qual = vmreadz(EXIT_QUALIFICATION);
@@ -140,6 +142,13 @@ static enum l2_stop vmx_run(unsigned int l2, struct l1_exit *e, uint64_t *code)
 static void vmx_skip(unsigned int l2)
 {
 	vmwrite(GUEST_RIP, vmreadz(GUEST_RIP) + vmreadz(VM_EXIT_INSTRUCTION_LEN));
+}
+
+static void vmx_select(unsigned int l2)
+{
+	struct vmx_pages *vmx = l2_state[l2].data;
+
+	GUEST_ASSERT(!vmptrld(vmx->vmcs_gpa));
 }
 
 static uint64_t *vmx_rax(unsigned int l2)
@@ -207,7 +216,8 @@ static void vmx_release(unsigned int l2)
 }
 
 const struct l1_ops l1_vmx = {
-	.cpu = vmx_cpu, .setup = vmx_setup, .run = vmx_run, .skip = vmx_skip, .rax = vmx_rax,
+	.cpu = vmx_cpu, .setup = vmx_setup, .run = vmx_run, .skip = vmx_skip, .select = vmx_select,
+	.rax = vmx_rax,
 	.gpr = vmx_gpr,
 	.unpaged = vmx_unpaged, .paged = vmx_paged, .release = vmx_release,
 };
