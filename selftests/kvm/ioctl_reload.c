@@ -19,6 +19,7 @@
 #include "tap.h"
 #include "vsb.h"
 
+/* Rounds of a race; VSB_CYCLES in the environment: another number. */
 #define ROUNDS	12
 
 static const char *vendor;		/* kvm_intel or kvm_amd */
@@ -224,13 +225,16 @@ static void *load_ours(void *arg)
 
 static void race(void *(*other)(void *))
 {
+	const char *cycles = getenv("VSB_CYCLES");
+	int rounds = cycles ? atoi(cycles) : ROUNDS;
 	pthread_t t;
 
 	find_kvm();
+	CHECK(rounds > 0);
 	tap_one_cpu_on_tcg();
 	racing = true;
 	CHECK_EQ(pthread_create(&t, NULL, other, NULL), 0);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		unload_kvm(i & 1);
 		usleep(i * 1000);
 		load_kvm(i & 1);
