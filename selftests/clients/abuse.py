@@ -458,6 +458,22 @@ def test_methods(w):
     others.undisturbed()
 
 
+def test_nul_name(w):
+    """A name with a NUL in it: refused at once, with a line in the log."""
+    others = Others(w)
+    t = transport(w, login=False)
+    t.auth_timeout = 30
+    try:
+        t.auth_publickey('vm1\0x', paramiko.Ed25519Key.from_private_key_file(w.path('id')))
+        check(False, 'let in')
+    except (paramiko.SSHException, EOFError):
+        pass
+    t.close()
+    check('refused' in w.log()[others.log:] or 'ended' in w.log()[others.log:],
+          'not a word in the log')
+    others.undisturbed()
+
+
 # After login
 
 def test_global_unread(w):

@@ -188,7 +188,7 @@ def test_names(w):
     w.start()
     key = paramiko.Ed25519Key.from_private_key_file(w.path('id'))
     write_keys(w, 'vm1.com2', open(w.path('id.pub'), encoding='ascii').read())
-    for name in ('vm1\0x', 'x' * 255, 'x' * 30000, 'vm\u00fc', '../keys/vm1', './vm1', 'vm1/',
+    for name in ('x' * 255, 'x' * 30000, 'vm\u00fc', '../keys/vm1', './vm1', 'vm1/',
                  '.', '..', '', ' vm1', 'vm1\n', '-vm1', 'VM1', 'vm1.com', 'vm1.com0', 'vm1.com22'):
         ok, _ = attempt(w, name, key)
         check(not ok, '%r was let in' % name)
