@@ -21,6 +21,7 @@ import subprocess
 
 import cache
 import cpio
+import guests
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, "guest")
@@ -179,8 +180,10 @@ def overlay(out, build, config, jobs, tests, have, kernel, more):
         w.copy("lab/jobs/" + name, source)
     for place, source in more.items():
         w.copy(place, source)
+        if place.startswith(guests.FOLDER):
+            l1.append(place)
     w.copy("init", os.path.join(GUEST, "l0-init"))
-    for f in ("lib.sh", "l0-jobs", "l1-init", "l1-cmd.sh"):
+    for f in ("lib.sh", "guests.sh", "l0-jobs", "l1-init", "l1-cmd.sh"):
         w.copy("lab/" + f, os.path.join(GUEST, f))
     w.file("lab/l2.img", _l2(build, kernel))
     w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))

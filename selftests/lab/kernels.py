@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Stock Debian kernels and headers in the cache; nothing in /boot is used."""
 
+import contextlib
 import glob
 import lzma
 import os
@@ -39,6 +40,20 @@ def download(packages, into, options=()):
         os.unlink(deb)
 
 
+def _payload(image, data):
+    """What a bzImage decompresses: Documentation/arch/x86/boot.rst, payload_offset."""
+    setup = (data[0x1f1] or 4) + 1
+    offset, length = struct.unpack_from("<II", data, 0x248)
+    payload = data[setup * 512 + offset:][:length]
+    if payload.startswith(b"\xfd7zXZ\0"):
+        return lzma.LZMADecompressor().decompress(payload)
+    if payload.startswith(b"\x28\xb5\x2f\xfd"):
+        # four bytes behind it are the size, as the kernel's build appends it
+        return subprocess.run(["zstd", "-dcq"], input=payload[:-4], capture_output=True,
+                              check=True).stdout
+    raise cache.Error(f"{image} is compressed neither with xz nor with zstd, as Debian's kernels are")
+
+
 def _unpack(image):
     """The vmlinux inside of a bzImage, without what it does not load.
 
@@ -48,10 +63,7 @@ def _unpack(image):
     """
     with open(image, "rb") as f:
         data = f.read()
-    at = data.find(b"\xfd7zXZ\0")
-    if at < 0:
-        raise cache.Error(f"{image} is not compressed with xz, as Debian's kernels are")
-    elf = lzma.LZMADecompressor().decompress(data[at:])
+    elf = _payload(image, data)
     phoff, = struct.unpack_from("<Q", elf, 32)
     phnum, = struct.unpack_from("<H", elf, 56)
     fmt = "<IIQQQQQQ"
@@ -130,8 +142,12 @@ def kernel(series="6.1"):
     return Kernel(path, rel)
 
 
-def backports_headers(series="6.12"):
-    """The build folder (for make -C) of backports' headers, not installed."""
+# Where other kernels than stable's are: those that user VMs have, or that the module is
+# built for.
+SUITES = {"6.12": "bookworm-backports", "7.3": "trixie-backports"}
+
+
+def _source(series):
     out = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)",
                 "Created-By: Packages"], "/", "asking apt for its sources")
     uri = [line.split()[0] for line in out.splitlines()
@@ -139,34 +155,47 @@ def backports_headers(series="6.12"):
     if not uri:
         raise cache.Error("apt has no source for Debian bookworm; add one, run "
                           "'apt-get update', then try again")
-    source = f"deb {uri[0]} bookworm-backports main\n"
+    return f"deb {uri[0]} {SUITES[series]} main\n"
+
+
+def _lists(series, source, apt):
+    """Package lists of SOURCE in the folder APT: the machine's configuration stays as it is.
+    Return: options for apt's programs."""
+    for sub in ("lists/partial", "cache/archives/partial"):
+        os.makedirs(os.path.join(apt, sub))
+    with open(os.path.join(apt, "sources.list"), "w", encoding="ascii") as f:
+        f.write(source)
+    options = ["-o", f"Dir::Etc::SourceList={apt}/sources.list",
+               "-o", "Dir::Etc::SourceParts=/dev/null",
+               "-o", f"Dir::State::Lists={apt}/lists",
+               "-o", f"Dir::Cache={apt}/cache"]
+    _run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "update"], apt,
+         f"reading the package list of {SUITES[series]}")
+    return options
+
+
+def _depends(package, options, wanted, otherwise):
+    """The first that PACKAGE depends on and that looks as WANTED."""
+    out = _run(["apt-cache", *options, "depends", package], "/", f"asking what {package} needs")
+    m = re.search(rf"Depends: ({wanted})\s", out)
+    if not m:
+        raise cache.Error(otherwise)
+    return m.group(1)
+
+
+def backports_headers(series="6.12"):
+    """The build folder (for make -C) of backports' headers, not installed."""
+    source = _source(series)
 
     def make(tmp):
         apt = os.path.join(tmp, "apt")
-        for sub in ("lists/partial", "cache/archives/partial"):
-            os.makedirs(os.path.join(apt, sub))
-        with open(os.path.join(apt, "sources.list"), "w", encoding="ascii") as f:
-            f.write(source)
-        # lists of our own: the machine's configuration stays as it is
-        options = ["-o", f"Dir::Etc::SourceList={apt}/sources.list",
-                   "-o", "Dir::Etc::SourceParts=/dev/null",
-                   "-o", f"Dir::State::Lists={apt}/lists",
-                   "-o", f"Dir::Cache={apt}/cache"]
-        _run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "update"], tmp,
-             "reading the package list of bookworm-backports")
-        rel = _run(["apt-cache", *options, "depends", "linux-headers-amd64"], tmp,
-                   "looking for the newest headers")
-        m = re.search(rf"linux-headers-({re.escape(series)}\.\S+-amd64)", rel)
-        if not m:
-            raise cache.Error(f"bookworm-backports has no headers of Linux {series} (any more)")
-        rel = m.group(1)
-        base = rel[:-len("-amd64")]
-        common = f"linux-headers-{base}-common"
+        options = _lists(series, source, apt)
+        rel = _depends("linux-headers-amd64", options, rf"linux-headers-{re.escape(series)}\.\S+-amd64",
+                       f"{SUITES[series]} has no headers of Linux {series} (any more)")
+        common = f"{rel[:-len('-amd64')]}-common"
         # the tools' package carries the series or the whole version
-        tools = re.search(r"Depends: (linux-kbuild-\S+)",
-                          _run(["apt-cache", *options, "depends", "linux-headers-" + rel],
-                               tmp, "looking for the headers' tools")).group(1)
-        download(["linux-headers-" + rel, common, tools], tmp, options)
+        tools = _depends(rel, options, r"linux-kbuild-\S+", f"{rel} has no tools")
+        download([rel, common, tools], tmp, options)
         shutil.rmtree(apt)
         _relocate(tmp, tmp.removesuffix(".tmp"))
 
@@ -175,6 +204,32 @@ def backports_headers(series="6.12"):
     if len(build) != 1:
         raise cache.Error(f"{path}: not one set of headers; remove it and try again")
     return build[0]
+
+
+def backports_vmlinux(series):
+    """A kernel of backports, for a user VM without modules."""
+    source = _source(series)
+
+    def make(tmp):
+        apt = os.path.join(tmp, "apt")
+        options = _lists(series, source, apt)
+        image = _depends("linux-image-amd64", options, rf"linux-image-{re.escape(series)}\.\S+-amd64",
+                         f"{SUITES[series]} has no Linux {series} (any more)")
+        with contextlib.suppress(cache.Error):
+            # since 7.x a package of its own
+            image = _depends(image, options, r"linux-binary-\S+", "")
+        unpacked = os.path.join(tmp, "unpacked")
+        os.mkdir(unpacked)
+        download([image], unpacked, options)
+        found = [f for f in glob.glob(unpacked + "/**/vmlinuz*", recursive=True) if os.path.isfile(f)]
+        if len(found) != 1:
+            raise cache.Error(f"{image} has not one kernel but {found}")
+        with open(os.path.join(tmp, "vmlinux"), "wb") as f:
+            f.write(_unpack(found[0]))
+        shutil.rmtree(apt)
+        shutil.rmtree(unpacked)
+
+    return os.path.join(cache.folder("vmlinux" + series, cache.key(series, source, 1), make), "vmlinux")
 
 
 def _relocate(tree, final):

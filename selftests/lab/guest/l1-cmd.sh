@@ -3,31 +3,37 @@
 #
 # What the administrator of the cloud VM does, as functions for L1's shell.
 
-# l2_start NAME HASH [KEY]: a user VM as any KVM host would start it. Its console is
-# a socket on which the host's own console tool sits; the administrator has the
-# character device logged, but for L2_LOG=off. What it writes to COM2 is in a file. L2_SMP: how many CPUs;
-# L2_MONITOR: monitor, or qmp. L2_APPEND: more for the kernel. L2_ARGS: more for QEMU.
+# l2_start NAME HASH [KEY]: our user VM. What it writes to COM2 is in a file. L2_KERNEL:
+# another one than Debian stable's; L2_APPEND: more for it
 l2_start() {
-	local log=",logfile=/run/tap/$1.log"
+	l2_qemu "$1" -serial "file:/run/tap/$1.com2.log" -kernel "${L2_KERNEL:-/lab/vmlinux}" -initrd /lab/l2.img \
+		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3} $L2_APPEND"
+}
+
+# l2_qemu NAME ARGUMENT...: a user VM as any KVM host would start it. Its console is
+# a socket on which the host's own console tool sits; the administrator has the
+# character device logged, but for L2_LOG=off. L2_SMP: how many CPUs; L2_WAIT=on: it
+# starts when somebody is there; L2_MONITOR: monitor, or qmp. L2_ARGS: more for QEMU.
+l2_qemu() {
+	local name=$1 log=",logfile=/run/tap/$1.log"
+	shift
 	[ "$L2_LOG" != off ] || log=
-	rm -f "/run/tap/$1.log"
+	rm -f "/run/tap/$name.log"
 	sh -c 'renice -n "$0" -p $$ >/dev/null; exec "$@"' "${L2_NICE:-15}" \
-	qemu-system-x86_64 -name "$1" -accel kvm -cpu host -m 160 -smp "${L2_SMP:-1}" \
+	qemu-system-x86_64 -name "$name" -accel kvm -cpu host -m 160 -smp "${L2_SMP:-1}" \
 		-nodefaults -display none -no-user-config \
-		-kernel /lab/vmlinux -initrd /lab/l2.img \
-		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3} $L2_APPEND" \
-		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=off$log" \
-		-serial chardev:con -serial "file:/run/tap/$1.com2.log" \
-		"-${L2_MONITOR:-monitor}" "unix:/run/vsb-monitor/$1.mon,server=on,wait=off" \
-		$L2_ARGS \
-		</dev/null >"/run/qemu-$1.log" 2>&1 &
-	echo $! >"/run/qemu-$1.pid"
+		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=${L2_WAIT:-off}$log" \
+		-serial chardev:con \
+		"-${L2_MONITOR:-monitor}" "unix:/run/vsb-monitor/$name.mon,server=on,wait=off" \
+		"$@" $L2_ARGS \
+		</dev/null >"/run/qemu-$name.log" 2>&1 &
+	echo $! >"/run/qemu-$name.pid"
 	# it listens, or has something to say
 	until netstat -ltn | grep -q '127.0.0.1:7001 '; do
 		kill -0 $! || break
 		sleep 0.2
 	done
-	kill -0 $! || { cat "/run/qemu-$1.log"; return 1; }
+	kill -0 $! || { cat "/run/qemu-$name.log"; return 1; }
 }
 
 # l2_ended: say so of QEMUs that nobody has told to end, and what they have said
