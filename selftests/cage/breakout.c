@@ -37,7 +37,7 @@
 #define ABSTRACT "vsb-cage-test"
 #define SUID	"/lib/x86_64-linux-gnu/cage-suid"
 #define MANY	300		/* processes, descriptors of a bomb */
-#define MEMORY	(400UL << 20)
+#define MEMORY	(300UL << 20)	/* more than either limit */
 
 /* All return 0: done, or the error. */
 static int last(long rc)

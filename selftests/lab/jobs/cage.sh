@@ -157,6 +157,10 @@ check "control: as root all of it is done" all_done
 fails_with "ended with status 0" vsbctl --socket $run/control.sock attach --cloud d1 --pid "$cloud" --agent /run/d.agent evil >/run/evil 2>&1
 check "the stand-in was started as a proxy, to its end" sh -c "cat /run/evil; grep 'breakout: end' /run/cage.log"
 tries /run/cage.log >/run/caged.tries
+# what the control group does to who takes too much is in the kernel's log, as it should be
+dmesg -c >/run/cage.klog
+check "its control group has stopped it" grep "Memory cgroup out of memory: Killed process .*(cage_breakout)" /run/cage.klog
+sed '/cage_breakout invoked oom-killer/,/Killed process .*(cage_breakout)/d' /run/cage.klog | klog_of before
 check "it tried as much as the control" sh -c "
 	sed 's/:.*//' /run/control.tries >/run/a; sed 's/:.*//' /run/caged.tries >/run/b; cmp /run/a /run/b"
 while read -r line; do
