@@ -30,3 +30,26 @@ guests="grub-pc-bin grub-common memtest86+ u-boot-qemu ovmf ipxe-qemu zstd pytho
 
 missing=
 for p in $build $check $clients $bench $package $lab $guests; do
+	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
+	installed) ;;
+	*) missing="$missing $p" ;;
+	esac
+done
+[ -n "$missing" ] || exit 0
+
+cmd="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" != 0 ]; then
+	echo "deps: Debian packages are missing; install them as root, then try again:" >&2
+	echo "  apt-get update && $cmd" >&2
+	exit 1
+fi
+
+echo "deps: installing$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+if ! { apt-get update && $cmd; } >"$log" 2>&1; then
+	tail -n 30 "$log" >&2
+	echo "deps: '$cmd' failed, see above; try again by hand" >&2
+	exit 1
+fi
