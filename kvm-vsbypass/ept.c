@@ -24,6 +24,12 @@
  * @reads:	so far
  * @visit:	told of each frame or large page that is mapped: L2's, of the cloud VM, how
  *		many frames, the entry. True: enough
+ * @l2_gfn:	first frame: of the user VM,
+ * @l1_gfn:	and what is behind it
+ * @gfns:	frames of the cloud VM that are looked for, or found
+ * @nr:		of them
+ * @max_gfns:	of them, at most
+ * @found:	which of those that are looked for, a bit each
  */
 struct vsb_walk {
 	struct kvm_vcpu *vcpu;
@@ -31,11 +37,11 @@ struct vsb_walk {
 	unsigned int max;
 	unsigned int reads;
 	bool (*visit)(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte);
-	/* first frame */
-	u64 l2_gfn, l1_gfn;
-	/* frames of the cloud VM that are looked for, or found */
+	u64 l2_gfn;
+	u64 l1_gfn;
 	u64 *gfns;
-	int nr, max_gfns;
+	int nr;
+	int max_gfns;
 	unsigned long found;
 };
 
