@@ -26,3 +26,7 @@ unit-console-hub-pkgs		:= $(console-pkgs)
 
 UNIT_TESTS			+= unit-console-control
 unit-console-control-objs	:= unit-console-control.o console-control.o console-identity.o
+
+UNIT_TESTS			+= unit-console-replay
+unit-console-replay-objs	:= unit-console-replay.o console-modes.o console-replay.o
+unit-console-replay-pkgs	:= vterm

@@ -11,7 +11,7 @@ set -u
 
 build="build-essential pkg-config libglib2.0-dev libjson-glib-dev libssh-dev
 libsystemd-dev libxml2-dev
-libseccomp-dev libbpf-dev nettle-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3-docutils
+libseccomp-dev libbpf-dev libvterm-dev nettle-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3-docutils
 python3-sphinx"
 # the kernel tree for build-intree, checkpatch and KVM's selftest library
 check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
