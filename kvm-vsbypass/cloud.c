@@ -563,6 +563,8 @@ static int vsb_cloud_access_of(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 
 	if (!u)
 		return -ENODEV;
+	if (id.boots)
+		vsb_coms_boot(u);
 	if (identifies) {
 		kvm_vcpu_srcu_read_unlock(vcpu);
 		ret = vsb_identity_access(cloud, u, pio, data);

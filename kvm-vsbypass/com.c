@@ -193,6 +193,26 @@ void vsb_coms_reset(struct vsb_l2 *u, struct vsb_coms *coms)
 	rcu_read_unlock();
 }
 
+/* The user VM boots: it finds UARTs as after a reset, and no driver waits for one. */
+void vsb_coms_boot(struct vsb_l2 *u)
+{
+	struct vsb_coms *coms;
+	u32 i;
+
+	rcu_read_lock();
+	coms = rcu_dereference(u->coms);
+	for (i = 0; coms && i < coms->nr; i++) {
+		struct vsb_com *com = &coms->com[i];
+
+		if (READ_ONCE(com->uart.known))
+			continue;
+		spin_lock(&com->lock);
+		com->uart.known = true;
+		spin_unlock(&com->lock);
+	}
+	rcu_read_unlock();
+}
+
 /* Has all that was written reached the proxy? */
 bool vsb_coms_drained(struct vsb_coms *coms)
 {

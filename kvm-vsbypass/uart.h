@@ -20,7 +20,7 @@
  * struct vsb_uart - registers as written
  * @base:	its first port
  * @seen:	bit n: the register number n in uart.c has been written
- * @known:	the user VM has touched it
+ * @known:	the user VM has touched it, or has been seen to boot
  * @woken:	has all interrupts on because of us, not of the user VM
  */
 struct vsb_uart {

@@ -167,6 +167,7 @@ void vsb_coms_attached(struct vsb_l2 *u, struct vsb_coms *coms);
 void vsb_coms_detach(struct vsb_coms *coms);
 void vsb_coms_empty(struct vsb_coms *coms);
 void vsb_coms_reset(struct vsb_l2 *u, struct vsb_coms *coms);
+void vsb_coms_boot(struct vsb_l2 *u);
 bool vsb_coms_drained(struct vsb_coms *coms);
 void vsb_coms_info(struct vsb_coms *coms, struct vsb_uservm *info);
 bool vsb_com_covers(struct vsb_l2 *u, u32 port, u32 size);

@@ -499,6 +499,31 @@ void uart_front_in_use(void)
 	CHECK_EQ(proxy_uservm(p).ier, 0x07);
 }
 
+/* Who boots is in use of nothing, and polls: registers are as after a reset. */
+static void both_boots(void)
+{
+	L2_BOOT(c, 0, IN(COM1 + 5, 1), IN(COM1 + 2, 1), IN(COM1 + 1, 1), OUT(COM1, 1, 'x'),
+		IN(COM1 + 2, 1), IN(COM1 + 1, 1));
+	CHECK_EQ(GOT(c, 0), rax_after(1, 0x60));
+	CHECK_EQ(GOT(c, 1), rax_after(1, 0x01));
+	CHECK_EQ(GOT(c, 2), rax_after(1, 0x00));
+	CHECK_EQ(GOT(c, 4), rax_after(1, 0x01));
+	CHECK_EQ(GOT(c, 5), rax_after(1, 0x00));
+	CHECK_EQ(proxy_uservm(p).ier, 0);
+}
+
+void uart_off_boots(void)
+{
+	begin(false);
+	both_boots();
+}
+
+void uart_front_boots(void)
+{
+	begin(true);
+	both_boots();
+}
+
 /* Wide and string accesses: register by register; beyond the ports, nobody. */
 void uart_front_wide(void)
 {
