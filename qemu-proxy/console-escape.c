@@ -84,7 +84,7 @@ const char *vsb_escape_help(void)
 	       "Ctrl-E c a       write, if nobody else does\r\n"
 	       "Ctrl-E c f       take over writing by force\r\n"
 	       "Ctrl-E c s       give up writing, only watch\r\n"
-	       "Ctrl-E c w       who is attached, and what is known of the user VM\r\n"
+	       "Ctrl-E c w       who is attached\r\n"
 	       "Ctrl-E c r       show the last output again\r\n"
 	       "Ctrl-E c b       send a break on the serial line\r\n"
 	       "Ctrl-E c l 0     send a break on the serial line\r\n"
