@@ -34,9 +34,60 @@ void vsb_hub_free(struct vsb_hub *hub)
 
 /* Notices: lines of our own in brackets, to persons only, never to programs. */
 
+struct head {
+	guint32 what;		/* enum vsb_show */
+	guint32 len;
+};
+
+/* Return: whether there was room. */
+static bool show(struct vsb_client *client, enum vsb_show what, const void *data, gsize len)
+{
+	struct head head = { what, (guint32)len };
+
+	if (!len || vsb_ring_room(&client->out) < sizeof(head) + len)
+		return false;
+	vsb_ring_put(&client->out, &head, sizeof(head));
+	vsb_ring_put(&client->out, data, len);
+	client->ops->wake_output(client);
+	return true;
+}
+
+bool vsb_hub_has_output(const struct vsb_client *client)
+{
+	return client->hub && (client->now_len || client->out.len);
+}
+
+/*
+ * Takes what is to be shown next, up to @max bytes of it.
+ *
+ * Return: how many; 0: nothing is there, or a notice that is longer than @max.
+ */
+gsize vsb_hub_take(struct vsb_client *client, enum vsb_show *what, void *data, gsize max)
+{
+	struct head head;
+	gsize len;
+
+	if (!vsb_hub_has_output(client))
+		return 0;
+	if (!client->now_len) {
+		vsb_ring_copy(&client->out, &head, sizeof(head));
+		vsb_ring_skip(&client->out, sizeof(head));
+		client->now = head.what;
+		client->now_len = head.len;
+	}
+	len = MIN(max, client->now_len);
+	if (client->now == VSB_SHOW_NOTICE && len < client->now_len)
+		return 0;
+	vsb_ring_copy(&client->out, data, len);
+	vsb_ring_skip(&client->out, len);
+	client->now_len -= len;
+	*what = client->now;
+	return len;
+}
+
 static void G_GNUC_PRINTF(2, 3) notice(struct vsb_client *client, const char *format, ...)
 {
-	g_autofree char *text = NULL, *line = NULL;
+	g_autofree char *text = NULL;
 	va_list args;
 
 	if (client->mode != VSB_MODE_CONSOLE)
@@ -44,11 +95,9 @@ static void G_GNUC_PRINTF(2, 3) notice(struct vsb_client *client, const char *fo
 	va_start(args, format);
 	text = g_strdup_vprintf(format, args);
 	va_end(args);
-	line = g_strdup_printf("\r\n[%s: %s]\r\n", client->hub->name, g_strchomp(text));
+	g_strchomp(text);
 	/* Half a notice would read worse than none. */
-	if (vsb_ring_room(&client->out) >= strlen(line))
-		vsb_ring_put(&client->out, line, strlen(line));
-	client->ops->wake_output(client);
+	show(client, VSB_SHOW_NOTICE, text, MIN(strlen(text), VSB_NOTICE_MAX));
 }
 
 static void notice_all(struct vsb_hub *hub, const struct vsb_client *except, const char *text)
@@ -157,14 +206,14 @@ static void finish(struct vsb_client *client, int status, const char *text)
 static void send_backlog(struct vsb_client *client)
 {
 	struct vsb_ring *backlog = &client->hub->backlog;
-	gsize first = MIN(backlog->len, backlog->size - backlog->start);
+	g_autofree guint8 *bytes = NULL;
 
 	/* A client that is behind gets what was skipped with its notice. */
 	if (vsb_ring_room(&client->out) < backlog->len + VSB_NOTICE_RESERVE)
 		return;
-	vsb_ring_put(&client->out, backlog->data + backlog->start, first);
-	vsb_ring_put(&client->out, backlog->data, backlog->len - first);
-	client->ops->wake_output(client);
+	bytes = g_malloc(backlog->len + 1);
+	vsb_ring_copy(backlog, bytes, backlog->len);
+	show(client, VSB_SHOW_BACKLOG, bytes, backlog->len);
 }
 
 static void set_writer(struct vsb_hub *hub, struct vsb_client *client)
@@ -195,10 +244,7 @@ static void set_writer(struct vsb_hub *hub, struct vsb_client *client)
 static void greet(struct vsb_client *client)
 {
 	struct vsb_hub *hub = client->hub;
-	g_autofree char *line = g_strdup_printf("[vsb-console: %s; Ctrl-E c ? for help]\r\n",
-						hub->name);
 
-	vsb_ring_put(&client->out, line, strlen(line));
 	send_backlog(client);
 	if (hub->writer != client)
 		notice(client, "console busy: %s writes; you watch, Ctrl-E c f takes over",
@@ -237,7 +283,7 @@ gboolean vsb_hub_attach(struct vsb_hub *hub, struct vsb_client *client, GError *
 	}
 	vsb_ring_init(&client->out, VSB_QUEUE_SIZE);
 	client->hub = hub;
-	client->escape = (struct vsb_escape){ 0 };
+	client->now_len = 0;
 	client->id = ++last_id;
 	client->skipped = 0;
 	client->finishing = client->told_readonly = client->told_down = false;
@@ -280,20 +326,18 @@ char *vsb_hub_who(const struct vsb_hub *hub)
 	return g_string_free(text, FALSE);
 }
 
-static void run_command(struct vsb_client *client, enum vsb_command command)
+/* What a person asks for with the escape sequence; @key: of VSB_CMD_SYSRQ. */
+void vsb_hub_command(struct vsb_client *client, enum vsb_command command, char key)
 {
 	struct vsb_hub *hub = client->hub;
 	g_autofree char *text = NULL;
 
-	switch (command) {
-	case VSB_CMD_NONE:
+	if (!hub || client->mode != VSB_MODE_CONSOLE || client->finishing)
 		return;
+	switch (command) {
 	case VSB_CMD_DISCONNECT:
 		notice(client, "disconnected");
 		finish(client, 0, NULL);
-		return;
-	case VSB_CMD_HELP:
-		notice(client, "help\r\n%s", vsb_escape_help());
 		return;
 	case VSB_CMD_WHO:
 		text = vsb_hub_who(hub);
@@ -333,10 +377,9 @@ static void run_command(struct vsb_client *client, enum vsb_command command)
 			notice(client, "you watch: no SysRq sent; Ctrl-E c f takes over");
 			return;
 		}
-		hub->ops->send_sysrq(hub, client->id, client->escape.key);
+		hub->ops->send_sysrq(hub, client->id, key);
 		return;
-	default:
-		notice(client, "no such command; Ctrl-E c ? for help");
+	default:		/* the others are the session's */
 		return;
 	}
 }
@@ -370,29 +413,24 @@ static void type_bytes(struct vsb_client *client, const guint8 *data, gsize len)
 }
 
 /*
- * Bytes from a client. Watchers have their escape sequence too, so a full
- * hub->tx holds up the one that writes alone.
+ * Bytes that a client wants to have typed. A full hub->tx holds up the one that writes
+ * alone.
  *
  * Return: how many were taken. ops->wake_input() follows when it was not all.
  */
 gsize vsb_hub_input(struct vsb_client *client, const guint8 *data, gsize len)
 {
 	struct vsb_hub *hub = client->hub;
-	guint8 out[VSB_ESCAPE_OUT_MAX];
-	gsize used = 0, n;
+	gsize used = len;
 
 	if (client->mode == VSB_MODE_WATCH || client->finishing)
 		return len;
 	if (client->mode == VSB_MODE_RAW) {
 		used = hub->writer == client && hub->checked ? vsb_ring_put(&hub->tx, data, len) : 0;
 	} else {
-		while (used < len && !client->finishing) {
-			if (hub->writer == client && vsb_ring_room(&hub->tx) < sizeof(out))
-				break;
-			run_command(client, vsb_escape_feed(&client->escape, data[used++],
-							    out, &n));
-			type_bytes(client, out, n);
-		}
+		if (hub->writer == client)
+			used = MIN(len, vsb_ring_room(&hub->tx));
+		type_bytes(client, data, used);
 	}
 	hub->ops->update(hub);
 	return used;
@@ -481,12 +519,11 @@ void vsb_hub_output(struct vsb_hub *hub, const guint8 *data, gsize len)
 
 		if (client->finishing)
 			continue;
+		/* The reserve has room for the head. */
 		if (!client->skipped &&
-		    vsb_ring_room(&client->out) >= len + VSB_NOTICE_RESERVE) {
-			vsb_ring_put(&client->out, data, len);
-			client->ops->wake_output(client);
+		    vsb_ring_room(&client->out) >= len + VSB_NOTICE_RESERVE &&
+		    show(client, VSB_SHOW_OUTPUT, data, len))
 			continue;
-		}
 		client->skipped += len;
 		if (client->mode != VSB_MODE_CONSOLE)
 			finish(client, 1, "you were too slow, output is missing from here on");

@@ -27,6 +27,7 @@
 #define VSB_BACKLOG_SIZE	(64 * 1024)
 #define VSB_QUEUE_SIZE		(2 * VSB_BACKLOG_SIZE)	/* to one client */
 #define VSB_NOTICE_RESERVE	4096	/* of VSB_QUEUE_SIZE, kept for notices */
+#define VSB_NOTICE_MAX		2048	/* one of them */
 #define VSB_TX_SIZE		4096	/* to the character device */
 #define VSB_HUB_MAX_CLIENTS	8
 
@@ -37,6 +38,13 @@ enum vsb_client_mode {
 	VSB_MODE_CONSOLE,	/* a person: notices, backlog, escape sequence */
 	VSB_MODE_RAW,		/* a program: every byte and nothing else, or fail */
 	VSB_MODE_WATCH,		/* raw, output only */
+};
+
+/* What a client is to be shown. */
+enum vsb_show {
+	VSB_SHOW_OUTPUT,	/* of the user VM */
+	VSB_SHOW_BACKLOG,	/* what it sent earlier */
+	VSB_SHOW_NOTICE,	/* a text of our own; never half of it */
 };
 
 /* What a client asks of the session that owns it. None may call back. */
@@ -55,8 +63,9 @@ struct vsb_client {
 	enum vsb_client_mode mode;
 	/* from here on the hub's own */
 	struct vsb_hub *hub;	/* NULL: not attached */
-	struct vsb_ring out;	/* to the client */
-	struct vsb_escape escape;
+	struct vsb_ring out;	/* to the client: heads of enum vsb_show and length, bytes */
+	enum vsb_show now;	/* what is taken from it, and */
+	gsize now_len;		/* how much of that is still there */
 	guint64 id;		/* never used again */
 	guint64 skipped;	/* bytes not shown since it fell behind */
 	bool finishing;
@@ -100,6 +109,9 @@ void vsb_hub_free(struct vsb_hub *hub);
 gboolean vsb_hub_attach(struct vsb_hub *hub, struct vsb_client *client, GError **error);
 void vsb_hub_detach(struct vsb_client *client);
 gsize vsb_hub_input(struct vsb_client *client, const guint8 *data, gsize len);
+void vsb_hub_command(struct vsb_client *client, enum vsb_command command, char key);
+bool vsb_hub_has_output(const struct vsb_client *client);
+gsize vsb_hub_take(struct vsb_client *client, enum vsb_show *what, void *data, gsize max);
 void vsb_hub_drained(struct vsb_client *client);
 void vsb_hub_stalled(struct vsb_client *client);
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <libssh/libssh.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -166,10 +167,10 @@ static bool line_lists(char *line, const char *wanted, const char *name, guint n
  *
  * Return: TRUE, or FALSE with the reason in @error.
  */
-gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError **error)
+gboolean vsb_keys_allow(const char *dir, const char *name, const char *key, GError **error)
 {
 	g_autofree char *text = NULL;
-	char *wanted = NULL, *rest;
+	char *rest;
 	bool listed = false;
 	guint count = 0;
 
@@ -181,54 +182,26 @@ gboolean vsb_keys_allow(const char *dir, const char *name, ssh_key key, GError *
 	text = read_file(dir, name, error);
 	if (!text)
 		return FALSE;
-	if (ssh_pki_export_pubkey_base64(key, &wanted) != SSH_OK) {
-		g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_NOT_LISTED,
-			    "wrong key: it cannot be written as text");
-		return FALSE;
-	}
 	/* To the end in any case. */
 	rest = text;
 	for (guint number = 1; rest; number++) {
 		char *line = strsep(&rest, "\n");
 
-		listed |= line_lists(g_strchomp(line), wanted, name, number, &count);
+		listed |= line_lists(g_strchomp(line), key, name, number, &count);
 	}
-	ssh_string_free_char(wanted);
 	if (!listed)
 		g_set_error(error, VSB_KEYS_ERROR, VSB_KEYS_NOT_LISTED,
 			    "wrong key: it is not listed in %s/%s", dir, name);
 	return listed;
 }
 
-/*
- * Kinds that nobody is let in with. A FIDO key's signature says whether somebody touched
- * the key; libssh verifies such a signature and keeps that from us, so that one nobody
- * touched it for would do. Certificates need an authority, and there is none here.
- */
-static gboolean kind_accepted(ssh_key key, GError **error)
-{
-	const char *name = ssh_key_type_to_char(ssh_key_type(key));
-	const char *cause = NULL;
-
-	if (name && strstr(name, "-cert-v01@"))
-		cause = "certificates are not accepted, offer the plain key";
-	else if (name && g_str_has_prefix(name, "sk-"))
-		cause = "FIDO keys are not accepted, as it cannot be told here whether somebody touched the key; use one of ed25519, ecdsa or rsa";
-	if (cause)
-		g_set_error_literal(error, VSB_KEYS_ERROR, VSB_KEYS_KIND, cause);
-	return !cause;
-}
-
 /* A file in @dir, or one that came with the attach: either lists the key. */
 gboolean vsb_keys_allow_either(const char *dir, const char *attached_dir, const char *name,
-			       ssh_key key, GError **error)
+			       const char *key, GError **error)
 {
 	g_autoptr(GError) cause = NULL, attached_cause = NULL;
-	bool listed;
+	bool listed = vsb_keys_allow(dir, name, key, &cause);
 
-	if (!kind_accepted(key, error))
-		return FALSE;
-	listed = vsb_keys_allow(dir, name, key, &cause);
 	if (vsb_keys_allow(attached_dir, name, key, &attached_cause) || listed)
 		return TRUE;
 	/* The one that knows the user VM says more. */
@@ -254,18 +227,21 @@ gint64 vsb_keys_wait_us(gint64 taken_us)
 	return answer - taken_us;
 }
 
-/* Return: "SHA256:..." as ssh-keygen -l shows it. */
-char *vsb_key_fingerprint(ssh_key key)
+/*
+ * Return: "SHA256:..." as ssh-keygen -l shows it, of a key in base64. What is no base64
+ * has one, too; it is listed nowhere.
+ */
+char *vsb_key_fingerprint(const char *key)
 {
-	unsigned char *hash = NULL;
-	char *text = NULL, *copy;
-	size_t len;
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	gsize len, digest_len = 32;
+	g_autofree guchar *blob = g_base64_decode(key, &len);
+	g_autofree char *text = NULL;
+	guint8 digest[32];
 
-	if (!key || ssh_get_publickey_hash(key, SSH_PUBLICKEY_HASH_SHA256, &hash, &len) < 0)
-		return g_strdup("(no fingerprint)");
-	text = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256, hash, len);
-	ssh_clean_pubkey_hash(&hash);
-	copy = g_strdup(text ? text : "(no fingerprint)");
-	ssh_string_free_char(text);
-	return copy;
+	g_checksum_update(sum, blob, (gssize)len);
+	g_checksum_get_digest(sum, digest, &digest_len);
+	text = g_base64_encode(digest, digest_len);
+	text[strcspn(text, "=")] = '\0';
+	return g_strconcat("SHA256:", text, NULL);
 }

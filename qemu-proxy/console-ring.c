@@ -57,6 +57,15 @@ const guint8 *vsb_ring_peek(const struct vsb_ring *ring, gsize *len)
 	return *len ? ring->data + ring->start : NULL;
 }
 
+/* Copies @len bytes, which must be there, and leaves them there. */
+void vsb_ring_copy(const struct vsb_ring *ring, void *data, gsize len)
+{
+	gsize first = MIN(len, ring->size - ring->start);
+
+	memcpy(data, ring->data + ring->start, first);
+	memcpy((guint8 *)data + first, ring->data, len - first);
+}
+
 /* Forgets the oldest @len bytes. */
 void vsb_ring_skip(struct vsb_ring *ring, gsize len)
 {

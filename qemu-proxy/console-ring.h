@@ -22,6 +22,7 @@ gsize vsb_ring_room(const struct vsb_ring *ring);
 gsize vsb_ring_put(struct vsb_ring *ring, const void *data, gsize len);
 void vsb_ring_overwrite(struct vsb_ring *ring, const void *data, gsize len);
 const guint8 *vsb_ring_peek(const struct vsb_ring *ring, gsize *len);
+void vsb_ring_copy(const struct vsb_ring *ring, void *data, gsize len);
 void vsb_ring_skip(struct vsb_ring *ring, gsize len);
 
 #endif

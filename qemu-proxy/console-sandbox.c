@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The sandbox of vsb-console: an unprivileged user, no new privileges, limits,
- * and a list of allowed system calls. What it can still do is what it is for:
- * talk on sockets it has or gets from accept, connect to UNIX sockets, read
- * files. It cannot run a program, write a file or make an Internet socket.
+ * The sandboxes of vsb-console's processes: an unprivileged user, no new privileges,
+ * limits, and a list of allowed system calls.
+ *
+ * server:  talks on sockets it has or gets from accept, connects to UNIX sockets, reads
+ *          files. It cannot run a program, write a file or make an Internet socket.
+ * spawner: starts this program again, and what that needs until it is a session.
+ * session: talks on the descriptors that it has. It cannot open, connect to, or start
+ *          anything, nor send a signal to others.
  */
 #include "console-sandbox.h"
 
@@ -58,21 +62,14 @@ static gboolean drop_user(const char *name, GError **error)
 	return TRUE;
 }
 
-static gboolean set_limits(GError **error)
-{
-	static const struct {
-		int resource;
-		rlim_t limit;
-	} limits[] = {
-		{ RLIMIT_CORE, 0 },		/* typed passwords are in our memory */
-		{ RLIMIT_NOFILE, 2048 },	/* 1024 user VMs, 64 sessions, the rest */
-		{ RLIMIT_NPROC, 0 },
-#ifndef __SANITIZE_ADDRESS__			/* which maps terabytes */
-		{ RLIMIT_AS, 2UL << 30 },
-#endif
-	};
+struct limit {
+	int resource;
+	rlim_t limit;
+};
 
-	for (gsize i = 0; i < G_N_ELEMENTS(limits); i++) {
+static gboolean set_limits(const struct limit *limits, gsize n, GError **error)
+{
+	for (gsize i = 0; i < n; i++) {
 		struct rlimit old, limit = { limits[i].limit, limits[i].limit };
 
 		if (getrlimit(limits[i].resource, &old) == 0 && old.rlim_max < limit.rlim_max)
@@ -83,15 +80,39 @@ static gboolean set_limits(GError **error)
 	return TRUE;
 }
 
-/* Allowed as they are. */
-static const int plain_calls[] = {
+static const struct limit server_limits[] = {
+	{ RLIMIT_CORE, 0 },		/* typed passwords are in our memory */
+	{ RLIMIT_NOFILE, 8192 },	/* 1024 user VMs; a link and a pidfd for each session */
+	{ RLIMIT_NPROC, 0 },
+#ifndef __SANITIZE_ADDRESS__			/* which maps terabytes */
+	{ RLIMIT_AS, 2UL << 30 },
+#endif
+};
+
+static const struct limit spawner_limits[] = {
+	{ RLIMIT_CORE, 0 },
+	{ RLIMIT_NOFILE, 64 },
+};
+
+static const struct limit session_limits[] = {
+	{ RLIMIT_CORE, 0 },
+	{ RLIMIT_NOFILE, 32 },
+	{ RLIMIT_NPROC, 0 },
+	{ RLIMIT_FSIZE, 0 },
+#ifndef __SANITIZE_ADDRESS__
+	{ RLIMIT_AS, VSB_SESSION_AS },
+	{ RLIMIT_DATA, VSB_SESSION_DATA },
+#endif
+};
+
+/* What all of them may: talk on descriptors they have, have memory, look at the clock. */
+static const int common_calls[] = {
 	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close),
 	SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
-	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(shutdown),
+	SCMP_SYS(shutdown),
 	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(poll), SCMP_SYS(ppoll),
-	SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(lseek),
-	SCMP_SYS(getdents64), SCMP_SYS(fcntl), SCMP_SYS(eventfd2),
+	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(fcntl),
+	SCMP_SYS(dup), SCMP_SYS(eventfd2),
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
 	SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep), SCMP_SYS(getrandom),
@@ -99,33 +120,45 @@ static const int plain_calls[] = {
 	SCMP_SYS(getgid), SCMP_SYS(getegid), SCMP_SYS(getrlimit), SCMP_SYS(sched_yield),
 	SCMP_SYS(sched_getaffinity), SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack), SCMP_SYS(restart_syscall),
-	SCMP_SYS(tgkill), SCMP_SYS(exit), SCMP_SYS(exit_group),
+	SCMP_SYS(exit), SCMP_SYS(exit_group),
+};
+
+/* Of the server alone. */
+static const int server_calls[] = {
+	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(socketpair), SCMP_SYS(tgkill),
+	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(getdents64),
+	SCMP_SYS(pidfd_send_signal),
+};
+
+/* Of a session alone: to end that it comes after others, and to end itself when it is stuck. */
+static const int session_calls[] = {
+	SCMP_SYS(setpriority), SCMP_SYS(setitimer),
 };
 
 /* Nothing here ever asks for these but an attacker: the process ends. */
 static const int fatal_calls[] = {
 	SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork),
 	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
-	SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(bpf), SCMP_SYS(mount),
+	SCMP_SYS(pidfd_getfd), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(bpf), SCMP_SYS(mount),
 };
 
-static int add_rules(scmp_filter_ctx filter)
+static int add_calls(scmp_filter_ctx filter, guint32 action, const int *calls, gsize n)
 {
 	int rc = 0;
 
-	for (gsize i = 0; !rc && i < G_N_ELEMENTS(plain_calls); i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, plain_calls[i], 0);
-	for (gsize i = 0; !rc && i < G_N_ELEMENTS(fatal_calls); i++)
-		rc = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, fatal_calls[i], 0);
-	/* Only UNIX sockets. */
+	for (gsize i = 0; !rc && i < n; i++)
+		rc = seccomp_rule_add(filter, action, calls[i], 0);
+	return rc;
+}
+
+#define ADD(filter, action, calls)	add_calls(filter, action, calls, G_N_ELEMENTS(calls))
+
+static int add_common(scmp_filter_ctx filter)
+{
+	int rc = ADD(filter, SCMP_ACT_ALLOW, common_calls);
+
 	if (!rc)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				      SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	/* Files are for reading. */
-	if (!rc)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-				      SCMP_A2(SCMP_CMP_MASKED_EQ,
-					      O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY));
+		rc = ADD(filter, SCMP_ACT_KILL_PROCESS, fatal_calls);
 	/* No memory becomes code. */
 	if (!rc)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
@@ -136,16 +169,54 @@ static int add_rules(scmp_filter_ctx filter)
 	return rc;
 }
 
-static gboolean filter_calls(GError **error)
+static int add_server(scmp_filter_ctx filter)
 {
-	/* What is on no list fails with EPERM: a library that probes goes on. */
+	int rc = add_common(filter);
+
+	if (!rc)
+		rc = ADD(filter, SCMP_ACT_ALLOW, server_calls);
+	/* Only UNIX sockets. */
+	if (!rc)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+				      SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+	/* Files are for reading. */
+	if (!rc)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+				      SCMP_A2(SCMP_CMP_MASKED_EQ,
+					      O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND, O_RDONLY));
+	return rc;
+}
+
+static int add_session(scmp_filter_ctx filter)
+{
+	int rc = add_common(filter);
+
+	if (!rc)
+		rc = ADD(filter, SCMP_ACT_ALLOW, session_calls);
+	/* abort() */
+	if (!rc)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+				      SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	return rc;
+}
+
+/* What is on no list fails with EPERM: a library that probes goes on. */
+static gboolean filter_calls(int (*add)(scmp_filter_ctx filter), GError **error)
+{
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int rc = filter ? add_rules(filter) : -ENOMEM;
+	int rc = filter ? add(filter) : -ENOMEM;
 
 	if (!rc)
 		rc = seccomp_load(filter);
 	seccomp_release(filter);
 	return rc ? fail(error, "cannot load the system call filter", -rc) : TRUE;
+}
+
+static gboolean no_privileges(GError **error)
+{
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail(error, "cannot give up new privileges", errno);
+	return TRUE;
 }
 
 /*
@@ -154,9 +225,55 @@ static gboolean filter_calls(GError **error)
  */
 gboolean vsb_sandbox_enter(const char *user, GError **error)
 {
-	if (!drop_user(user, error) || !set_limits(error))
-		return FALSE;
-	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return fail(error, "cannot give up new privileges", errno);
-	return filter_calls(error);
+	return drop_user(user, error) &&
+	       set_limits(server_limits, G_N_ELEMENTS(server_limits), error) &&
+	       no_privileges(error) && filter_calls(add_server, error);
+}
+
+/*
+ * The sessions inherit what is forbidden here, and set up theirs under it: so it is a
+ * list of what is not for them. They must be able to begin, with this a program can.
+ */
+static const int spawner_fatal[] = {
+	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+	SCMP_SYS(pidfd_getfd), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(bpf),
+	SCMP_SYS(mount), SCMP_SYS(kill), SCMP_SYS(tkill), SCMP_SYS(bind), SCMP_SYS(listen),
+	SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(keyctl), SCMP_SYS(io_uring_setup),
+};
+
+static gboolean filter_spawner(GError **error)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int rc = filter ? ADD(filter, SCMP_ACT_KILL_PROCESS, spawner_fatal) : -ENOMEM;
+
+	if (!rc)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 0);
+	if (!rc)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(connect), 0);
+	if (!rc)
+		rc = seccomp_load(filter);
+	seccomp_release(filter);
+	return rc ? fail(error, "cannot load the system call filter", -rc) : TRUE;
+}
+
+/* Lets those whom it starts become as fast again as others; see console-session.c. */
+static void allow_nice(void)
+{
+	struct rlimit limit = { 20, 20 };	/* nice 0 */
+
+	setrlimit(RLIMIT_NICE, &limit);
+}
+
+gboolean vsb_sandbox_spawner(const char *user, GError **error)
+{
+	allow_nice();
+	return drop_user(user, error) &&
+	       set_limits(spawner_limits, G_N_ELEMENTS(spawner_limits), error) &&
+	       no_privileges(error) && filter_spawner(error);
+}
+
+gboolean vsb_sandbox_session(GError **error)
+{
+	return set_limits(session_limits, G_N_ELEMENTS(session_limits), error) &&
+	       no_privileges(error) && filter_calls(add_session, error);
 }

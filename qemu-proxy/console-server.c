@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Accepts connections, keeps the hubs, asks vsbypassd for states. */
+/* Accepts connections and hands them on, keeps the hubs, asks vsbypassd for states. */
 #include "console-server.h"
 #include "console-chardev.h"
 #include "console-control.h"
 #include "console-log.h"
-#include "names.h"
-#include "console-session.h"
+#include "console-peer.h"
+#include "console-spawner.h"
 #include "console-vnc.h"
+#include "names.h"
+#include "ready.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -152,7 +154,7 @@ static void scan(struct vsb_server *server)
 		if (!g_str_has_suffix(file, ".sock"))
 			continue;
 		name = g_strndup(file, strlen(file) - strlen(".sock"));
-		if (!vsb_name_valid(name) || !vsb_server_hub(server, name))
+		if (!vsb_console_name_check(name, NULL) || !vsb_server_hub(server, name))
 			continue;
 		entry = g_hash_table_lookup(server->hubs, name);
 		entry->seen = server->seconds;
@@ -182,18 +184,17 @@ static void on_state(JsonObject *reply, const char *error, gpointer data)
 	server->stale = false;
 	g_hash_table_iter_init(&iter, server->hubs);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry)) {
-		g_autofree char *state = NULL;
+		g_autofree char *state = NULL, *uservm = vsb_console_uservm(entry->hub->name);
 		gint64 generation = -1;
 
 		if (reply) {
-			state = vsb_control_uservm_state(reply, entry->hub->name);
+			state = vsb_control_uservm_state(reply, uservm);
 			/* What was said before it came does not count. */
 			if (!stale)
-				generation = vsb_control_uservm_generation(reply,
-									   entry->hub->name);
+				generation = vsb_control_uservm_generation(reply, uservm);
 		}
 		vsb_hub_set_state(entry->hub, state, generation);
-		vsb_hub_set_identity(entry->hub, vsb_identity_of(reply, entry->hub->name));
+		vsb_hub_set_identity(entry->hub, vsb_identity_of(reply, uservm));
 	}
 	if (reply)
 		vsb_vnc_check_all(server, reply);
@@ -242,114 +243,166 @@ static gboolean anybody_attached(struct vsb_server *server)
 static gboolean on_tick(gpointer data)
 {
 	struct vsb_server *server = data;
-	g_autoptr(GList) sessions = g_hash_table_get_keys(server->sessions);
+	g_autoptr(GList) peers = g_hash_table_get_keys(server->peers);
 
 	server->seconds++;
+	ready_alive();
 	scan(server);
-	for (GList *l = sessions; l; l = l->next)
-		vsb_session_tick(l->data);
+	for (GList *l = peers; l; l = l->next)
+		vsb_peer_tick(l->data);
+	vsb_sources_tick(server->sources);
+	server->told_crowded &= server->strangers >= VSB_MAX_STRANGERS / 2;
 	if (server->ask_again || any_unchecked(server) ||
 	    (server->seconds % STATE_EVERY_S == 0 && anybody_attached(server)))
 		vsb_server_ask_state(server);
 	return G_SOURCE_CONTINUE;
 }
 
-static char *peer_name(int fd)
+/* Return: address and port, for the log. */
+static char *peer_name(const struct sockaddr_storage *address)
 {
-	struct sockaddr_storage address = { 0 };
-	socklen_t len = sizeof(address);
-	char text[INET6_ADDRSTRLEN] = "?";
-	int port = 0;
+	char text[VSB_SOURCE_LEN];
+	char *slash;
+	int port;
 
-	if (getpeername(fd, (struct sockaddr *)&address, &len) == 0) {
-		if (address.ss_family == AF_INET) {
-			struct sockaddr_in *in = (struct sockaddr_in *)&address;
-
-			inet_ntop(AF_INET, &in->sin_addr, text, sizeof(text));
-			port = ntohs(in->sin_port);
-		} else if (address.ss_family == AF_INET6) {
-			struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
-
-			/* An IPv4 peer on a socket that serves both. */
-			if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-				inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, sizeof(text));
-			else
-				inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
-			port = ntohs(in6->sin6_port);
-		}
-	}
+	vsb_source_name(address, text, sizeof(text));
+	slash = strchr(text, '/');
+	if (slash)
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text,
+			  sizeof(text));
+	port = ntohs(address->ss_family == AF_INET6 ?
+		     ((const struct sockaddr_in6 *)address)->sin6_port :
+		     ((const struct sockaddr_in *)address)->sin_port);
 	return g_strdup_printf("%s port %d", text, port);
 }
 
-/* A peer that vanished is noticed after two minutes, attached or not. */
+/*
+ * A peer that vanished is noticed after two minutes, attached or not: by keepalives while
+ * nothing is to be sent, by the time-out if it does not acknowledge what was.
+ */
 static void set_socket_options(int fd)
 {
-	const int on = 1, idle = 60, interval = 15, count = 4;
+	const int on = 1, idle = 60, interval = 15, count = 4, timeout_ms = 120 * 1000;
 
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof(timeout_ms));
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
-/*
- * Makes room for one more peer that has not logged in: the oldest one goes.
- * Sixteen idle connections of a stranger must not lock the owners out, least
- * of all here, where they come when all else is down.
- */
-static void drop_oldest_stranger(struct vsb_server *server)
+void vsb_server_gone(struct vsb_server *server, struct vsb_source *source)
 {
-	struct vsb_session *oldest = NULL, *session;
+	source->strangers--;
+	server->strangers--;
+}
+
+void vsb_server_known(struct vsb_server *server, struct vsb_source *source)
+{
+	vsb_server_gone(server, source);
+	source->tokens = MIN(source->tokens + 1, VSB_SOURCE_BURST);
+}
+
+/* One of the strangers of @source has to go; by chance, as none of them is known better. */
+static void drop_stranger(struct vsb_server *server, const struct vsb_source *source)
+{
+	guint nth = (guint)g_random_int_range(0, (gint32)source->strangers);
+	struct vsb_peer *peer;
 	GHashTableIter iter;
 
-	g_hash_table_iter_init(&iter, server->sessions);
-	while (g_hash_table_iter_next(&iter, (gpointer *)&session, NULL)) {
-		if (vsb_session_is_stranger(session) &&
-		    (!oldest || vsb_session_id(session) < vsb_session_id(oldest)))
-			oldest = session;
+	g_hash_table_iter_init(&iter, server->peers);
+	while (g_hash_table_iter_next(&iter, (gpointer *)&peer, NULL)) {
+		if (vsb_peer_source(peer) == source && !nth--) {
+			vsb_peer_free(peer);
+			return;
+		}
 	}
-	if (oldest)
-		vsb_session_free(oldest);
+}
+
+/* Return: whether one more of @source may come. Each thing is logged once, not each time. */
+static bool make_room(struct vsb_server *server, struct vsb_source *source)
+{
+	const struct vsb_source *most;
+
+	if (source->tokens <= 0) {
+		if (!source->told_fast)
+			vsb_log("connections from %s come faster than %d in a second: some are refused",
+				source->name, VSB_SOURCE_RATE);
+		source->told_fast = true;
+		return false;
+	}
+	source->tokens--;
+	if (source->strangers >= VSB_MAX_STRANGERS_SOURCE) {
+		if (!source->told_many)
+			vsb_log("connections from %s: %d have not logged in, for each new one another is dropped",
+				source->name, VSB_MAX_STRANGERS_SOURCE);
+		source->told_many = true;
+		drop_stranger(server, source);
+	} else if (server->strangers >= VSB_MAX_STRANGERS) {
+		most = vsb_sources_crowded(server->sources);
+		if (!server->told_crowded)
+			vsb_log("%d connections have not logged in: for each new one another is dropped, now one of %s",
+				VSB_MAX_STRANGERS, most->name);
+		server->told_crowded = true;
+		drop_stranger(server, most);
+	}
+	return true;
+}
+
+/* Return: our end of the link to the process that has connection @fd, or -1. */
+static int hand_on(struct vsb_server *server, int fd)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	if (!vsb_spawner_spawn(server->spawner, fd, pair[1])) {
+		close(pair[0]);
+		pair[0] = -1;
+	}
+	close(pair[1]);
+	return pair[0];
 }
 
 static gboolean on_connection(gint listen_fd, GIOCondition condition, gpointer data)
 {
 	struct vsb_server *server = data;
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+	char name[VSB_SOURCE_LEN];
+	struct vsb_source *source;
 	g_autofree char *peer = NULL;
-	bool crowded, full;
-	int fd;
+	int fd, link;
 
-	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	fd = accept4(listen_fd, (struct sockaddr *)&address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
 		return G_SOURCE_CONTINUE;
-	peer = peer_name(fd);
-	crowded = server->unauthenticated >= VSB_MAX_UNAUTHENTICATED;
-	if (crowded)
-		drop_oldest_stranger(server);
-	full = g_hash_table_size(server->sessions) >= VSB_MAX_SESSIONS;
-	/* One line for a flood, not one for each. */
-	if (full && !server->told_full)
-		vsb_log("connection from %s refused: %d are open, the most there may be",
-			peer, VSB_MAX_SESSIONS);
-	else if (crowded && !server->told_crowded)
-		vsb_log("connection from %s: %d others have not logged in, the oldest is dropped",
-			peer, VSB_MAX_UNAUTHENTICATED);
-	server->told_full = full;
-	server->told_crowded = crowded;
-	if (full) {
-		close(fd);
-		return G_SOURCE_CONTINUE;
+	vsb_source_name(&address, name, sizeof(name));
+	peer = peer_name(&address);
+	source = vsb_sources_get(server->sources, name);
+	if (make_room(server, source)) {
+		set_socket_options(fd);
+		link = hand_on(server, fd);
+		if (link >= 0) {
+			source->strangers++;
+			server->strangers++;
+			vsb_peer_new(server, link, peer, source);
+		} else {
+			vsb_log("connection from %s refused: no process for it: %s", peer,
+				g_strerror(errno));
+		}
 	}
-	set_socket_options(fd);
-	vsb_session_new(server, fd, peer);
+	close(fd);
 	return G_SOURCE_CONTINUE;
 }
 
 void vsb_server_start(struct vsb_server *server)
 {
 	server->hubs = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, hub_entry_free);
-	server->sessions = g_hash_table_new(NULL, NULL);
+	server->peers = g_hash_table_new(NULL, NULL);
+	server->channels = g_hash_table_new(g_int64_hash, g_int64_equal);
+	server->sources = vsb_sources_new();
 	server->vncs = g_hash_table_new(NULL, NULL);
 	server->control_path = g_build_filename(server->run_dir, "control.sock", NULL);
 	g_unix_fd_add(server->listen_fd, G_IO_IN, on_connection, server);
@@ -359,19 +412,21 @@ void vsb_server_start(struct vsb_server *server)
 
 void vsb_server_recheck(struct vsb_server *server)
 {
-	g_autoptr(GList) sessions = g_hash_table_get_keys(server->sessions);
+	g_autoptr(GList) peers = g_hash_table_get_keys(server->peers);
 
-	for (GList *l = sessions; l; l = l->next)
-		vsb_session_recheck(l->data);
+	for (GList *l = peers; l; l = l->next)
+		vsb_peer_recheck(l->data);
 }
 
 void vsb_server_stop(struct vsb_server *server)
 {
-	g_autoptr(GList) sessions = g_hash_table_get_keys(server->sessions);
+	g_autoptr(GList) peers = g_hash_table_get_keys(server->peers);
 
-	for (GList *l = sessions; l; l = l->next)
-		vsb_session_free(l->data);
-	g_clear_pointer(&server->sessions, g_hash_table_unref);
+	for (GList *l = peers; l; l = l->next)
+		vsb_peer_free(l->data);
+	g_clear_pointer(&server->peers, g_hash_table_unref);
+	g_clear_pointer(&server->channels, g_hash_table_unref);
+	g_clear_pointer(&server->sources, g_hash_table_unref);
 	g_clear_pointer(&server->vncs, g_hash_table_unref);
 	g_clear_pointer(&server->hubs, g_hash_table_unref);
 	g_clear_pointer(&server->control_path, g_free);

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # Objects of vsb-console and of its tests; the Makefile includes it.
 
-console-objs		:= console-chardev.o console-control.o console-escape.o \
-			   console-hostkey.o console-hub.o console-identity.o console-keys.o \
-			   console-log.o console-ring.o console-sandbox.o console-server.o \
-			   console-session.o console-vnc.o listen.o log-sink.o names.o error.o
-console-pkgs		:= libssh libseccomp
+console-objs		:= console-channel.o console-chardev.o console-control.o console-escape.o \
+			   console-forward.o console-hostkey.o console-hub.o console-identity.o \
+			   console-keys.o console-limits.o console-log.o console-peer.o console-ring.o \
+			   console-sandbox.o console-server.o console-session.o console-spawner.o \
+			   console-tty.o console-vnc.o console-wire.o listen.o log-sink.o names.o error.o ready.o
+console-pkgs		:= libssh libseccomp libsystemd
 
-vsb-console-objs	:= vsb-console.o ready.o $(console-objs)
-vsb-console-pkgs	:= $(console-pkgs) libsystemd
+vsb-console-objs	:= vsb-console.o $(console-objs)
+vsb-console-pkgs	:= $(console-pkgs)
 
 UNIT_TESTS			+= unit-console-ring
 unit-console-ring-objs		:= unit-console-ring.o console-ring.o

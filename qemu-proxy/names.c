@@ -245,16 +245,21 @@ int vsb_ports_find_console(const struct vsb_ports *ports, const char *name,
 	return -1;
 }
 
+char *vsb_console_uservm(const char *console)
+{
+	const char *end = g_strrstr(console, CONSOLE_SUFFIX);
+	const char *number = end ? end + strlen(CONSOLE_SUFFIX) : "";
+
+	if (number[0] < '1' || number[0] >= '1' + VSB_MAX_COMS || number[1])
+		return g_strdup(console);
+	return g_strndup(console, (gsize)(end - console));
+}
+
 gboolean vsb_console_name_check(const char *name, GError **error)
 {
-	const char *end = g_strrstr(name, CONSOLE_SUFFIX);
-	const char *number = end ? end + strlen(CONSOLE_SUFFIX) : "";
-	g_autofree char *uservm = end ? g_strndup(name, (gsize)(end - name)) : NULL;
+	g_autofree char *uservm = vsb_console_uservm(name);
 
-	if (uservm && number[0] >= '1' && number[0] < '1' + VSB_MAX_COMS && !number[1] &&
-	    vsb_name_valid(uservm))
-		return TRUE;
-	return vsb_name_check("user VM", name, error);
+	return vsb_name_valid(uservm) || vsb_name_check("user VM", name, error);
 }
 
 gboolean vsb_ports_has_line(const struct vsb_ports *ports, guint gsi)

@@ -72,6 +72,12 @@ char **vsb_ports_consoles(const struct vsb_ports *ports, const char *name);
 int vsb_ports_find_console(const struct vsb_ports *ports, const char *name,
 			   const char *console);
 
+/*
+ * Return: (transfer full): the name of the user VM that has a console of this name; any
+ * text that can be none is its own.
+ */
+char *vsb_console_uservm(const char *console);
+
 /* Whether it may be the name of a console, as above; the error says what it may be. */
 gboolean vsb_console_name_check(const char *name, GError **error);
 

@@ -18,3 +18,8 @@ void ready_stopping(void)
 {
 	sd_notify(0, "STOPPING=1");
 }
+
+void ready_alive(void)
+{
+	sd_notify(0, "WATCHDOG=1");
+}

@@ -12,4 +12,7 @@ void ready_reloading(void);
 /* Will not serve any more. */
 void ready_stopping(void);
 
+/* Still at work, see WatchdogSec= of systemd.service(5). */
+void ready_alive(void);
+
 #endif

@@ -2,14 +2,18 @@
 /*
  * vsb-console: SSH access to the serial consoles of user VMs.
  *
- * Started as root it makes or reads the host key and binds the port; the rest,
- * and all that faces the network, runs as an unprivileged user in a sandbox.
+ * Started as root it makes or reads the host key and binds the port; the rest runs as an
+ * unprivileged user in sandboxes: the server, which has the consoles and knows no SSH
+ * (console-server.c), a process that starts others (console-spawner.c), and one for each
+ * connection (console-session.c).
  */
 #include "console-hostkey.h"
 #include "console-keys.h"
 #include "console-log.h"
 #include "console-sandbox.h"
 #include "console-server.h"
+#include "console-session.h"
+#include "console-spawner.h"
 #include "ready.h"
 
 #include <errno.h>
@@ -23,22 +27,6 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/*
- * Without the group exchange, for which libssh would open the system's file of
- * moduli, and without SHA-1.
- */
-#define KEY_EXCHANGES	"curve25519-sha256,curve25519-sha256@libssh.org," \
-			"ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521," \
-			"diffie-hellman-group16-sha512,diffie-hellman-group18-sha512"
-
-/*
- * Signatures: without SHA-1. FIDO keys are among them so that clients offer them and
- * get to know why they are refused (console-keys.c).
- */
-#define SIGNATURES	"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384," \
-			"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256," \
-			"sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com"
 
 static int port = 2222;
 static char *bind_address;
@@ -161,23 +149,6 @@ static int bound_port(int fd)
 		     ((struct sockaddr_in *)&address)->sin_port);
 }
 
-static ssh_bind make_bind(ssh_key key, GError **error)
-{
-	bool no_config = false;
-	ssh_bind bind = ssh_bind_new();
-
-	if (bind &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_config) == SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, KEY_EXCHANGES) == SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, SIGNATURES) ==
-	    SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) == SSH_OK)
-		return bind;
-	g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED, "libssh does not accept its settings: %s",
-		    bind ? ssh_get_error(bind) : "out of memory");
-	return NULL;
-}
-
 /*
  * A descriptor for SIGTERM, SIGINT and SIGHUP: GLib's own signal source would start a
  * thread, and the sandbox wants one thread.
@@ -193,6 +164,28 @@ static int signal_descriptor(void)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Hands the host key on; the server itself does not keep it. Takes @key over. */
+static gboolean start_spawner(struct vsb_server *server, ssh_key key, char **fingerprint,
+			      GError **error)
+{
+	char *public = NULL, *private = NULL;
+
+	server->spawner = -1;
+	if (ssh_pki_export_pubkey_base64(key, &public) == SSH_OK &&
+	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &private) == SSH_OK) {
+		*fingerprint = vsb_key_fingerprint(public);
+		server->spawner = vsb_spawner_start(user, private, server->listen_fd, error);
+		explicit_bzero(private, strlen(private));
+	} else {
+		g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
+			    "libssh cannot write the host key %s", host_key);
+	}
+	ssh_key_free(key);
+	ssh_string_free_char(public);
+	ssh_string_free_char(private);
+	return server->spawner >= 0;
 }
 
 struct running {
@@ -227,6 +220,8 @@ int main(int argc, char **argv)
 	ssh_key key = NULL;
 	int signals;
 
+	if (argc == 2 && !strcmp(argv[1], "--session"))
+		return vsb_session_main();
 	setlocale(LC_ALL, "C");
 	/* What the starter left open is not for a program that faces the network. */
 	close_range(3, ~0U, 0);
@@ -238,12 +233,9 @@ int main(int argc, char **argv)
 	ssh_set_log_level(SSH_LOG_NOLOG);
 	signals = signal_descriptor();
 	key = vsb_hostkey_load(host_key, &error);
-	if (key)
-		fingerprint = vsb_key_fingerprint(key);
-	if (key)
-		server.bind = make_bind(key, &error);
-	server.listen_fd = server.bind ? bind_port(&error) : -1;
-	if (server.listen_fd < 0 || !vsb_sandbox_enter(user, &error)) {
+	server.listen_fd = key ? bind_port(&error) : -1;
+	if (server.listen_fd < 0 || !start_spawner(&server, key, &fingerprint, &error) ||
+	    !vsb_sandbox_enter(user, &error)) {
 		vsb_log("%s", error->message);
 		return 1;
 	}
@@ -263,7 +255,6 @@ int main(int argc, char **argv)
 	ready_stopping();
 	vsb_log("stopping");
 	vsb_server_stop(&server);
-	ssh_bind_free(server.bind);
 	close(server.listen_fd);
 	return 0;
 }

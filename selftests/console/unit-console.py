@@ -129,7 +129,7 @@ def test_no_forwarding(w):
     w.start()
     said = w.client(options=['-W', '127.0.0.1:%d' % w.port]).ended(255)
     check('forwarding' in said or 'administratively' in said or 'open failed' in said, said)
-    w.client('sftp', options=['-s']).ended(255)
+    w.client('sftp', options=['-s']).ended(1, "only the subsystem 'vnc' is served")
     w.client('sh -c id').ended(127, 'no such command')
     w.client('help', options=['-N', '-R', '0:127.0.0.1:1', '-o', 'ExitOnForwardFailure=yes']
              ).ended(255)
@@ -398,7 +398,7 @@ def test_vnc_subsystem(w):
     c.process.stdin.close()
     c.ended(0)
     w.client('vnc', vm='vm2', options=['-s']).ended(1, "attached with 'ps2' among its ports")
-    w.client('VNC', options=['-s']).ended(255)
+    w.client('VNC', options=['-s']).ended(1, "only the subsystem 'vnc' is served")
     c = w.client('vnc', options=['-s'])
     c.expect(RFB_HELLO)
     qemu.close()
@@ -432,7 +432,7 @@ def test_vnc_targets(w):
                    'vm1:%d' % w.port, '../vm1:5900', 'a\nb:5900', 'VM1:5900', 'x' * 300 + ':5900'):
         said = w.client(options=['-W', target]).ended(255)
         check('prohibited' in said or 'Bad' in said, said)
-    w.expect_log("asks for vm2 port 5900: refused; only vm1 port 5900 is forwarded")
+    w.expect_log("refused: vm2 port 5900: only vm1 port 5900 is forwarded")
     w.client(options=['-W', 'vm1:5900'], key='other').ended(255, 'refuses the key')
     for target in ('vm1:5900', 'localhost:5900'):
         w.client(options=['-W', target]).expect(RFB_HELLO)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The server's view of one SSH connection: the link to the process that has it
+ * (console-session.c), who is at its other end, and its channels.
+ *
+ * The process faces the network. What it says is checked as if a stranger had said it:
+ * he can claim to have proved a key that is listed, once and for one name; no more.
+ */
+#ifndef CONSOLE_PEER_H
+#define CONSOLE_PEER_H
+
+#include "console-server.h"
+
+struct vsb_peer;
+
+/* @link_fd: our end of the link, ours from now on. @name: address and port, for the log. */
+struct vsb_peer *vsb_peer_new(struct vsb_server *server, int link_fd, const char *name,
+			      struct vsb_source *source);
+/* Ends the process, too. */
+void vsb_peer_free(struct vsb_peer *peer);
+void vsb_peer_tick(struct vsb_peer *peer);
+/* The keys may have changed. */
+void vsb_peer_recheck(struct vsb_peer *peer);
+bool vsb_peer_is_stranger(const struct vsb_peer *peer);
+const struct vsb_source *vsb_peer_source(const struct vsb_peer *peer);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What is at a channel of an SSH connection, in the process of that connection: a person
+ * or a program, whose bytes go to the server and come from it. For a person there are
+ * notices and the escape sequence.
+ *
+ * Nothing is lost: what comes from the client is taken into a queue, and when that is full
+ * it stays in libssh and its window; what comes from the server has credit.
+ */
+#ifndef CONSOLE_TTY_H
+#define CONSOLE_TTY_H
+
+#include "console-hub.h"
+#include "console-wire.h"
+
+#include <libssh/server.h>
+
+struct vsb_tty;
+
+/* @name: of the console, for notices. */
+struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, ssh_channel channel,
+			    const char *name);
+void vsb_tty_free(struct vsb_tty *tty);
+
+/* It is the client of a hub from now on. */
+void vsb_tty_attach(struct vsb_tty *tty, enum vsb_client_mode mode);
+/* Bytes of the client. Return: how many were taken. */
+gsize vsb_tty_input(struct vsb_tty *tty, const guint8 *data, gsize len);
+/* Return: so many will be taken for certain. */
+gsize vsb_tty_room(const struct vsb_tty *tty);
+/* A line of our own, to a person. */
+void vsb_tty_notice(struct vsb_tty *tty, const char *text);
+/* A message of the server for this channel. */
+void vsb_tty_message(struct vsb_tty *tty, const struct vsb_wire *wire, gsize len);
+/* Ends it: the queue, then @text, then @status. */
+void vsb_tty_finish(struct vsb_tty *tty, int status, const char *text, bool to_stdout);
+/* Writes what libssh takes now. Return: false: all is said, the channel can be closed. */
+bool vsb_tty_pump(struct vsb_tty *tty);
+
+#endif
