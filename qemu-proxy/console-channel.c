@@ -296,11 +296,11 @@ static void run_output(struct vsb_channel *channel)
 	guint8 data[VSB_WIRE_DATA];
 	enum vsb_show what;
 	bool any = false;
-	gsize len;
+	gsize len, left;
 
 	while (channel->owed + sizeof(data) <= VSB_OUTPUT_CREDIT && vsb_link_idle(link) &&
-	       (len = vsb_hub_take(&channel->client, &what, data, sizeof(data)))) {
-		vsb_link_send(link, types[what], channel->number, 0, data, len, -1);
+	       (len = vsb_hub_take(&channel->client, &what, data, sizeof(data), &left))) {
+		vsb_link_send(link, types[what], channel->number, (gint32)left, data, len, -1);
 		channel->owed += len;
 		any = true;
 	}

@@ -62,7 +62,8 @@ bool vsb_hub_has_output(const struct vsb_client *client)
  *
  * Return: how many; 0: nothing is there, or a notice that is longer than @max.
  */
-gsize vsb_hub_take(struct vsb_client *client, enum vsb_show *what, void *data, gsize max)
+gsize vsb_hub_take(struct vsb_client *client, enum vsb_show *what, void *data, gsize max,
+		   gsize *left)
 {
 	struct head head;
 	gsize len;
@@ -82,6 +83,7 @@ gsize vsb_hub_take(struct vsb_client *client, enum vsb_show *what, void *data, g
 	vsb_ring_skip(&client->out, len);
 	client->now_len -= len;
 	*what = client->now;
+	*left = client->now_len;
 	return len;
 }
 
@@ -122,7 +124,7 @@ void vsb_hub_notice_to(struct vsb_hub *hub, guint64 id, const char *text)
 const char *vsb_hub_state_text(const char *state)
 {
 	if (!state)
-		return "state unknown: vsbypassd does not answer; is it running?";
+		return "state unknown: vsbypassd does not answer, is it running? Until it does nothing passes";
 	if (!strcmp(state, "bound"))
 		return "bound: its serial port is served by this host";
 	if (!strcmp(state, "waiting"))
@@ -136,14 +138,30 @@ const char *vsb_hub_state_text(const char *state)
 	return "in a state that this vsb-console does not know";
 }
 
-/* Tells the clients when what vsbypassd says of the user VM has changed. */
+static void forget_backlog(struct vsb_hub *hub)
+{
+	vsb_ring_skip(&hub->backlog, hub->backlog.len);
+	hub->before = (struct vsb_modes){ 0 };
+}
+
+/* What has become of the user VM of before. */
+static const char *another_text(const char *state)
+{
+	if (!g_strcmp0(state, "bound"))
+		return "from here on it is another user VM";
+	return "the user VM of before has ended; the next one of this name will appear here";
+}
+
+/* Tells the clients when what vsbypassd says of the user VM has changed, in one line. */
 void vsb_hub_set_state(struct vsb_hub *hub, const char *state, gint64 generation)
 {
+	bool news = !hub->asked || g_strcmp0(hub->state, state), another = false;
+	const char *text = vsb_hub_state_text(state);
+
 	/* What the last user VM wrote is not for the clients of this one. */
 	if (generation >= 0 && generation != hub->generation) {
-		vsb_ring_skip(&hub->backlog, hub->backlog.len);
-		if (hub->generation >= 0)
-			notice_all(hub, NULL, "from here on it is another user VM");
+		forget_backlog(hub);
+		another = hub->generation >= 0;
 		hub->generation = generation;
 	}
 	if (generation >= 0 && hub->up && !hub->checked) {
@@ -151,12 +169,21 @@ void vsb_hub_set_state(struct vsb_hub *hub, const char *state, gint64 generation
 		if (hub->writer)
 			hub->writer->ops->wake_input(hub->writer);
 		hub->ops->update(hub);
+		if (hub->back && !g_strcmp0(state, "bound"))
+			text = hub->back;
+		news |= hub->back != NULL;
+		hub->back = NULL;
 	}
-	if (!g_strcmp0(hub->state, state))
-		return;
-	g_free(hub->state);
-	hub->state = g_strdup(state);
-	notice_all(hub, NULL, vsb_hub_state_text(state));
+	if (another)
+		text = another_text(state);
+	hub->asked = true;
+	if (news) {
+		g_free(hub->state);
+		hub->state = g_strdup(state);
+	}
+	/* That it starts is part of that it is away, which was told. */
+	if ((news || another) && (hub->up || g_strcmp0(state, "starting")))
+		notice_all(hub, NULL, text);
 }
 
 static void finish(struct vsb_client *client, int status, const char *text);
@@ -203,17 +230,26 @@ static void finish(struct vsb_client *client, int status, const char *text)
 	}
 }
 
+/*
+ * It begins anywhere, also within a character or an escape sequence. So first what makes
+ * a terminal as it was there; and what belongs to something from before is left out.
+ */
 static void send_backlog(struct vsb_client *client)
 {
-	struct vsb_ring *backlog = &client->hub->backlog;
-	g_autofree guint8 *bytes = NULL;
+	struct vsb_hub *hub = client->hub;
+	g_autoptr(GByteArray) all = g_byte_array_new();
+	g_autofree guint8 *data = g_malloc(hub->backlog.len + 1);
+	gsize len = hub->backlog.len, skip;
 
-	/* A client that is behind gets what was skipped with its notice. */
-	if (vsb_ring_room(&client->out) < backlog->len + VSB_NOTICE_RESERVE)
+	if (!len)
 		return;
-	bytes = g_malloc(backlog->len + 1);
-	vsb_ring_copy(backlog, bytes, backlog->len);
-	show(client, VSB_SHOW_BACKLOG, bytes, backlog->len);
+	vsb_ring_copy(&hub->backlog, data, len);
+	skip = vsb_modes_finish(&hub->before, data, len);
+	vsb_modes_describe(&hub->before, all);
+	g_byte_array_append(all, data + skip, (guint)(len - skip));
+	/* A client that is behind gets what was skipped with its notice. */
+	if (vsb_ring_room(&client->out) >= all->len + VSB_NOTICE_RESERVE)
+		show(client, VSB_SHOW_BACKLOG, all->data, all->len);
 }
 
 static void set_writer(struct vsb_hub *hub, struct vsb_client *client)
@@ -249,7 +285,7 @@ static void greet(struct vsb_client *client)
 	if (hub->writer != client)
 		notice(client, "console busy: %s writes; you watch, Ctrl-E c f takes over",
 		       hub->writer->who);
-	if (hub->state && strcmp(hub->state, "bound"))
+	if (hub->asked && g_strcmp0(hub->state, "bound"))
 		notice(client, "%s", vsb_hub_state_text(hub->state));
 	if (vsb_identity_text(hub->identity))
 		notice(client, "%s", vsb_identity_text(hub->identity));
@@ -399,7 +435,9 @@ static void type_bytes(struct vsb_client *client, const guint8 *data, gsize len)
 	}
 	if (!hub->checked) {
 		if (!client->told_down)
-			notice(client, "the proxy is away: what you type is dropped");
+			notice(client, hub->up ?
+			       "vsbypassd has not said yet whose console it is: what you type is dropped" :
+			       "the proxy is away: what you type is dropped");
 		client->told_down = true;
 		return;
 	}
@@ -486,6 +524,29 @@ gsize vsb_hub_output_room(const struct vsb_hub *hub)
 	return room > VSB_NOTICE_RESERVE ? room - VSB_NOTICE_RESERVE : 0;
 }
 
+/* The oldest bytes make room; what they have made of a terminal is not forgotten. */
+static void remember(struct vsb_hub *hub, const guint8 *data, gsize len)
+{
+	gsize room = vsb_ring_room(&hub->backlog);
+	gsize go = len > room ? MIN(len - room, hub->backlog.len) : 0;
+
+	while (go) {
+		gsize n;
+		const guint8 *old = vsb_ring_peek(&hub->backlog, &n);
+
+		n = MIN(n, go);
+		vsb_modes_feed(&hub->before, old, n);
+		vsb_ring_skip(&hub->backlog, n);
+		go -= n;
+	}
+	if (len > hub->backlog.size) {
+		vsb_modes_feed(&hub->before, data, len - hub->backlog.size);
+		data += len - hub->backlog.size;
+		len = hub->backlog.size;
+	}
+	vsb_ring_put(&hub->backlog, data, len);
+}
+
 /*
  * Into the backlog. Of a user VM that is not proved NULs come in place of its bytes;
  * they are of no use later. Bytes that do not fit what is known of it are a sign that
@@ -497,13 +558,13 @@ static void keep(struct vsb_hub *hub, const guint8 *data, gsize len)
 	bool missing = hub->identity == VSB_IDENTITY_MISSING, any = false;
 
 	if (!missing)
-		vsb_ring_overwrite(&hub->backlog, data, len);
+		remember(hub, data, len);
 	for (; data < end; data = nul + 1) {
 		nul = memchr(data, 0, end - data);
 		nul = nul ? nul : end;
 		any |= nul > data;
 		if (missing)
-			vsb_ring_overwrite(&hub->backlog, data, nul - data);
+			remember(hub, data, (gsize)(nul - data));
 	}
 	if (any == missing && hub->identity != VSB_IDENTITY_FIRST_SEEN &&
 	    hub->identity != VSB_IDENTITY_PROVED)
@@ -548,8 +609,9 @@ void vsb_hub_link(struct vsb_hub *hub, bool up)
 	hub->up = up;
 	hub->checked = false;
 	vsb_ring_skip(&hub->tx, lost);
+	/* What is there is told when it is known, see vsb_hub_set_state(). */
 	if (up) {
-		notice_all(hub, NULL, hub->ever_up ? "the proxy is back" : "the proxy is here");
+		hub->back = hub->ever_up ? "the proxy is back" : "the proxy is here";
 		hub->ever_up = true;
 		return;
 	}

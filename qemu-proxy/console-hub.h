@@ -22,6 +22,7 @@
 
 #include "console-escape.h"
 #include "console-identity.h"
+#include "console-modes.h"
 #include "console-ring.h"
 
 #define VSB_BACKLOG_SIZE	(64 * 1024)
@@ -91,12 +92,15 @@ struct vsb_hub {
 	const struct vsb_hub_ops *ops;
 	void *owner;
 	struct vsb_ring backlog;
+	struct vsb_modes before;	/* of a terminal that has seen what came before it */
 	struct vsb_ring tx;
 	GList *clients;			/* in order of attachment */
 	struct vsb_client *writer;	/* one of them, or NULL */
 	bool up;			/* the character device is connected */
 	bool ever_up;
-	char *state;			/* what vsbypassd said last, or NULL */
+	const char *back;		/* that it is again, which nobody was told, or NULL */
+	char *state;			/* what vsbypassd said last, or NULL: it says nothing */
+	bool asked;			/* it was asked */
 	enum vsb_identity identity;	/* likewise */
 	bool checked;			/* whose it is has been asked since it is up */
 	gint64 generation;		/* whose it is: vsbypassd's number, -1: unknown */
@@ -111,7 +115,9 @@ void vsb_hub_detach(struct vsb_client *client);
 gsize vsb_hub_input(struct vsb_client *client, const guint8 *data, gsize len);
 void vsb_hub_command(struct vsb_client *client, enum vsb_command command, char key);
 bool vsb_hub_has_output(const struct vsb_client *client);
-gsize vsb_hub_take(struct vsb_client *client, enum vsb_show *what, void *data, gsize max);
+/* @left: how much there is yet of what it is a piece of. */
+gsize vsb_hub_take(struct vsb_client *client, enum vsb_show *what, void *data, gsize max,
+		   gsize *left);
 void vsb_hub_drained(struct vsb_client *client);
 void vsb_hub_stalled(struct vsb_client *client);
 

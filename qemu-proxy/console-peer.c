@@ -229,6 +229,16 @@ static void on_key(struct vsb_peer *peer, const struct vsb_wire *wire, gsize len
 	answer(peer, true, NULL, 0);
 }
 
+bool vsb_peer_expel(struct vsb_peer *peer, const char *text)
+{
+	for (guint i = 0; i < VSB_CHANNELS; i++) {
+		if (peer->channels[i])
+			vsb_channel_expel(peer->channels[i], text);
+	}
+	peer->expelled = true;
+	return peer->nr_channels;
+}
+
 void vsb_peer_recheck(struct vsb_peer *peer)
 {
 	g_autoptr(GError) error = NULL;
@@ -238,12 +248,7 @@ void vsb_peer_recheck(struct vsb_peer *peer)
 				  peer->uservm, peer->key, &error))
 		return;
 	vsb_log("'%s': %s has to go: %s", peer->console, peer->who, error->message);
-	for (guint i = 0; i < VSB_CHANNELS; i++) {
-		if (peer->channels[i])
-			vsb_channel_expel(peer->channels[i],
-					  "your key is not listed for this console any more");
-	}
-	peer->expelled = true;
+	vsb_peer_expel(peer, "your key is not listed for this console any more");
 }
 
 /* What the process says */

@@ -19,6 +19,8 @@ struct vsb_peer *vsb_peer_new(struct vsb_server *server, int link_fd, const char
 /* Ends the process, too. */
 void vsb_peer_free(struct vsb_peer *peer);
 void vsb_peer_tick(struct vsb_peer *peer);
+/* Its channels end with @text. Return: whether it has any. */
+bool vsb_peer_expel(struct vsb_peer *peer, const char *text);
 /* The keys may have changed. */
 void vsb_peer_recheck(struct vsb_peer *peer);
 bool vsb_peer_is_stranger(const struct vsb_peer *peer);

@@ -418,10 +418,37 @@ void vsb_server_recheck(struct vsb_server *server)
 		vsb_peer_recheck(l->data);
 }
 
+static gboolean on_patience_end(gpointer data)
+{
+	*(bool *)data = true;
+	return G_SOURCE_REMOVE;
+}
+
+/* Terminals are set back, and persons told why; not longer than a second. */
+static void say_goodbye(struct vsb_server *server)
+{
+	bool over = false, any = true;
+	guint timer = g_timeout_add(1000, on_patience_end, &over);
+
+	while (any && !over) {
+		g_autoptr(GList) peers = g_hash_table_get_keys(server->peers);
+
+		any = false;
+		for (GList *l = peers; l; l = l->next)
+			any |= vsb_peer_expel(l->data, "it is stopping");
+		if (any)
+			g_main_context_iteration(NULL, TRUE);
+	}
+	if (!over)
+		g_source_remove(timer);
+}
+
 void vsb_server_stop(struct vsb_server *server)
 {
-	g_autoptr(GList) peers = g_hash_table_get_keys(server->peers);
+	g_autoptr(GList) peers = NULL;
 
+	say_goodbye(server);
+	peers = g_hash_table_get_keys(server->peers);
 	for (GList *l = peers; l; l = l->next)
 		vsb_peer_free(l->data);
 	g_clear_pointer(&server->peers, g_hash_table_unref);

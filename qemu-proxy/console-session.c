@@ -330,17 +330,20 @@ static int on_subsystem(ssh_session ssh, ssh_channel ssh_channel, const char *su
 	return 0;
 }
 
-/* A terminal changes nothing: the console is what the user VM makes of it. */
-static int on_pty(ssh_session ssh, ssh_channel channel, const char *term, int width,
+/* The console is what the user VM makes of it; the size is for what we show ourselves. */
+static int on_pty(ssh_session ssh, ssh_channel ssh_channel, const char *term, int width,
 		  int height, int pxwidth, int pxheight, void *data)
 {
+	struct channel *channel = data;
+
+	vsb_tty_size(channel->tty, width, height);
 	return 0;
 }
 
-static int on_window(ssh_session ssh, ssh_channel channel, int width, int height,
+static int on_window(ssh_session ssh, ssh_channel ssh_channel, int width, int height,
 		     int pxwidth, int pxheight, void *data)
 {
-	return 0;
+	return on_pty(ssh, ssh_channel, NULL, width, height, pxwidth, pxheight, data);
 }
 
 /* Return: how many bytes were taken; libssh keeps the others. */

@@ -2,6 +2,7 @@
 /* A person or a program at a channel. */
 #include "console-tty.h"
 #include "console-escape.h"
+#include "console-replay.h"
 
 #include <string.h>
 
@@ -12,6 +13,9 @@
  */
 #define TYPED_MAX	(1024 * 1024)
 #define NOTICES_MAX	(16 * 1024)	/* of our own, that wait */
+#define HELD_MAX	8	/* of the server's, until a program has ended */
+#define WIDTH		79	/* of a line of ours, at most: what fits everywhere */
+#define BACKLOG_MAX	(VSB_BACKLOG_SIZE + 4096)	/* and what makes a terminal as it was */
 
 /* What waits to be written to the client. */
 struct piece {
@@ -26,6 +30,9 @@ struct piece {
  * @given:	what it has, less what it has taken
  * @pieces:	output
  * @own:	bytes of notices of ours among them
+ * @modes:	what the user VM has made of the terminal
+ * @backlog:	as far as it has come
+ * @held:	notices that wait for a better moment
  * @finishing:	then these words, and it ends
  */
 struct vsb_tty {
@@ -40,6 +47,10 @@ struct vsb_tty {
 	gsize given;
 	GQueue pieces;
 	gsize own;
+	guint rows, columns;
+	struct vsb_modes modes;
+	GByteArray *backlog;
+	GQueue held;
 	bool finishing;
 	int status;
 	char *words;
@@ -56,6 +67,8 @@ struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, ssh_channel cha
 	tty->channel = channel;
 	tty->name = g_strdup(name);
 	tty->typed = g_byte_array_new();
+	tty->backlog = g_byte_array_new();
+	g_queue_init(&tty->held);
 	g_queue_init(&tty->pieces);
 	return tty;
 }
@@ -63,7 +76,9 @@ struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, ssh_channel cha
 void vsb_tty_free(struct vsb_tty *tty)
 {
 	g_queue_clear_full(&tty->pieces, g_free);
+	g_queue_clear_full(&tty->held, g_free);
 	g_byte_array_unref(tty->typed);
+	g_byte_array_unref(tty->backlog);
 	g_free(tty->name);
 	g_free(tty->words);
 	g_free(tty);
@@ -84,17 +99,122 @@ static void show(struct vsb_tty *tty, const void *data, gsize len, gsize credit)
 	g_queue_push_tail(&tty->pieces, piece);
 }
 
-static void show_notice(struct vsb_tty *tty, const char *text, gsize credit)
+/* Appends @text, in lines that fit, with the breaks it has. */
+static void wrap(GString *line, const char *text)
 {
-	g_autofree char *line = g_strdup_printf("\r\n[%s: %s]\r\n", tty->name, text);
+	gsize column = line->len;
 
-	show(tty, line, tty->mode == VSB_MODE_CONSOLE ? strlen(line) : 0, credit);
+	for (const char *word = text; *word; ) {
+		gsize gap = strspn(word, " "), len = strcspn(word + gap, " \r\n");
+
+		if (column + gap + len > WIDTH && len && column > 2) {
+			g_string_append(line, "\r\n  ");
+			column = 2;
+			word += gap;
+			gap = 0;
+		}
+		g_string_append_len(line, word, (gssize)(gap + len));
+		column += gap + len;
+		word += gap + len;
+		if (*word == '\r' || *word == '\n') {
+			g_string_append(line, "\r\n");
+			word += strspn(word, "\r") + (word[strspn(word, "\r")] == '\n');
+			column = 0;
+		}
+	}
+}
+
+/*
+ * Where a program draws: the last row, between "save cursor" and "restore cursor" (DECSC,
+ * DECRC), which keep colours, character set and origin mode as well.
+ */
+static char *last_row(const struct vsb_tty *tty, const char *text)
+{
+	gsize width = MIN(WIDTH, tty->columns - 1);
+	g_autofree char *line = g_strdup_printf("[%s: %s]", tty->name, text);
+
+	if (strlen(line) > width && width > 3)
+		strcpy(line + width - 3, "...");
+	return g_strdup_printf("\0337\033[?6l\033(B\017\033[%u;1H\033[0;7m%s\033[0m\033[K\0338",
+			       tty->rows, line);
+}
+
+/* Return: whether it could be shown now. */
+static bool try_notice(struct vsb_tty *tty, const char *text)
+{
+	bool drawn = vsb_modes_full_screen(&tty->modes) && !strchr(text, '\n');
+	g_autoptr(GString) line = NULL;
+	g_autofree char *row = NULL;
+
+	if (!vsb_modes_between(&tty->modes) || (drawn && (tty->rows < 2 || tty->columns < 20)))
+		return false;
+	if (drawn) {
+		row = last_row(tty, text);
+		show(tty, row, strlen(row), 0);
+		return true;
+	}
+	line = g_string_new(NULL);
+	g_string_append_printf(line, "[%s: ", tty->name);
+	wrap(line, text);
+	g_string_prepend(line, "\r\n");
+	g_string_append(line, "]\r\n");
+	show(tty, line->str, line->len, 0);
+	return true;
+}
+
+static void show_held(struct vsb_tty *tty)
+{
+	while (!g_queue_is_empty(&tty->held) && try_notice(tty, g_queue_peek_head(&tty->held)))
+		g_free(g_queue_pop_head(&tty->held));
 }
 
 void vsb_tty_notice(struct vsb_tty *tty, const char *text)
 {
-	if (tty->own < NOTICES_MAX)
-		show_notice(tty, text, 0);
+	if (tty->mode != VSB_MODE_CONSOLE || tty->own > NOTICES_MAX)
+		return;
+	show_held(tty);
+	if (g_queue_is_empty(&tty->held) && try_notice(tty, text))
+		return;
+	/* The newest ones count. */
+	if (g_queue_get_length(&tty->held) == HELD_MAX)
+		g_free(g_queue_pop_head(&tty->held));
+	g_queue_push_tail(&tty->held, g_strdup(text));
+}
+
+static void show_output(struct vsb_tty *tty, const guint8 *data, gsize len)
+{
+	show(tty, data, len, len);
+	if (tty->mode != VSB_MODE_CONSOLE)
+		return;
+	vsb_modes_feed(&tty->modes, data, len);
+	show_held(tty);
+}
+
+/* As a terminal is again that nobody has set to anything. */
+static void reset_terminal(struct vsb_tty *tty)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	if (tty->mode == VSB_MODE_CONSOLE)
+		vsb_modes_reset(&tty->modes, out);
+	show(tty, out->data, out->len, 0);
+}
+
+/* Not the bytes but the screen that they have made, see console-replay.h. */
+static void show_backlog(struct vsb_tty *tty)
+{
+	g_autoptr(GByteArray) out = g_byte_array_new();
+
+	reset_terminal(tty);
+	vsb_replay(&tty->modes, tty->backlog->data, tty->backlog->len, tty->rows, tty->columns, out);
+	g_byte_array_set_size(tty->backlog, 0);
+	show(tty, out->data, out->len, 0);
+}
+
+void vsb_tty_size(struct vsb_tty *tty, int columns, int rows)
+{
+	tty->columns = columns > 0 && columns <= 1000 ? (guint)columns : 0;
+	tty->rows = rows > 0 && rows <= 1000 ? (guint)rows : 0;
 }
 
 static void give_credit(struct vsb_tty *tty, gsize credit)
@@ -155,6 +275,8 @@ void vsb_tty_finish(struct vsb_tty *tty, int status, const char *text, bool to_s
 {
 	if (tty->finishing)
 		return;
+	reset_terminal(tty);
+	show_held(tty);
 	tty->finishing = true;
 	tty->status = status;
 	tty->words = text && *text && !to_stdout ?
@@ -246,11 +368,18 @@ void vsb_tty_message(struct vsb_tty *tty, const struct vsb_wire *wire, gsize len
 			show(tty, line, strlen(line), 0);
 		return;
 	case VSB_WIRE_OUTPUT:
+		show_output(tty, wire->data, len);
+		return;
 	case VSB_WIRE_BACKLOG:
-		show(tty, wire->data, len, len);
+		give_credit(tty, len);
+		if (tty->backlog->len + len <= BACKLOG_MAX)
+			g_byte_array_append(tty->backlog, wire->data, (guint)len);
+		if (!wire->number)
+			show_backlog(tty);
 		return;
 	case VSB_WIRE_NOTICE:
-		show_notice(tty, (const char *)wire->data, len);
+		give_credit(tty, len);
+		vsb_tty_notice(tty, (const char *)wire->data);
 		return;
 	case VSB_WIRE_CREDIT:
 		tty->given -= MIN((gsize)MAX(wire->number, 0), tty->given);

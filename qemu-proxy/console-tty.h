@@ -22,13 +22,18 @@ struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, ssh_channel cha
 			    const char *name);
 void vsb_tty_free(struct vsb_tty *tty);
 
+/* The size of his terminal; 0: not known. */
+void vsb_tty_size(struct vsb_tty *tty, int columns, int rows);
 /* It is the client of a hub from now on. */
 void vsb_tty_attach(struct vsb_tty *tty, enum vsb_client_mode mode);
 /* Bytes of the client. Return: how many were taken. */
 gsize vsb_tty_input(struct vsb_tty *tty, const guint8 *data, gsize len);
 /* Return: so many will be taken for certain. */
 gsize vsb_tty_room(const struct vsb_tty *tty);
-/* A line of our own, to a person. */
+/*
+ * Words of our own, to a person. Of one line while a program draws on the whole screen: on
+ * its last row, with the cursor where it was; if the size is not known, when that has ended.
+ */
 void vsb_tty_notice(struct vsb_tty *tty, const char *text);
 /* A message of the server for this channel. */
 void vsb_tty_message(struct vsb_tty *tty, const struct vsb_wire *wire, gsize len);

@@ -37,7 +37,7 @@ enum vsb_wire_type {
 	VSB_WIRE_VERDICT,	/* number: 1: yes; text for the client */
 	VSB_WIRE_ATTACHED,	/* channel */
 	VSB_WIRE_OUTPUT,	/* channel; bytes of the user VM */
-	VSB_WIRE_BACKLOG,	/* channel; bytes that it sent earlier */
+	VSB_WIRE_BACKLOG,	/* channel; number: bytes that follow; bytes that it sent earlier */
 	VSB_WIRE_NOTICE,	/* channel; text of our own, for a person */
 	VSB_WIRE_FINISH,	/* channel; number: exit status; text for stderr */
 	VSB_WIRE_ANSWER,	/* channel; likewise, for stdout */

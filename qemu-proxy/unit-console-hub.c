@@ -123,9 +123,9 @@ static char *shown(struct person *person)
 	GString *text = g_string_new(NULL);
 	static char data[VSB_QUEUE_SIZE];
 	enum vsb_show what;
-	gsize len;
+	gsize len, left;
 
-	while ((len = vsb_hub_take(&person->client, &what, data, sizeof(data)))) {
+	while ((len = vsb_hub_take(&person->client, &what, data, sizeof(data), &left))) {
 		for (gsize i = 0; i < len; i++)
 			data[i] = data[i] ? data[i] : ' ';
 		if (what == VSB_SHOW_NOTICE)
@@ -165,6 +165,18 @@ static void expect_tx(struct vsb_hub *hub, const char *want)
 	g_autofree char *text = ring_text(&hub->tx);
 
 	g_assert_cmpstr(text, ==, want);
+}
+
+/* So many notices, @words in one of them. */
+static void expect_lines(struct person *person, guint lines, const char *words)
+{
+	g_autofree char *text = shown(person);
+	guint seen = 0;
+
+	for (const char *p = text; *p; p++)
+		seen += *p == ']';
+	if (seen != lines || !strstr(text, words))
+		g_error("client was shown '%s', expected %u lines with '%s'", text, lines, words);
 }
 
 static void link_up(struct vsb_hub *hub)
@@ -267,6 +279,7 @@ static void test_pushback(void)
 	struct person *a = attach(hub, "anna", VSB_MODE_RAW);
 	gsize room, total = 0, before;
 	enum vsb_show what;
+	gsize left;
 	guint8 taken[10];
 
 	while ((room = vsb_hub_output_room(hub))) {
@@ -278,7 +291,7 @@ static void test_pushback(void)
 	g_assert_cmpuint(a->client.skipped, ==, 0);
 	before = a->client.out.len;
 	do {
-		g_assert_cmpuint(vsb_hub_take(&a->client, &what, taken, 10), ==, 10);
+		g_assert_cmpuint(vsb_hub_take(&a->client, &what, taken, 10, &left), ==, 10);
 		g_assert_cmpint(what, ==, VSB_SHOW_OUTPUT);
 	} while (!vsb_hub_output_room(hub));
 	g_assert_cmpuint(before - a->client.out.len, <, 64);
@@ -358,6 +371,7 @@ static void test_raw(void)
 	guint8 all[256], shown_bytes[300];
 	struct person *a, *b;
 	enum vsb_show what;
+	gsize left;
 
 	for (guint i = 0; i < 256; i++)
 		all[i] = i;
@@ -371,7 +385,7 @@ static void test_raw(void)
 	g_assert_cmpuint(hub->tx.len, ==, 256);
 	g_assert_cmpmem(hub->tx.data, 256, all, 256);
 	vsb_hub_output(hub, all, sizeof(all));
-	g_assert_cmpuint(vsb_hub_take(&a->client, &what, shown_bytes, 300), ==, 256);
+	g_assert_cmpuint(vsb_hub_take(&a->client, &what, shown_bytes, 300, &left), ==, 256);
 	g_assert_cmpmem(shown_bytes, 256, all, 256);
 	b = attach(hub, "bert", VSB_MODE_CONSOLE);
 	expect_shown(b, "console busy: prog writes");
@@ -456,15 +470,23 @@ static void test_generation(void)
 	type(a, "abc");
 	expect_tx(hub, "abc");
 
+	g_free(shown(a));
 	vsb_hub_link(hub, false);
 	vsb_hub_link(hub, true);
-	g_free(shown(a));
+	expect_lines(a, 1, "the proxy is away");
+	/* One line for one event, and true: nobody is there yet. */
 	vsb_hub_set_state(hub, "waiting", 2);
-	expect_shown(a, "from here on it is another user VM");
+	expect_lines(a, 1, "the user VM of before has ended");
 	g_assert_cmpuint(hub->backlog.len, ==, 0);
 	say(hub, "new");
 	vsb_hub_set_state(hub, "bound", 2);
 	g_assert_cmpuint(hub->backlog.len, ==, 3);
+	g_free(shown(a));
+	vsb_hub_link(hub, false);
+	vsb_hub_set_state(hub, "starting", 2);
+	vsb_hub_link(hub, true);
+	vsb_hub_set_state(hub, "bound", 3);
+	expect_lines(a, 2, "from here on it is another user VM");
 	leave(a);
 	vsb_hub_free(hub);
 }

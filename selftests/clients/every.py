@@ -139,7 +139,7 @@ def vnc(p, w):
     server = Chardev(w.path('run/console/vm1.vnc'))
     w.things.append(server)
     c = p.start(w, forward='vm2:5900')
-    w.expect_log('asks for vm2 port 5900: refused; only vm1 port 5900 is forwarded')
+    w.expect_log('refused: vm2 port 5900: only vm1 port 5900 is forwarded')
     wait_for('end of %s' % p.name, lambda: c.process.poll() is not None)
     check(not c.out, bytes(c.out))
     c = p.start(w, forward='vm1:5900')
