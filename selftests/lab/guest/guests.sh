@@ -61,11 +61,14 @@ guest_tapped() {
 # screen is compared; then the keys are sent
 step() {
 	check "$GUEST, $RUN: $1" con_wait "$2" "$3" || return
-	wait_for 60 con_quiet
+	wait_for 100 guest_quiet
 	echo
 	echo "@screen $GUEST $RUN $1 $(base64 <$CON/log | tr -d '\n')"
 	[ -z "$4" ] || guest_types "$4"
 }
+
+# Without the bypass a byte takes milliseconds, and who looks for a disk in between seconds.
+guest_quiet() { con_quiet && con_quiet && con_quiet; }
 
 # A BIOS has room for 15 keys and forgets the others: who has them from there (GUEST_BIOS)
 # gets one after the other.

@@ -13,7 +13,7 @@ steps() {
 	step back 900 "third of the test" c
 	step command-line 900 "grub>" "echo ab$((40 + 2))cd\b\b\r"
 	step command 900 "ab42" "ls\r"
-	step listing 900 "(memdisk)" "$ESC"
+	step listing 900 "(hd0)" "$ESC"
 	step menu-again 900 "third of the test" "\r"
 	step chosen 900 "was chosen"
 }

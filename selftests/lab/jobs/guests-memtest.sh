@@ -8,4 +8,5 @@ steps() {
 	step settings 900 "Settings" 1
 	step tests-list 900 "Test Selection" ""
 }
-guest memtest steps -kernel /lab/guests/memtest.bin -append console=ttyS0,115200
+# it looks for keys after each piece of memory
+guest memtest steps -m 32 -kernel /lab/guests/memtest.bin -append console=ttyS0,115200
