@@ -180,6 +180,38 @@ def test_replay(w):
     check(b'\x1b[?2004l' in c.out, 'bracketed paste is left on')
 
 
+MENU = b'\x1b[?1049h\x1b[2J\x1b[5;5Hmenu\x1b[6;5Hentry'
+
+
+def test_full_screen(w):
+    """A line of ours does not destroy a screen that the user VM draws, nor an escape sequence."""
+    w.start()
+    a = w.client(tty=True)                  # says nothing of its size
+    b = w.screen(24, 80)
+    b.expect(b'console busy')
+    w.chardev.send(MENU)
+    a.expect(b'entry')
+    b.expect(b'entry')
+    b.type(ESC + b'f')
+    b.expect(b'you write')
+    shown = bytes(b.out).split(b'entry')[1]
+    check(re.fullmatch(rb'(\x1b7\x1b\[\?6l\x1b\(B\x0f\x1b\[24;1H\x1b\[0;7m[^\x1b\r\n]{1,79}'
+                       rb'\x1b\[0m\x1b\[K\x1b8)+', shown), 'in the menu: %r' % shown)
+    check(bytes(a.out).endswith(b'entry'), 'in a screen of no known size: %r' % a.out[-200:])
+    w.chardev.send(b'\x1b[?1049l')
+    a.expect(b'has taken over')
+    w.chardev.send(b'\x1b[3')
+    b.type(ESC + b's')
+    b.expect(b'\x1b[3')
+    w.chardev.send(b'1mred')
+    b.expect(b'\x1b[31mred')
+    b.expect(b'you watch')
+    for line in bytes(a.out).split(b'\n') + bytes(b.out).split(b'\n'):
+        check(len(re.sub(rb'\x1b[^A-Za-z78]*[A-Za-z78]', b'', line)) <= 81, 'a long line: %r' % line)
+    b.type(ESC + b'.')
+    b.ended(0)
+
+
 def test_second_client(w):
     """The second watches, takes over, gives up; who is attached is shown."""
     w.start()

@@ -211,6 +211,26 @@ class Daemon:
         os.unlink(self.path)
 
 
+# A terminal of a size, in which a program runs; its bytes are those of stdin and stdout.
+TERMINAL = """
+import fcntl, os, pty, struct, sys, termios, threading
+pid, fd = pty.fork()
+if not pid:
+    size = struct.pack('HHHH', int(sys.argv[1]), int(sys.argv[2]), 0, 0)
+    fcntl.ioctl(0, termios.TIOCSWINSZ, size)
+    os.execvp(sys.argv[3], sys.argv[3:])
+def copy(from_fd, to_fd):
+    try:
+        while data := os.read(from_fd, 65536):
+            os.write(to_fd, data)
+    except OSError:
+        pass
+threading.Thread(target=copy, args=(0, fd), daemon=True).start()
+copy(fd, 1)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
 class Client:
     """A process of an SSH client."""
 
@@ -375,6 +395,11 @@ class World:
     def client(self, *command, vm='vm1', key='id', tty=False, options=()):
         """OpenSSH's ssh; without a terminal, unless tty is given."""
         return Client(self, self.ssh(vm, key, ['-tt' if tty else '-T', *options]) + list(command))
+
+    def screen(self, rows, columns, vm='vm1', key='id'):
+        """The same at a terminal of this size."""
+        return Client(self, [sys.executable, '-c', TERMINAL, str(rows), str(columns),
+                             *self.ssh(vm, key, ['-tt'])])
 
     def log(self):
         if not os.path.exists(self.log_path):
