@@ -31,12 +31,11 @@
 #include <unistd.h>
 
 /*
- * Without the group exchange, for which libssh would open the system's file of moduli,
- * without SHA-1, and without Diffie-Hellman in large groups, which costs the server much
- * for a stranger's few bytes.
+ * All clients have it. Without the group exchange, for which libssh would open the system's
+ * file of moduli, without SHA-1, without Diffie-Hellman in large groups, which costs the
+ * server much for a stranger's few bytes, and without NIST's curves, which ssh-audit fails.
  */
-#define KEY_EXCHANGES	"curve25519-sha256,curve25519-sha256@libssh.org," \
-			"ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521"
+#define KEY_EXCHANGES	"curve25519-sha256,curve25519-sha256@libssh.org"
 /* Those that have no known weakness, the ones with lengths that are not hidden last. */
 #define CIPHERS		"chacha20-poly1305@openssh.com,aes256-gcm@openssh.com," \
 			"aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr"
@@ -51,7 +50,8 @@
 			"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256," \
 			"sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com"
 
-#define STUCK_S		10	/* CPU time of one run: then libssh does not come back */
+#define ANSWER_S	10	/* to a request of who has not logged in */
+#define STUCK_S		3	/* CPU time of one run: then libssh does not come back */
 #define MAX_VNC		4	/* channels that forward */
 #define VNC_PORT	5900
 
@@ -85,6 +85,10 @@ static struct {
 	struct ssh_server_callbacks_struct cb;
 	char *user;		/* name of the console, once logged in */
 	char *noted;		/* the key that was last reported refused */
+	struct ssh_counter_struct packets;
+	guint64 packets_in, packets_out;	/* as of the last one that came in */
+	bool unanswered;	/* so far that one is */
+	gint64 came_us;
 	struct channel channels[VSB_CHANNELS];
 	bool dead;
 } session;
@@ -488,7 +492,9 @@ static int on_message(ssh_session ssh, ssh_message message, void *data)
 	switch (ssh_message_type(message)) {
 	case SSH_REQUEST_AUTH:
 		if (subtype == SSH_AUTH_METHOD_PASSWORD || subtype == SSH_AUTH_METHOD_INTERACTIVE) {
-			refused("a password: only public keys are taken");
+			refused("%s: only public keys are taken",
+				subtype == SSH_AUTH_METHOD_PASSWORD ? "a password" :
+				"keyboard-interactive");
 			if (!session.noted)
 				banner("only public keys are taken here, no passwords");
 			if (!session.noted)
@@ -613,6 +619,41 @@ static void refuse_sha1(void)
 	session.dead = true;
 }
 
+/*
+ * There is more that libssh drops without an answer or a word: a name with a NUL in it, a
+ * wrong signature. Behind the key exchange, which is 3 packets and perhaps one that informs,
+ * each is answered.
+ */
+static void note_packets(void)
+{
+	if (session.packets.in_packets != session.packets_in) {
+		session.packets_in = session.packets.in_packets;
+		session.unanswered = session.packets_in > 4 &&
+				     session.packets.out_packets == session.packets_out;
+		session.came_us = g_get_monotonic_time();
+	}
+	if (session.packets.out_packets != session.packets_out)
+		session.unanswered = false;
+	session.packets_out = session.packets.out_packets;
+}
+
+static gboolean on_login_tick(gpointer data)
+{
+	static const char reason[] =
+		"a request that has no answer, such as a name with a NUL or a wrong signature";
+
+	if (session.user || session.dead)
+		return G_SOURCE_REMOVE;
+	if (!session.unanswered ||
+	    g_get_monotonic_time() - session.came_us < ANSWER_S * G_USEC_PER_SEC)
+		return G_SOURCE_CONTINUE;
+	refused("%s", reason);
+	ssh_session_set_disconnect_message(session.ssh, reason);
+	session.dead = true;
+	g_main_loop_quit(session.loop);
+	return G_SOURCE_REMOVE;
+}
+
 static bool connection_lost(void)
 {
 	return !ssh_is_connected(session.ssh) ||
@@ -635,6 +676,7 @@ static void session_run(void)
 	limit_run(STUCK_S);
 	if (ssh_event_dopoll(session.event, 0) == SSH_ERROR || connection_lost())
 		session.dead = true;
+	note_packets();
 	refuse_sha1();
 	for (guint i = 0; i < VSB_CHANNELS && !session.dead; i++) {
 		if (session.channels[i].ssh)
@@ -769,6 +811,8 @@ static bool accept_connection(void)
 	ssh_set_blocking(session.ssh, 0);
 	ssh_set_server_callbacks(session.ssh, &session.cb);
 	ssh_set_message_callback(session.ssh, on_message, NULL);
+	ssh_set_counters(session.ssh, NULL, &session.packets);
+	g_timeout_add_seconds(1, on_login_tick, NULL);
 	ssh_set_auth_methods(session.ssh, SSH_AUTH_METHOD_PUBLICKEY);
 	session.source = g_source_new(&source_funcs, sizeof(GSource));
 	session.source_fd = g_source_add_unix_fd(session.source, VSB_SESSION_SOCKET, G_IO_IN);

@@ -47,6 +47,7 @@ static void become_session(int program, int fds[2], const char *host_key)
 		NULL
 	};
 	gsize len = strlen(host_key);
+	struct rlimit nice_limit;
 	sigset_t none;
 	int pipe_fds[2];
 	pid_t spawner = getppid();
@@ -57,7 +58,9 @@ static void become_session(int program, int fds[2], const char *host_key)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != spawner)
 		_exit(1);
-	setpriority(PRIO_PROCESS, 0, STRANGER_NICE);
+	/* Only if it can be as fast as others again. */
+	if (getrlimit(RLIMIT_NICE, &nice_limit) == 0 && nice_limit.rlim_cur >= 20)
+		setpriority(PRIO_PROCESS, 0, STRANGER_NICE);
 	/* A pipe holds 64 KiB, no key is that long: nothing waits. */
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0 ||
 	    write(pipe_fds[1], host_key, len) != (ssize_t)len)

@@ -198,7 +198,7 @@ def test_full_screen(w):
     check(re.fullmatch(rb'(\x1b7\x1b\[\?6l\x1b\(B\x0f\x1b\[24;1H\x1b\[0;7m[^\x1b\r\n]{1,79}'
                        rb'\x1b\[0m\x1b\[K\x1b8)+', shown), 'in the menu: %r' % shown)
     check(bytes(a.out).endswith(b'entry'), 'in a screen of no known size: %r' % a.out[-200:])
-    w.chardev.send(b'\x1b[?1049l')
+    w.chardev.send(b'\x1b[?1049l' + b'\r\n' * 24)
     a.expect(b'has taken over')
     w.chardev.send(b'\x1b[3')
     b.type(ESC + b's')

@@ -56,8 +56,10 @@ def environment(folder):
             "XDG_RUNTIME_DIR": folder, "LC_ALL": "C", "TZ": "UTC", "TERM": "dumb"}
 
 
-def run(command):
-    r = subprocess.run(command, capture_output=True, text=True, check=False)
+def run(command, folder=None):
+    """FOLDER: for what it makes on its way, and may leave there."""
+    env = {**os.environ, "TMPDIR": folder} if folder else None
+    r = subprocess.run(command, capture_output=True, text=True, check=False, env=env)
     if r.returncode:
         raise cache.Error(f"{' '.join(command)}: {r.stderr}")
     return r.stdout
@@ -155,7 +157,7 @@ class Amd(Host):
     def prepare(self):
         self.join_initrds(os.path.join(self.dir, "initrd"))
         program = os.path.join(self.dir, "tsc-khz")
-        run(["gcc", "-O2", os.path.join(HERE, "tsc-khz.c"), "-o", program])
+        run(["gcc", "-O2", os.path.join(HERE, "tsc-khz.c"), "-o", program], self.dir)
         self.tsc_khz = run([program]).strip()
         self.ssh_port = free_port()
         self.shell_port = free_port()
@@ -218,7 +220,7 @@ class Intel(Host):
              "-fcf-protection=none", "-fno-use-linker-plugin", "-nostdlib", "-static", "-no-pie",
              # above the kernel, below where the loader puts the modules
              "-Wl,-Ttext=0x8001000,--section-start=.multiboot=0x8000000,--no-warn-rwx-segments",
-             os.path.join(HERE, "pvh-boot.c"), "-o", os.path.join(tree, "pvh-boot")])
+             os.path.join(HERE, "pvh-boot.c"), "-o", os.path.join(tree, "pvh-boot")], self.dir)
         for f in ("/usr/lib/ISOLINUX/isolinux.bin", *("/usr/lib/syslinux/modules/bios/" + m for m in
                                                       ("ldlinux.c32", "libcom32.c32", "mboot.c32"))):
             shutil.copy(f, os.path.join(tree, "isolinux"))
