@@ -64,8 +64,9 @@ static void end(struct vsb_vnc *vnc, const char *why)
 		return;
 	vnc->over = true;
 	vnc->why = g_strdup(why);
-	shutdown(vnc->fd, SHUT_RDWR);
+	/* First the reason: the process would take the hang-up for the proxy's. */
 	vnc->ops->ended(vnc, vnc->why, vnc->data);
+	shutdown(vnc->fd, SHUT_RDWR);
 }
 
 /* Return: why no byte may pass to or from user VM @name now, or NULL. */
