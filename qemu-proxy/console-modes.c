@@ -478,7 +478,7 @@ bool vsb_modes_full_screen(const struct vsb_modes *modes)
 	       (modes->addressed && modes->newlines < 24);
 }
 
-static void G_GNUC_PRINTF(2, 3) add(GByteArray *out, const char *format, ...)
+void vsb_sequence(GByteArray *out, const char *format, ...)
 {
 	char text[64];
 	va_list args;
@@ -492,7 +492,7 @@ static void G_GNUC_PRINTF(2, 3) add(GByteArray *out, const char *format, ...)
 
 static void add_mode(GByteArray *out, guint16 mode, bool on)
 {
-	add(out, "\x1b[%s%u%c", mode & PRIVATE ? "?" : "", mode & ~PRIVATE, on ? 'h' : 'l');
+	vsb_sequence(out, "\x1b[%s%u%c", mode & PRIVATE ? "?" : "", mode & ~PRIVATE, on ? 'h' : 'l');
 }
 
 /* Modes that a terminal takes without a word, and that are no matter of the screen. */
@@ -522,20 +522,20 @@ static void add_quiet(const struct vsb_modes *modes, GByteArray *out)
 			add_mode(out, modes->mode[i], !on_at_first(modes->mode[i]));
 	for (guint i = 0; i < G_N_ELEMENTS(modes->charset); i++)
 		if (g_ascii_isalnum(modes->charset[i]))
-			add(out, "\x1b%c%c", designators[i], modes->charset[i]);
+			vsb_sequence(out, "\x1b%c%c", designators[i], modes->charset[i]);
 	if (modes->flags & SHIFTED)
-		add(out, "\x0e");
+		vsb_sequence(out, "\x0e");
 	if (modes->flags & KEYPAD)
-		add(out, "\x1b=");
+		vsb_sequence(out, "\x1b=");
 	if (modes->cursor_style)
-		add(out, "\x1b[%u q", modes->cursor_style);
+		vsb_sequence(out, "\x1b[%u q", modes->cursor_style);
 }
 
 /* The cursor is anywhere behind it. */
 static void add_screen(const struct vsb_modes *modes, GByteArray *out)
 {
 	if (modes->flags & REGION)
-		add(out, "\x1b[%u;%ur", modes->top, modes->bottom ? modes->bottom : 999);
+		vsb_sequence(out, "\x1b[%u;%ur", modes->top, modes->bottom ? modes->bottom : 999);
 	if (find(modes, PRIVATE | 6) >= 0)
 		add_mode(out, PRIVATE | 6, true);
 }
@@ -569,7 +569,7 @@ void vsb_modes_end(const struct vsb_modes *modes, guint row, guint column, GByte
 	/* With origin mode lines count from the begin of the region. */
 	if (find(modes, PRIVATE | 6) >= 0 && modes->flags & REGION)
 		row -= MIN(row, modes->top - 1u);
-	add(out, "\x1b[%u;%uH", row + 1, column + 1);
+	vsb_sequence(out, "\x1b[%u;%uH", row + 1, column + 1);
 	add_quiet(modes, out);
 }
 
@@ -609,7 +609,7 @@ static void reset_flags(struct vsb_modes *modes, GByteArray *out)
 
 	for (gsize i = 0; i < G_N_ELEMENTS(resets); i++)
 		if (modes->flags & resets[i].flag)
-			add(out, "%s", resets[i].text);
+			vsb_sequence(out, "%s", resets[i].text);
 }
 
 /* Of more than could be counted. */
@@ -637,7 +637,7 @@ void vsb_modes_reset(struct vsb_modes *modes, GByteArray *out)
 	bool homes, alternate;
 
 	if (!vsb_modes_between(modes))
-		add(out, "\x18");
+		vsb_sequence(out, "\x18");
 	if (modes->full)
 		set_full(modes);
 	alternate = vsb_modes_alternate(modes);
@@ -646,17 +646,17 @@ void vsb_modes_reset(struct vsb_modes *modes, GByteArray *out)
 	reset_flags(modes, out);
 	for (guint i = 0; i < G_N_ELEMENTS(modes->charset); i++)
 		if (modes->charset[i])
-			add(out, "\x1b%cB", designators[i]);
+			vsb_sequence(out, "\x1b%cB", designators[i]);
 	for (guint i = 0; i < 10; i++)
 		if (modes->colours & 1 << i)
-			add(out, "\x1b]%u\x1b\\", 110 + i);
+			vsb_sequence(out, "\x1b]%u\x1b\\", 110 + i);
 	for (guint i = 0; i < 16; i++)
 		if (modes->keys_changed & 1 << i)
-			add(out, "\x1b[>%um", i);
+			vsb_sequence(out, "\x1b[>%um", i);
 	if (modes->keyboards)
-		add(out, "\x1b[<%uu", modes->keyboards);
+		vsb_sequence(out, "\x1b[<%uu", modes->keyboards);
 	if (modes->cursor_style)
-		add(out, "\x1b[0 q");
+		vsb_sequence(out, "\x1b[0 q");
 	for (guint i = 0; i < modes->n_modes; i++)
 		if (!is_screen(modes->mode[i]) || modes->mode[i] == (PRIVATE | 6))
 			add_mode(out, modes->mode[i], on_at_first(modes->mode[i]));
@@ -665,8 +665,8 @@ void vsb_modes_reset(struct vsb_modes *modes, GByteArray *out)
 		if (is_screen(modes->mode[i]) && modes->mode[i] != (PRIVATE | 6))
 			add_mode(out, modes->mode[i], false);
 	for (guint i = 0; i < modes->titles; i++)
-		add(out, "\x1b[23;0t");
+		vsb_sequence(out, "\x1b[23;0t");
 	if (!alternate && (homes || vsb_modes_full_screen(modes)))
-		add(out, "\x1b[999;1H");
+		vsb_sequence(out, "\x1b[999;1H");
 	*modes = (struct vsb_modes){ 0 };
 }

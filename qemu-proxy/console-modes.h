@@ -77,6 +77,9 @@ bool vsb_modes_alternate(const struct vsb_modes *modes);
 /* Whether a program draws on the whole screen: a line between would spoil it. */
 bool vsb_modes_full_screen(const struct vsb_modes *modes);
 
+/* Appends an escape sequence, or what else is short: 63 bytes at most. */
+void vsb_sequence(GByteArray *out, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 /* Appends what makes a terminal of another vsb_modes the same. */
 void vsb_modes_describe(const struct vsb_modes *modes, GByteArray *out);
 

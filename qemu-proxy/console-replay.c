@@ -30,18 +30,6 @@ struct pen {
 	VTermColor fg, bg;
 };
 
-static void G_GNUC_PRINTF(2, 3) add(GByteArray *out, const char *format, ...)
-{
-	char text[64];
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = g_vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	g_byte_array_append(out, (const guint8 *)text, MIN((gsize)n, sizeof(text) - 1));
-}
-
 static bool is_plain(const VTermColor *color)
 {
 	return VTERM_COLOR_IS_DEFAULT_FG(color) || VTERM_COLOR_IS_DEFAULT_BG(color);
@@ -53,14 +41,14 @@ static void add_color(GByteArray *out, const VTermColor *color, guint base)
 	if (is_plain(color))
 		return;
 	if (!VTERM_COLOR_IS_INDEXED(color))
-		add(out, ";%u;2;%u;%u;%u", base + 8, color->rgb.red, color->rgb.green,
-		    color->rgb.blue);
+		vsb_sequence(out, ";%u;2;%u;%u;%u", base + 8, color->rgb.red, color->rgb.green,
+			     color->rgb.blue);
 	else if (color->indexed.idx < 8)
-		add(out, ";%u", base + color->indexed.idx);
+		vsb_sequence(out, ";%u", base + color->indexed.idx);
 	else if (color->indexed.idx < 16)
-		add(out, ";%u", base + 60 + color->indexed.idx - 8);
+		vsb_sequence(out, ";%u", base + 60 + color->indexed.idx - 8);
 	else
-		add(out, ";%u;5;%u", base + 8, color->indexed.idx);
+		vsb_sequence(out, ";%u;5;%u", base + 8, color->indexed.idx);
 }
 
 static bool same_color(const VTermColor *a, const VTermColor *b)
@@ -79,16 +67,16 @@ static bool same_pen(const struct pen *a, const struct pen *b)
 
 static void add_pen(GByteArray *out, const struct pen *pen)
 {
-	add(out, "\x1b[0");
-	add(out, "%s", pen->attrs.bold ? ";1" : "");
-	add(out, "%s", pen->attrs.italic ? ";3" : "");
-	add(out, "%s", pen->attrs.underline ? ";4" : "");
-	add(out, "%s", pen->attrs.blink ? ";5" : "");
-	add(out, "%s", pen->attrs.reverse ? ";7" : "");
-	add(out, "%s", pen->attrs.strike ? ";9" : "");
+	vsb_sequence(out, "\x1b[0");
+	vsb_sequence(out, "%s", pen->attrs.bold ? ";1" : "");
+	vsb_sequence(out, "%s", pen->attrs.italic ? ";3" : "");
+	vsb_sequence(out, "%s", pen->attrs.underline ? ";4" : "");
+	vsb_sequence(out, "%s", pen->attrs.blink ? ";5" : "");
+	vsb_sequence(out, "%s", pen->attrs.reverse ? ";7" : "");
+	vsb_sequence(out, "%s", pen->attrs.strike ? ";9" : "");
 	add_color(out, &pen->fg, 30);
 	add_color(out, &pen->bg, 40);
-	add(out, "m");
+	vsb_sequence(out, "m");
 }
 
 static struct pen no_pen(void)
@@ -147,7 +135,7 @@ static void add_line(GByteArray *out, const VTermScreenCell *cells, int columns,
 			add_char(out, cells[i].chars[k]);
 	}
 	if (!same_pen(&pen, &plain))
-		add(out, "\x1b[m");
+		vsb_sequence(out, "\x1b[m");
 }
 
 static void forget_line(struct replay *replay)
@@ -262,15 +250,15 @@ static void add_lines(struct replay *replay, struct vsb_modes *modes, VTermPos c
 	for (int row = 0; row <= last; row++) {
 		add_row(replay, out, row, row == cursor.row ? cursor.col : 0);
 		if (row < last)
-			add(out, "\r\n");
+			vsb_sequence(out, "\r\n");
 	}
 	if (cursor.row < last)
-		add(out, "\x1b[%dA", last - cursor.row);
+		vsb_sequence(out, "\x1b[%dA", last - cursor.row);
 	/* Behind its end it is there already, without a word. */
 	if (cursor.row < last || !vterm_screen_is_eol(replay->screen, cursor)) {
-		add(out, "\r");
+		vsb_sequence(out, "\r");
 		if (cursor.col)
-			add(out, "\x1b[%dC", cursor.col);
+			vsb_sequence(out, "\x1b[%dC", cursor.col);
 	}
 	vsb_modes_quiet(modes, out);
 }
@@ -280,16 +268,16 @@ static void add_screen(struct replay *replay, struct vsb_modes *modes, VTermPos 
 		       GByteArray *out)
 {
 	if (!vsb_modes_alternate(modes)) {
-		add(out, "\x1b[999;1H");
+		vsb_sequence(out, "\x1b[999;1H");
 		for (int row = 0; row < replay->rows; row++)
-			add(out, "\n");
+			vsb_sequence(out, "\n");
 	}
 	vsb_modes_begin(modes, out);
-	add(out, "\x1b[H\x1b[2J");
+	vsb_sequence(out, "\x1b[H\x1b[2J");
 	for (int row = 0; row < replay->rows; row++) {
 		if (row_is_blank(replay, row))
 			continue;
-		add(out, "\x1b[%d;1H", row + 1);
+		vsb_sequence(out, "\x1b[%d;1H", row + 1);
 		add_row(replay, out, row, 0);
 	}
 	vsb_modes_end(modes, cursor.row, cursor.col, out);
@@ -322,17 +310,17 @@ static void write_sequence(struct replay *replay, const struct vsb_modes *modes)
 		     modes->final)) && ++replay->large > LARGE_MAX)
 		return;
 	text = g_byte_array_new();
-	add(text, "\x1b%s", modes->ended == VSB_CSI ? "[" : "");
+	vsb_sequence(text, "\x1b%s", modes->ended == VSB_CSI ? "[" : "");
 	if (modes->marker)
-		add(text, "%c", modes->marker);
+		vsb_sequence(text, "%c", modes->marker);
 	for (guint i = 0; modes->ended == VSB_CSI && i < modes->n_params; i++) {
-		add(text, "%s", i ? ";" : "");
+		vsb_sequence(text, "%s", i ? ";" : "");
 		if (modes->params[i] != VSB_PARAM_NONE)
-			add(text, "%u", modes->params[i]);
+			vsb_sequence(text, "%u", modes->params[i]);
 	}
 	if (modes->between)
-		add(text, "%c", modes->between);
-	add(text, "%c", modes->final);
+		vsb_sequence(text, "%c", modes->between);
+	vsb_sequence(text, "%c", modes->final);
 	vterm_input_write(replay->vt, (const char *)text->data, text->len);
 }
 
@@ -390,7 +378,7 @@ void vsb_replay(struct vsb_modes *modes, const guint8 *data, gsize len, guint ro
 		GByteArray *line = l->data;
 
 		g_byte_array_append(out, line->data, line->len);
-		add(out, "\r\n");
+		vsb_sequence(out, "\r\n");
 	}
 	if (vsb_modes_full_screen(modes))
 		add_screen(&replay, modes, cursor, out);
