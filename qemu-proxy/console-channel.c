@@ -259,8 +259,9 @@ void vsb_channel_expel(struct vsb_channel *channel, const char *text)
 {
 	leave_hub(channel);
 	if (channel->vnc) {
+		/* First the reason, see end() of console-vnc.c. */
+		vsb_link_text(channel->owner->link, VSB_WIRE_VNC_END, channel->number, 0, text);
 		g_clear_pointer(&channel->vnc, vsb_vnc_free);
-		vsb_link_text(channel->owner->link, VSB_WIRE_VNC_END, channel->number, 1, text);
 		channel->left = true;
 	}
 	leave(channel, 1, text, false);
