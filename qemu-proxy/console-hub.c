@@ -539,12 +539,9 @@ static void remember(struct vsb_hub *hub, const guint8 *data, gsize len)
 		vsb_ring_skip(&hub->backlog, n);
 		go -= n;
 	}
-	if (len > hub->backlog.size) {
+	if (len > hub->backlog.size)
 		vsb_modes_feed(&hub->before, data, len - hub->backlog.size);
-		data += len - hub->backlog.size;
-		len = hub->backlog.size;
-	}
-	vsb_ring_put(&hub->backlog, data, len);
+	vsb_ring_overwrite(&hub->backlog, data, len);
 }
 
 /*

@@ -130,26 +130,13 @@ static void answer(struct vsb_peer *peer, bool yes, const char *text, gint64 tak
 				      peer);
 }
 
-/* Whatever it may be: for a line of the log. */
-static char *printable(const char *text, gsize max)
-{
-	char *shown = g_strndup(text, max);
-
-	for (char *p = shown; *p; p++) {
-		if (!g_ascii_isprint(*p))
-			*p = '?';
-	}
-	return shown;
-}
-
 static void refuse(struct vsb_peer *peer, const char *name, const char *key, const char *reason,
 		   gint64 taken_us)
 {
 	g_autofree char *fingerprint = vsb_key_fingerprint(key);
-	g_autofree char *shown = printable(name, 64);
 
 	if (peer->told++ < MAX_REFUSED)
-		vsb_log("refused: %s as '%s' from %s: %s", fingerprint, shown, peer->name, reason);
+		vsb_log("refused: %s as '%.64s' from %s: %s", fingerprint, name, peer->name, reason);
 	answer(peer, false, NULL, taken_us);
 }
 
@@ -256,12 +243,10 @@ void vsb_peer_recheck(struct vsb_peer *peer)
 /* A text of a stranger, for the log: so often, and then no more. */
 static void on_refused(struct vsb_peer *peer, const char *text)
 {
-	g_autofree char *shown = printable(text, 300);
-
 	if (peer->told++ < MAX_TOLD)
-		vsb_log("%s%s%s%s: refused: %s", peer->console ? "'" : "connection from ",
+		vsb_log("%s%s%s%s: refused: %.300s", peer->console ? "'" : "connection from ",
 			peer->console ? peer->console : peer->name, peer->console ? "': " : "",
-			peer->console ? peer->who : "", shown);
+			peer->console ? peer->who : "", text);
 	else if (peer->told == MAX_TOLD + 1)
 		vsb_log("connection from %s: more was refused; that is not logged", peer->name);
 }

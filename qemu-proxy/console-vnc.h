@@ -16,9 +16,7 @@
 
 #include <json-glib/json-glib.h>
 
-#define VSB_VNC_PORT		5900	/* what a client has to ask for */
-#define VSB_MAX_VNC_SESSION	4	/* connections of one session */
-#define VSB_MAX_VNC		32	/* of all */
+#define VSB_MAX_VNC	32
 
 struct vsb_vnc;
 
