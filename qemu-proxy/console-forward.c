@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Bytes between a channel of SSH and a VNC server. */
 #include "console-forward.h"
+#include "console-put.h"
 #include "console-ring.h"
 
 #include <errno.h>
@@ -131,7 +132,7 @@ static GIOCondition pass_output(struct vsb_forward *f)
 		if (wanted || f->over)
 			return wanted;
 		data = vsb_ring_peek(&f->out, &had);
-		n = ssh_channel_write(f->channel, data, (uint32_t)MIN(len, had));
+		n = vsb_put(f->channel, data, MIN(len, had), false);
 		if (n < 0)
 			f->over = true;
 		if (n <= 0)

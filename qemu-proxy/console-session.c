@@ -16,6 +16,7 @@
 #include "console-forward.h"
 #include "console-keys.h"
 #include "console-log.h"
+#include "console-put.h"
 #include "console-sandbox.h"
 #include "console-spawner.h"
 #include "console-tty.h"
@@ -85,7 +86,6 @@ static struct {
 	struct ssh_server_callbacks_struct cb;
 	char *user;		/* name of the console, once logged in */
 	char *noted;		/* the key that was last reported refused */
-	struct ssh_counter_struct packets;
 	guint64 packets_in, packets_out;	/* as of the last one that came in */
 	bool unanswered;	/* so far that one is */
 	gint64 came_us;
@@ -626,15 +626,29 @@ static void refuse_sha1(void)
  */
 static void note_packets(void)
 {
-	if (session.packets.in_packets != session.packets_in) {
-		session.packets_in = session.packets.in_packets;
+	const struct ssh_counter_struct *now = vsb_put_packets();
+
+	if (now->in_packets != session.packets_in) {
+		session.packets_in = now->in_packets;
 		session.unanswered = session.packets_in > 4 &&
-				     session.packets.out_packets == session.packets_out;
+				     now->out_packets == session.packets_out;
 		session.came_us = g_get_monotonic_time();
 	}
-	if (session.packets.out_packets != session.packets_out)
+	if (now->out_packets != session.packets_out)
 		session.unanswered = false;
-	session.packets_out = session.packets.out_packets;
+	session.packets_out = now->out_packets;
+}
+
+/* Who has asked for packets without bytes has to go. */
+static void check_size(void)
+{
+	static const char reason[] =
+		"a channel whose maximum packet size has no room for a byte";
+
+	if (!vsb_put_useless() || session.dead)
+		return;
+	refused("%s", reason);
+	session.dead = true;
 }
 
 static gboolean on_login_tick(gpointer data)
@@ -682,6 +696,7 @@ static void session_run(void)
 		if (session.channels[i].ssh)
 			run_channel(&session.channels[i]);
 	}
+	check_size();
 	if (session.dead)
 		g_main_loop_quit(session.loop);
 	limit_run(0);
@@ -811,7 +826,7 @@ static bool accept_connection(void)
 	ssh_set_blocking(session.ssh, 0);
 	ssh_set_server_callbacks(session.ssh, &session.cb);
 	ssh_set_message_callback(session.ssh, on_message, NULL);
-	ssh_set_counters(session.ssh, NULL, &session.packets);
+	vsb_put_init(session.ssh);
 	g_timeout_add_seconds(1, on_login_tick, NULL);
 	ssh_set_auth_methods(session.ssh, SSH_AUTH_METHOD_PUBLICKEY);
 	session.source = g_source_new(&source_funcs, sizeof(GSource));

@@ -2,6 +2,7 @@
 /* A person or a program at a channel. */
 #include "console-tty.h"
 #include "console-escape.h"
+#include "console-put.h"
 #include "console-replay.h"
 
 #include <string.h>
@@ -238,7 +239,7 @@ static bool write_pieces(struct vsb_tty *tty)
 			len = MIN(len, ssh_channel_window_size(tty->channel));
 			if (!len || ssh_get_status(ssh) & SSH_WRITE_PENDING)
 				break;
-			n = ssh_channel_write(tty->channel, piece->data + piece->pos, len);
+			n = vsb_put(tty->channel, piece->data + piece->pos, len, false);
 			if (n <= 0)
 				break;
 		}
@@ -260,12 +261,8 @@ bool vsb_tty_pump(struct vsb_tty *tty)
 	if (!write_pieces(tty) || !tty->finishing)
 		return true;
 	/* What a client does not take now it does not get. */
-	if (len && ssh_channel_window_size(tty->channel) >= len) {
-		if (tty->stdout_words)
-			ssh_channel_write(tty->channel, tty->words, len);
-		else
-			ssh_channel_write_stderr(tty->channel, tty->words, len);
-	}
+	if (len && ssh_channel_window_size(tty->channel) >= len)
+		vsb_put(tty->channel, tty->words, len, !tty->stdout_words);
 	ssh_channel_request_send_exit_status(tty->channel, tty->status);
 	ssh_channel_send_eof(tty->channel);
 	return false;

@@ -4,7 +4,7 @@
 console-objs		:= console-channel.o console-chardev.o console-control.o console-escape.o \
 			   console-forward.o console-hostkey.o console-hub.o console-identity.o \
 			   console-keys.o console-limits.o console-log.o console-modes.o \
-			   console-peer.o console-replay.o console-ring.o \
+			   console-peer.o console-put.o console-replay.o console-ring.o \
 			   console-sandbox.o console-server.o console-session.o console-spawner.o \
 			   console-tty.o console-vnc.o console-wire.o listen.o log-sink.o names.o error.o ready.o
 console-pkgs		:= libssh libseccomp libsystemd vterm
