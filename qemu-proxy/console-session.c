@@ -602,21 +602,37 @@ static void run_channel(struct channel *channel)
 		close_channel(channel);
 }
 
-/*
- * libssh answers a signature with SHA-1 with nothing at all, so that the client would wait
- * until its time to log in is over.
- */
-static void refuse_sha1(void)
+/* The connection ends, and both the log and the client know why. */
+static void end_refused(const char *reason)
 {
-	static const char reason[] =
-		"signatures with SHA-1 (ssh-rsa) are not accepted; use a newer client, or an ed25519 key";
-
-	if (session.user || session.dead ||
-	    !strstr(ssh_get_error(session.ssh), "(ssh-rsa) doesn't match"))
+	if (session.dead)
 		return;
 	refused("%s", reason);
 	ssh_session_set_disconnect_message(session.ssh, reason);
 	session.dead = true;
+}
+
+/*
+ * What libssh answers with nothing at all, so that the client would wait until its time
+ * is over: it is known by the error that libssh remembers.
+ */
+static void refuse_dropped(void)
+{
+	static const struct {
+		const char *error;	/* in 0.10 */
+		const char *reason;
+	} dropped[] = {
+		{ "(ssh-rsa) doesn't match",
+		  "signatures with SHA-1 (ssh-rsa) are not accepted; use a newer client, or an ed25519 key" },
+		{ "Invalid maximum packet size",
+		  "a channel whose maximum packet size has no room for a byte" },
+	};
+	const char *error = ssh_get_error(session.ssh);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(dropped); i++) {
+		if (strstr(error, dropped[i].error))
+			end_refused(dropped[i].reason);
+	}
 }
 
 /*
@@ -642,13 +658,8 @@ static void note_packets(void)
 /* Who has asked for packets without bytes has to go. */
 static void check_size(void)
 {
-	static const char reason[] =
-		"a channel whose maximum packet size has no room for a byte";
-
-	if (!vsb_put_useless() || session.dead)
-		return;
-	refused("%s", reason);
-	session.dead = true;
+	if (vsb_put_useless())
+		end_refused("a channel whose maximum packet size has no room for a byte");
 }
 
 static gboolean on_login_tick(gpointer data)
@@ -661,9 +672,7 @@ static gboolean on_login_tick(gpointer data)
 	if (!session.unanswered ||
 	    g_get_monotonic_time() - session.came_us < ANSWER_S * G_USEC_PER_SEC)
 		return G_SOURCE_CONTINUE;
-	refused("%s", reason);
-	ssh_session_set_disconnect_message(session.ssh, reason);
-	session.dead = true;
+	end_refused(reason);
 	g_main_loop_quit(session.loop);
 	return G_SOURCE_REMOVE;
 }
@@ -691,7 +700,7 @@ static void session_run(void)
 	if (ssh_event_dopoll(session.event, 0) == SSH_ERROR || connection_lost())
 		session.dead = true;
 	note_packets();
-	refuse_sha1();
+	refuse_dropped();
 	for (guint i = 0; i < VSB_CHANNELS && !session.dead; i++) {
 		if (session.channels[i].ssh)
 			run_channel(&session.channels[i]);
