@@ -469,8 +469,9 @@ def test_nul_name(w):
     except (paramiko.SSHException, EOFError):
         pass
     t.close()
-    check('refused' in w.log()[others.log:] or 'ended' in w.log()[others.log:],
-          'not a word in the log')
+    # another process writes it than the one that the client hears
+    wait_for('a word in the log', lambda: 'refused' in w.log()[others.log:] or
+             'ended' in w.log()[others.log:])
     others.undisturbed()
 
 
