@@ -67,24 +67,35 @@ void conlog_file_close(struct conlog_file *log)
 	log->fd = log->dirfd = -1;
 }
 
-/* What the name stands for, and how large it is: others may have rotated it. */
-static void follow(struct conlog_file *log)
+/* Return: whether the name stands for another file now: others may have rotated it. */
+static gboolean follow(struct conlog_file *log)
 {
 	struct stat named, mine;
 	int fd;
 
 	if (fstat(log->fd, &mine) < 0)
-		return;
+		return FALSE;
 	log->size = mine.st_size;
 	if (fstatat(log->dirfd, log->file, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    (named.st_dev == mine.st_dev && named.st_ino == mine.st_ino))
-		return;
+		return FALSE;
 	fd = open_log(log, &named);
 	if (fd < 0)
-		return;
+		return FALSE;
 	close(log->fd);
 	log->fd = fd;
-	log->size = named.st_size;
+	return TRUE;
+}
+
+/*
+ * An earlier QEMU of this user VM may still have something in its pipe: its writer and we
+ * take turns. The lock is the file's, so that no other user VM waits for one of this.
+ */
+static void lock(struct conlog_file *log)
+{
+	do
+		flock(log->fd, LOCK_EX);
+	while (follow(log));
 }
 
 static char *older(const struct conlog_file *log, guint i)
@@ -108,6 +119,8 @@ static gboolean rotate(struct conlog_file *log)
 	fd = openat(log->dirfd, new, O_WRONLY | O_APPEND | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return FALSE;
+	/* Nobody else has it yet. */
+	flock(fd, LOCK_EX);
 	/* With two names for a moment, and never without one. */
 	if ((unlinkat(log->dirfd, first, 0) < 0 && errno != ENOENT) ||
 	    linkat(log->dirfd, log->file, log->dirfd, first, 0) < 0 ||
@@ -143,12 +156,10 @@ void conlog_file_put(struct conlog_file *log, const char *data, gsize len)
 {
 	gsize done = 0, n;
 
-	/* An earlier QEMU of this user VM may still have something in its pipe. */
-	flock(log->dirfd, LOCK_EX);
-	follow(log);
+	lock(log);
 	while (done < len && (n = put_some(log, data + done, len - done)))
 		done += n;
-	flock(log->dirfd, LOCK_UN);
+	flock(log->fd, LOCK_UN);
 	if (done < len && !log->missed)
 		g_warning("console log %s: %s; what comes is not kept until it can be written",
 			  log->path, g_strerror(errno));
