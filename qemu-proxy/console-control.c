@@ -12,11 +12,17 @@
 
 #define MAX_REPLY	COMMAND_REPLY_MAX
 #define READ_SIZE	(64 * 1024)
-#define MAX_CALLS	16
+/*
+ * Requests that wait: of all, and of those for one console. Such a one takes as long as the
+ * QEMU of its proxy does, and others have to be asked meanwhile.
+ */
+#define MAX_CALLS	256
+#define MAX_CALLS_CONSOLE 4
 #define TIMEOUT_S	60	/* an emulated host is slow */
 
 struct call {
 	int fd;
+	char *console;		/* that it is for, or NULL */
 	guint watch;
 	guint timer;
 	GString *text;
@@ -24,7 +30,7 @@ struct call {
 	gpointer data;
 };
 
-static guint calls;
+static GList *calls;
 
 static void finish(struct call *call, JsonObject *reply, const char *error)
 {
@@ -34,8 +40,19 @@ static void finish(struct call *call, JsonObject *reply, const char *error)
 	g_clear_handle_id(&call->watch, g_source_remove);
 	g_clear_handle_id(&call->timer, g_source_remove);
 	g_string_free(call->text, TRUE);
+	g_free(call->console);
+	calls = g_list_remove(calls, call);
 	g_free(call);
-	calls--;
+}
+
+/* Return: whether one more may wait. @console: NULL: for none */
+static gboolean may_call(const char *console)
+{
+	guint same = 0;
+
+	for (GList *l = calls; console && l; l = l->next)
+		same += !g_strcmp0(((struct call *)l->data)->console, console);
+	return same < MAX_CALLS_CONSOLE && g_list_length(calls) < MAX_CALLS;
 }
 
 /* The daemon is trusted, but it may be of another version: check all. */
@@ -124,15 +141,20 @@ static gboolean on_failure(gpointer data)
 }
 
 /* Reports from the main loop: a callback never runs inside vsb_control_call(). */
-static void fail(const char *path, const char *cause, vsb_control_done done, gpointer data)
+static void fail_with(char *text, vsb_control_done done, gpointer data)
 {
 	struct failure *failure = g_new0(struct failure, 1);
 
-	failure->text = g_strdup_printf("cannot ask vsbypassd at %s: %s; is it running?",
-					path, cause);
+	failure->text = text;
 	failure->done = done;
 	failure->data = data;
 	g_idle_add(on_failure, failure);
+}
+
+static void fail(const char *path, const char *cause, vsb_control_done done, gpointer data)
+{
+	fail_with(g_strdup_printf("cannot ask vsbypassd at %s: %s; is it running?", path, cause),
+		  done, data);
 }
 
 static char *request_line(const char *execute, const char *uservm, const char *keys)
@@ -169,8 +191,9 @@ void vsb_control_call(const char *path, const char *execute, const char *uservm,
 	struct call *call;
 	int fd;
 
-	if (calls >= MAX_CALLS) {
-		fail(path, "too many requests are waiting", done, data);
+	if (!may_call(uservm)) {
+		fail_with(g_strdup("too many requests wait for vsbypassd's answer already; try again later"),
+			  done, data);
 		return;
 	}
 	if (g_strlcpy(address.sun_path, path, sizeof(address.sun_path)) >=
@@ -192,12 +215,13 @@ void vsb_control_call(const char *path, const char *execute, const char *uservm,
 	}
 	call = g_new0(struct call, 1);
 	call->fd = fd;
+	call->console = g_strdup(uservm);
 	call->text = g_string_new(NULL);
 	call->done = done;
 	call->data = data;
 	call->watch = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP | G_IO_ERR, on_readable, call);
 	call->timer = g_timeout_add_seconds(TIMEOUT_S, on_timeout, call);
-	calls++;
+	calls = g_list_prepend(calls, call);
 }
 
 static const char *string_member(JsonObject *object, const char *member)

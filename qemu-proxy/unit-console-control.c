@@ -188,6 +188,38 @@ static void test_absent(void)
 	g_main_loop_unref(result.loop);
 }
 
+/* Requests for one console that have no answer keep nobody else from asking. */
+static void test_stuck(void)
+{
+	static const char *const others[] = { "vm2", NULL };
+	struct daemon d = { 0 };
+	struct result stuck = { .loop = g_main_loop_new(NULL, FALSE) };
+	struct result more = { .loop = stuck.loop }, free_ones = { .loop = stuck.loop };
+	guint watch = daemon_start(&d);
+
+	g_source_remove(watch);		/* it accepts none */
+	for (guint i = 0; i < 4; i++)
+		vsb_control_call(d.path, "send-break", "vm1", NULL, on_done, &stuck);
+	vsb_control_call(d.path, "send-break", "vm1", NULL, on_done, &more);
+	g_main_loop_run(stuck.loop);
+	g_assert_nonnull(strstr(more.error, "too many requests"));
+	g_assert_cmpuint(stuck.calls, ==, 0);
+	watch = g_unix_fd_add(d.fd, G_IO_IN, on_connection, &d);
+	for (gsize i = 0; i < G_N_ELEMENTS(others); i++)
+		vsb_control_call(d.path, others[i] ? "send-break" : "status", others[i], NULL,
+				 on_done, &free_ones);
+	while (stuck.calls + free_ones.calls < 6)
+		g_main_loop_run(stuck.loop);
+	g_assert_cmpuint(more.calls, ==, 1);
+	/* They were asked: the hang-up is their answer. */
+	g_assert_nonnull(strstr(free_ones.error, "without a reply"));
+	g_free(stuck.error);
+	g_free(more.error);
+	g_free(free_ones.error);
+	g_main_loop_unref(stuck.loop);
+	daemon_stop(&d, watch);
+}
+
 static void expect_state(const char *json, const char *want)
 {
 	g_autoptr(JsonParser) parser = json_parser_new();
@@ -356,6 +388,7 @@ int main(int argc, char **argv)
 	}
 	g_test_add_func("/console/control/too-long", test_too_long);
 	g_test_add_func("/console/control/absent", test_absent);
+	g_test_add_func("/console/control/stuck", test_stuck);
 	g_test_add_func("/console/control/state", test_state);
 	g_test_add_func("/console/control/many", test_many);
 	g_test_add_func("/console/control/identity", test_identity);
