@@ -6,14 +6,13 @@ in with a key that is a file, to a host whose key is known.
 What one of them has no way to say (a size of keys exchanged anew, say) it leaves out.
 """
 import os
-import shlex
 import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'console'))
 # pylint: disable=wrong-import-position
-from world import Client
+from world import Client, in_terminal
 
 
 def run(*argv, **kw):
@@ -88,7 +87,7 @@ class Dbclient:
         argv += ['127.0.0.1'] + ([command] if command else [])
         if tty:
             # it reads the modes of a terminal that must be there
-            argv = ['script', '-qec', shlex.join(argv), '/dev/null']
+            argv = in_terminal(24, 80, argv)
         return Client(w, argv, env={**os.environ, 'HOME': w.path('home')})
 
 

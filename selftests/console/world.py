@@ -211,14 +211,15 @@ class Daemon:
         os.unlink(self.path)
 
 
-# A terminal of a size, in which a program runs; its bytes are those of stdin and stdout.
+# A terminal of a size, in which a program runs; its bytes are those of stdin and stdout. The
+# program ends with it, also when it is killed.
 TERMINAL = """
 import fcntl, os, pty, struct, sys, termios, threading
 pid, fd = pty.fork()
 if not pid:
     size = struct.pack('HHHH', int(sys.argv[1]), int(sys.argv[2]), 0, 0)
     fcntl.ioctl(0, termios.TIOCSWINSZ, size)
-    os.execvp(sys.argv[3], sys.argv[3:])
+    os.execvp('setpriv', ['setpriv', '--pdeathsig', 'KILL', *sys.argv[3:]])
 def copy(from_fd, to_fd):
     try:
         while data := os.read(from_fd, 65536):
@@ -229,6 +230,10 @@ threading.Thread(target=copy, args=(0, fd), daemon=True).start()
 copy(fd, 1)
 os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
+
+
+def in_terminal(rows, columns, argv):
+    return [sys.executable, '-c', TERMINAL, str(rows), str(columns), *argv]
 
 
 class Client:
@@ -398,8 +403,7 @@ class World:
 
     def screen(self, rows, columns, vm='vm1', key='id'):
         """The same at a terminal of this size."""
-        return Client(self, [sys.executable, '-c', TERMINAL, str(rows), str(columns),
-                             *self.ssh(vm, key, ['-tt'])])
+        return Client(self, in_terminal(rows, columns, self.ssh(vm, key, ['-tt'])))
 
     def log(self):
         if not os.path.exists(self.log_path):
