@@ -13,9 +13,9 @@
  * at the limits of this process, which has nobody else's connection.
  */
 #include "console-session.h"
+#include "console-bind.h"
 #include "console-forward.h"
-#include "console-keys.h"
-#include "console-log.h"
+#include "console-login.h"
 #include "console-put.h"
 #include "console-sandbox.h"
 #include "console-spawner.h"
@@ -26,30 +26,9 @@
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
-
-/*
- * All clients have it. Without the group exchange, for which libssh would open the system's
- * file of moduli, without SHA-1, without Diffie-Hellman in large groups, which costs the
- * server much for a stranger's few bytes, and without NIST's curves, which ssh-audit fails.
- */
-#define KEY_EXCHANGES	"curve25519-sha256,curve25519-sha256@libssh.org"
-/* Those that have no known weakness, the ones with lengths that are not hidden last. */
-#define CIPHERS		"chacha20-poly1305@openssh.com,aes256-gcm@openssh.com," \
-			"aes128-gcm@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr"
-#define MACS		"hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com," \
-			"hmac-sha2-256,hmac-sha2-512"
-
-/*
- * Signatures: without SHA-1. FIDO keys are among them so that clients offer them and
- * get to know why they are refused, see bad_kind().
- */
-#define SIGNATURES	"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384," \
-			"ecdsa-sha2-nistp521,rsa-sha2-512,rsa-sha2-256," \
-			"sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com"
 
 #define ANSWER_S	10	/* to a request of who has not logged in */
 #define STUCK_S		3	/* CPU time of one run: then libssh does not come back */
@@ -84,8 +63,7 @@ static struct {
 	gpointer source_fd;
 	GIOCondition wanted;
 	struct ssh_server_callbacks_struct cb;
-	char *user;		/* name of the console, once logged in */
-	char *noted;		/* the key that was last reported refused */
+	struct vsb_login login;
 	guint64 packets_in, packets_out;	/* as of the last one that came in */
 	bool unanswered;	/* so far that one is */
 	gint64 came_us;
@@ -99,140 +77,14 @@ static void wake(void)
 		g_source_set_ready_time(session.source, 0);
 }
 
-/* A line of the log, which the server writes; it counts them. */
-static void G_GNUC_PRINTF(1, 2) refused(const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	vsb_link_text(&session.link, VSB_WIRE_REFUSED, 0, 0, text);
-}
-
-/* Authentication */
-
-/*
- * The SSH protocol has a message for a text in the middle of it (USERAUTH_BANNER); clients
- * show it.
- */
-static void banner(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static void banner(const char *format, ...)
-{
-	g_autofree char *text = NULL, *line = NULL;
-	ssh_string string;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	line = g_strdup_printf("vsb-console: %s\r\n", text);
-	string = ssh_string_from_char(line);
-	if (string)
-		ssh_send_issue_banner(session.ssh, string);
-	ssh_string_free(string);
-}
-
-/*
- * To a peer that has not proved a key, an unknown user VM and a wrong key look the same,
- * else anybody could find out the names. The log has the true reason. It comes once for
- * a key, not for the second step of the same one.
- */
-static void report_refused(const char *user, const char *key, const char *reason)
-{
-	g_autofree char *fingerprint = vsb_key_fingerprint(key);
-	g_autofree char *shown = g_strndup(user, 64);
-
-	if (!g_strcmp0(session.noted, key))
-		return;
-	g_free(session.noted);
-	session.noted = g_strdup(key);
-	for (char *p = shown; *p; p++) {
-		if (!g_ascii_isprint(*p))
-			*p = '?';
-	}
-	if (*reason)
-		banner("'%s' refuses the key %s: %s", shown, fingerprint, reason);
-	else
-		banner("'%s' refuses the key %s: this host has no user VM of that name, or the key is not listed for it. Ask the host's administrator.",
-		       shown, fingerprint);
-}
-
-/*
- * Kinds that nobody is let in with. A FIDO key's signature says whether somebody touched
- * the key; libssh verifies such a signature and keeps that from us, so that one nobody
- * touched it for would do. Certificates need an authority, and there is none here.
- *
- * Return: why a key of this kind is of no use here, or NULL.
- */
-static const char *bad_kind(ssh_key key)
-{
-	const char *name = ssh_key_type_to_char(ssh_key_type(key));
-
-	if (name && strstr(name, "-cert-v01@"))
-		return "certificates are not accepted, offer the plain key";
-	if (name && g_str_has_prefix(name, "sk-"))
-		return "FIDO keys are not accepted, as it cannot be told here whether somebody touched the key; use one of ed25519, ecdsa or rsa";
-	return NULL;
-}
-
-/* For the log, once for a key. */
-static void refused_key(const char *user, const char *key, const char *reason)
-{
-	g_autofree char *fingerprint = vsb_key_fingerprint(key);
-
-	if (g_strcmp0(session.noted, key))
-		refused("%s as '%.64s': %s", fingerprint, user, reason);
-}
-
-/* Return: the server's verdict. */
-static bool ask_server(const char *user, const char *key, bool proved, char **text)
-{
-	gsize name_len = strlen(user), len = name_len + 1 + strlen(key);
-	g_autofree char *data = g_malloc(len);
-	bool yes;
-
-	memcpy(data, user, name_len + 1);
-	memcpy(data + name_len + 1, key, len - name_len - 1);
-	vsb_link_send(&session.link, VSB_WIRE_KEY, 0, proved, data, len, -1);
-	*text = vsb_link_verdict(&session.link, &yes);
-	if (!*text)
-		session.dead = true;
-	return yes;
-}
-
 static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *key,
 		     char signature_state, void *data)
 {
-	bool proved = signature_state == SSH_PUBLICKEY_STATE_VALID;
-	const char *kind = bad_kind(key);
-	g_autofree char *text = NULL;
-	char *base64 = NULL;
-	bool yes = false;
+	int answer = session.dead ? SSH_AUTH_DENIED :
+		     vsb_login_pubkey(&session.login, user, key, signature_state);
 
-	if (session.user || session.dead ||
-	    (!proved && signature_state != SSH_PUBLICKEY_STATE_NONE))
-		return SSH_AUTH_DENIED;
-	if (ssh_pki_export_pubkey_base64(key, &base64) != SSH_OK)
-		return SSH_AUTH_DENIED;
-	if (kind) {
-		refused_key(user, base64, kind);
-		report_refused(user, base64, kind);
-	} else if (strlen(user) + strlen(base64) < VSB_WIRE_DATA - 1) {
-		yes = ask_server(user, base64, proved, &text);
-		if (!yes && text)
-			report_refused(user, base64, text);
-	}
-	ssh_string_free_char(base64);
-	if (!yes)
-		return SSH_AUTH_DENIED;
-	/* Listed, but the client has not proved yet that the key is its own. */
-	if (!proved)
-		return SSH_AUTH_SUCCESS;
-	session.user = g_strdup(user);
-	setpriority(PRIO_PROCESS, 0, 0);
-	return SSH_AUTH_SUCCESS;
+	session.dead |= session.login.lost;
+	return answer;
 }
 
 /* What a client may ask for in its channel */
@@ -284,7 +136,7 @@ static int on_exec(ssh_session ssh, ssh_channel ssh_channel, const char *command
 	} else if (!strcmp(command, "help")) {
 		vsb_tty_finish(channel->tty, 0, exec_help, true);
 	} else {
-		refused("command '%.64s': there is no such command", command);
+		vsb_link_refused(&session.link, "command '%.64s': there is no such command", command);
 		vsb_tty_finish(channel->tty, 127, "no such command; 'help' lists them", false);
 	}
 	return 0;
@@ -324,7 +176,7 @@ static int on_subsystem(ssh_session ssh, ssh_channel ssh_channel, const char *su
 	if (!first_request(channel))
 		return 1;
 	if (strcmp(subsystem, "vnc")) {
-		refused("subsystem '%.64s': only 'vnc' is served", subsystem);
+		vsb_link_refused(&session.link, "subsystem '%.64s': only 'vnc' is served", subsystem);
 		vsb_tty_finish(channel->tty, 1, "only the subsystem 'vnc' is served; there are no files here",
 			       false);
 		return 0;
@@ -394,7 +246,7 @@ static struct channel *new_channel(void)
 static void open_channel(struct channel *channel, ssh_channel ssh)
 {
 	channel->ssh = ssh;
-	channel->tty = vsb_tty_new(&session.link, channel->number, ssh, session.user);
+	channel->tty = vsb_tty_new(&session.link, channel->number, ssh, session.login.user);
 	channel->cb.userdata = channel;
 	channel->cb.channel_data_function = on_data;
 	channel->cb.channel_close_function = on_close;
@@ -411,13 +263,13 @@ static void open_channel(struct channel *channel, ssh_channel ssh)
 
 static ssh_channel on_open(ssh_session ssh, void *data)
 {
-	struct channel *channel = session.user && !session.dead ? new_channel() : NULL;
+	struct channel *channel = session.login.user && !session.dead ? new_channel() : NULL;
 	ssh_channel new = channel ? ssh_channel_new(ssh) : NULL;
 
 	if (new)
 		open_channel(channel, new);
-	else if (session.user)
-		refused("a session: the connection has %d channels, the most there may be",
+	else if (session.login.user)
+		vsb_link_refused(&session.link, "a session: the connection has %d channels, the most there may be",
 			VSB_CHANNELS);
 	return new;
 }
@@ -435,16 +287,16 @@ static int on_forward(ssh_message message)
 	ssh_channel new;
 	guint nr = 0;
 
-	if (port != VNC_PORT || (g_strcmp0(host, session.user) && g_strcmp0(host, "localhost"))) {
-		refused("%.64s port %d: only %s port %d is forwarded", host ? host : "?", port,
-			session.user, VNC_PORT);
+	if (port != VNC_PORT || (g_strcmp0(host, session.login.user) && g_strcmp0(host, "localhost"))) {
+		vsb_link_refused(&session.link, "%.64s port %d: only %s port %d is forwarded", host ? host : "?", port,
+			session.login.user, VNC_PORT);
 		return 1;
 	}
 	for (guint i = 0; i < VSB_CHANNELS; i++)
 		nr += session.channels[i].ssh && session.channels[i].forwarded;
 	channel = nr < MAX_VNC ? new_channel() : NULL;
 	if (!channel) {
-		refused("VNC: it has %u VNC connections, the most there may be", nr);
+		vsb_link_refused(&session.link, "VNC: it has %u VNC connections, the most there may be", nr);
 		return 1;
 	}
 	channel->forwarded = true;
@@ -491,23 +343,16 @@ static int on_message(ssh_session ssh, ssh_message message, void *data)
 		return 1;
 	switch (ssh_message_type(message)) {
 	case SSH_REQUEST_AUTH:
-		if (subtype == SSH_AUTH_METHOD_PASSWORD || subtype == SSH_AUTH_METHOD_INTERACTIVE) {
-			refused("%s: only public keys are taken",
-				subtype == SSH_AUTH_METHOD_PASSWORD ? "a password" :
-				"keyboard-interactive");
-			if (!session.noted)
-				banner("only public keys are taken here, no passwords");
-			if (!session.noted)
-				session.noted = g_strdup("");
-		}
+		if (subtype == SSH_AUTH_METHOD_PASSWORD || subtype == SSH_AUTH_METHOD_INTERACTIVE)
+			vsb_login_password(&session.login, subtype == SSH_AUTH_METHOD_INTERACTIVE);
 		return 1;
 	case SSH_REQUEST_CHANNEL_OPEN:
-		if (!session.user)
+		if (!session.login.user)
 			return 1;
 		if (subtype == SSH_CHANNEL_DIRECT_TCPIP)
 			return on_forward(message);
 		if (subtype != SSH_CHANNEL_SESSION)
-			refused("a channel of a kind that is not served");
+			vsb_link_refused(&session.link, "a channel of a kind that is not served");
 		return 1;
 	case SSH_REQUEST_CHANNEL:
 		if (subtype == SSH_CHANNEL_REQUEST_UNKNOWN)
@@ -515,7 +360,7 @@ static int on_message(ssh_session ssh, ssh_message message, void *data)
 		return 1;
 	case SSH_REQUEST_GLOBAL:
 		if (subtype == SSH_GLOBAL_REQUEST_TCPIP_FORWARD)
-			refused("to listen for it (ssh -R): nothing is forwarded from here to a client");
+			vsb_link_refused(&session.link, "to listen for it (ssh -R): nothing is forwarded from here to a client");
 		return 1;
 	default:
 		return 1;
@@ -607,7 +452,7 @@ static void end_refused(const char *reason)
 {
 	if (session.dead)
 		return;
-	refused("%s", reason);
+	vsb_link_refused(&session.link, "%s", reason);
 	ssh_session_set_disconnect_message(session.ssh, reason);
 	session.dead = true;
 }
@@ -667,7 +512,7 @@ static gboolean on_login_tick(gpointer data)
 	static const char reason[] =
 		"a request that has no answer, such as a name with a NUL or a wrong signature";
 
-	if (session.user || session.dead)
+	if (session.login.user || session.dead)
 		return G_SOURCE_REMOVE;
 	if (!session.unanswered ||
 	    g_get_monotonic_time() - session.came_us < ANSWER_S * G_USEC_PER_SEC)
@@ -784,42 +629,6 @@ static const struct vsb_link_ops link_ops = {
 
 /* Life */
 
-static ssh_bind make_bind(const char *key_text)
-{
-	bool no_config = false;
-	ssh_key key = NULL;
-	ssh_bind bind;
-
-	if (ssh_pki_import_privkey_base64(key_text, NULL, NULL, NULL, &key) != SSH_OK)
-		return NULL;
-	bind = ssh_bind_new();
-	if (bind &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_config) == SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, KEY_EXCHANGES) == SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_CIPHERS_C_S, CIPHERS) == SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_CIPHERS_S_C, CIPHERS) == SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_HMAC_C_S, MACS) == SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_HMAC_S_C, MACS) == SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_PUBKEY_ACCEPTED_KEY_TYPES, SIGNATURES) ==
-	    SSH_OK &&
-	    ssh_bind_options_set(bind, SSH_BIND_OPTIONS_IMPORT_KEY, key) == SSH_OK)
-		return bind;
-	return NULL;
-}
-
-/* Return: what is in the pipe, NULL: nothing. */
-static char *read_key(void)
-{
-	char *text = g_malloc0(64 * 1024);
-	gsize len = 0;
-	ssize_t n;
-
-	while ((n = read(VSB_SESSION_KEY, text + len, 64 * 1024 - 1 - len)) > 0)
-		len += (gsize)n;
-	close(VSB_SESSION_KEY);
-	return text;
-}
-
 static bool accept_connection(void)
 {
 	session.ssh = ssh_new();
@@ -832,6 +641,7 @@ static bool accept_connection(void)
 	if (!session.ssh || !session.event ||
 	    ssh_bind_accept_fd(session.bind, session.ssh, VSB_SESSION_SOCKET) != SSH_OK)
 		return false;
+	session.login = (struct vsb_login){ .link = &session.link, .ssh = session.ssh };
 	ssh_set_blocking(session.ssh, 0);
 	ssh_set_server_callbacks(session.ssh, &session.cb);
 	ssh_set_message_callback(session.ssh, on_message, NULL);
@@ -862,7 +672,6 @@ static void say_hello(void)
 int vsb_session_main(void)
 {
 	g_autoptr(GError) error = NULL;
-	char *key;
 
 	setlocale(LC_ALL, "C");
 	signal(SIGPIPE, SIG_IGN);
@@ -870,12 +679,9 @@ int vsb_session_main(void)
 	session.loop = g_main_loop_new(NULL, FALSE);
 	vsb_link_init(&session.link, VSB_SESSION_LINK, &link_ops);
 	say_hello();
-	key = read_key();
-	session.bind = make_bind(key);
-	explicit_bzero(key, strlen(key));
-	g_free(key);
+	session.bind = vsb_bind_new();
 	if (!session.bind || !vsb_sandbox_session(&error)) {
-		refused("%s", error ? error->message : "libssh does not accept its settings");
+		vsb_link_refused(&session.link, "%s", error ? error->message : "libssh does not accept its settings");
 		return 1;
 	}
 	if (!accept_connection())

@@ -161,6 +161,19 @@ void vsb_link_text(struct vsb_link *link, enum vsb_wire_type type, guint channel
 	vsb_link_send(link, type, channel, number, text, text ? strlen(text) : 0, -1);
 }
 
+void vsb_link_refused(struct vsb_link *link, const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list args;
+
+	if (link->refused++ >= VSB_REFUSED)
+		return;
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	vsb_link_text(link, VSB_WIRE_REFUSED, 0, 0, text);
+}
+
 bool vsb_link_idle(const struct vsb_link *link)
 {
 	return !link->broken && g_queue_is_empty((GQueue *)&link->waiting);

@@ -16,6 +16,7 @@
 
 #define VSB_WIRE_DATA		8192
 #define VSB_WIRE_QUEUE		(256 * 1024)	/* that waits to be sent; more ends the link */
+#define VSB_REFUSED		16	/* of a connection that are told */
 #define VSB_CHANNELS		16		/* numbers of channels: 0 to 15 */
 /* Bytes on their way to the user VM, and to the client, for each channel. */
 #define VSB_INPUT_CREDIT	4096
@@ -79,6 +80,7 @@ struct vsb_link {
 	gsize waiting_bytes;
 	GQueue early;		/* came while vsb_link_call() waited for another */
 	guint in, out, idle, late;	/* sources */
+	guint refused;		/* told with vsb_link_refused() */
 	bool broken;
 	const char *why;
 };
@@ -92,6 +94,8 @@ void vsb_link_send(struct vsb_link *link, enum vsb_wire_type type, guint channel
 		   const void *data, gsize len, int fd);
 void vsb_link_text(struct vsb_link *link, enum vsb_wire_type type, guint channel, gint32 number,
 		   const char *text);
+/* A line of the log (REFUSED). Not more than the server would log, however often. */
+void vsb_link_refused(struct vsb_link *link, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Whether more can be sent without waiting. */
 bool vsb_link_idle(const struct vsb_link *link);
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # Objects of vsb-console and of its tests; the Makefile includes it.
 
-console-objs		:= console-channel.o console-chardev.o console-control.o console-escape.o \
+console-objs		:= console-bind.o console-channel.o console-chardev.o console-control.o console-escape.o \
 			   console-forward.o console-hostkey.o console-hub.o console-identity.o \
-			   console-keys.o console-limits.o console-log.o console-modes.o \
+			   console-keys.o console-limits.o console-log.o console-login.o console-modes.o \
 			   console-peer.o console-put.o console-replay.o console-ring.o \
 			   console-sandbox.o console-server.o console-session.o console-spawner.o \
 			   console-tty.o console-vnc.o console-wire.o listen.o log-sink.o names.o error.o ready.o
