@@ -653,6 +653,7 @@ static void vsb_cloud_drop(struct vsb_cloud *cloud)
 	 */
 	vsb_cloud_quiesce(cloud);
 	vsb_vm_remove(&cloud->vm);
+	vsb_inner_end(cloud->vm.kvm);
 	vsb_hook_put();
 	vsb_cloud_put(cloud);
 }

@@ -145,7 +145,7 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 		vsb_cloud_unpaged(vcpu);
 	kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
 	enters = vsb_vendor->exit_enters(reason);
-	if (unlikely(enters || READ_ONCE(vsb_inner_seen)))
+	if (unlikely(enters || vsb_inner_maybe(vcpu->kvm)))
 		vsb_cloud_follow(vcpu, enters);
 	if (!vsb_vendor->exit_pio(reason, info, &pio) || !vsb_cloud_takes(vcpu, &pio))
 		return 0;

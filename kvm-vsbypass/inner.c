@@ -15,11 +15,17 @@
 
 #define FRAMES	8	/* compared, at most */
 
-bool vsb_inner_seen;
+unsigned long vsb_inner_filter;
 
 void vsb_inner_init(struct vsb_inners *inners)
 {
 	spin_lock_init(&inners->lock);
+}
+
+/* The cloud VM is let go of. Another one that has this bit sets it again at its next entry. */
+void vsb_inner_end(struct kvm *kvm)
+{
+	clear_bit(hash_ptr(kvm, 6), &vsb_inner_filter);
 }
 
 /* The one that shows this, or the one to be forgotten for it. Under inners->lock. */
@@ -68,8 +74,8 @@ void vsb_inner_follow(struct vsb_cloud *cloud, struct vsb_vcpu *v, const struct 
 	v->outer = enters && levels ? id->ept_pointer : 0;
 	v->outer_root = id->root;
 	v->outer_levels = levels;
-	if (enters)
-		WRITE_ONCE(vsb_inner_seen, true);
+	if (enters && !vsb_inner_maybe(cloud->vm.kvm))
+		set_bit(hash_ptr(cloud->vm.kvm, 6), &vsb_inner_filter);
 }
 
 /* Has this been found to be an inner VM? Callback context. */
@@ -125,7 +131,7 @@ bool vsb_inner_judge(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud, const struc
 	u64 gfns[FRAMES], outer;
 	int levels, nr;
 
-	if (!READ_ONCE(vsb_inner_seen) || !id->root)
+	if (!vsb_inner_maybe(vcpu->kvm) || !id->root)
 		return false;
 	levels = vsb_inner_outer(&cloud->inners, id, &outer);
 	if (!levels || (outer & GENMASK_ULL(51, 12)) >> PAGE_SHIFT == id->root)

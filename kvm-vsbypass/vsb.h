@@ -520,9 +520,16 @@ struct vsb_inners {
 	struct vsb_inner all[VSB_MAX_INNER];
 };
 
-extern bool vsb_inner_seen;	/* a user VM somewhere has entered a VM of its own */
+/* As vsb_vm_filter: cloud VMs with a user VM that has entered a VM of its own. */
+extern unsigned long vsb_inner_filter;
+
+static inline bool vsb_inner_maybe(struct kvm *kvm)
+{
+	return READ_ONCE(vsb_inner_filter) & BIT(hash_ptr(kvm, 6));
+}
 
 void vsb_inner_init(struct vsb_inners *inners);
+void vsb_inner_end(struct kvm *kvm);
 void vsb_inner_follow(struct vsb_cloud *cloud, struct vsb_vcpu *v, const struct vsb_ident *id,
 		      int levels, bool enters);
 bool vsb_inner_is(struct vsb_cloud *cloud, const struct vsb_ident *id);
