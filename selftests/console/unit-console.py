@@ -752,13 +752,14 @@ def test_log_unread(w):
     """Nobody reads the log: nobody has to wait; whoever reads again is told."""
     out, into = os.pipe()
     fill = os.open('/proc/self/fd/%d' % into, os.O_WRONLY | os.O_NONBLOCK)
-    full, done = threading.Event(), threading.Event()
+    full, stopped, done = threading.Event(), threading.Event(), threading.Event()
 
     def read():
         """To the file where the others look for it; with a stop."""
         with open(w.log_path, 'ab', buffering=0) as log:
             while True:
                 if full.is_set():
+                    stopped.set()
                     done.wait()
                 data = os.read(out, 4096)
                 if not data or full.is_set() and not done.is_set():
@@ -767,6 +768,8 @@ def test_log_unread(w):
     threading.Thread(target=read, daemon=True).start()
     w.start(stderr=into)
     full.set()
+    os.write(fill, b'\n')       # it may wait for a byte
+    stopped.wait()
     for size in (4096, 1):
         try:
             while True:
