@@ -483,6 +483,9 @@ void vsb_hub_drained(struct vsb_client *client)
 		return;
 	if (skipped) {
 		client->skipped = 0;
+		/* An escape sequence may have been cut: CAN ends it (ECMA-48 8.3.6, VT500's parser). */
+		if (client->mode == VSB_MODE_CONSOLE)
+			show(client, VSB_SHOW_OUTPUT, "\x18", 1);
 		notice(client, "you were too slow: %" G_GUINT64_FORMAT " bytes were skipped here; Ctrl-E c r replays the last output",
 		       skipped);
 	}

@@ -31,6 +31,7 @@ struct piece {
  * @given:	what it has, less what it has taken
  * @pieces:	output
  * @own:	bytes of notices of ours among them
+ * @terminal:	he has one, of @rows and @columns; 0: not known
  * @modes:	what the user VM has made of the terminal
  * @backlog:	as far as it has come
  * @held:	notices that wait for a better moment
@@ -48,6 +49,7 @@ struct vsb_tty {
 	gsize given;
 	GQueue pieces;
 	gsize own;
+	bool terminal;
 	guint rows, columns;
 	struct vsb_modes modes;
 	GByteArray *backlog;
@@ -143,7 +145,7 @@ static char *last_row(const struct vsb_tty *tty, const char *text)
 /* Return: whether it could be shown now. */
 static bool try_notice(struct vsb_tty *tty, const char *text)
 {
-	bool drawn = vsb_modes_full_screen(&tty->modes) && !strchr(text, '\n');
+	bool drawn = tty->terminal && vsb_modes_full_screen(&tty->modes) && !strchr(text, '\n');
 	g_autoptr(GString) line = NULL;
 	g_autofree char *row = NULL;
 
@@ -214,6 +216,7 @@ static void show_backlog(struct vsb_tty *tty)
 
 void vsb_tty_size(struct vsb_tty *tty, int columns, int rows)
 {
+	tty->terminal = true;
 	tty->columns = columns > 0 && columns <= 1000 ? (guint)columns : 0;
 	tty->rows = rows > 0 && rows <= 1000 ? (guint)rows : 0;
 }

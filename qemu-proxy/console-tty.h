@@ -22,7 +22,7 @@ struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, ssh_channel cha
 			    const char *name);
 void vsb_tty_free(struct vsb_tty *tty);
 
-/* The size of his terminal; 0: not known. */
+/* He has a terminal, of this size; 0: not known. Without one no screen is spared. */
 void vsb_tty_size(struct vsb_tty *tty, int columns, int rows);
 /* It is the client of a hub from now on. */
 void vsb_tty_attach(struct vsb_tty *tty, enum vsb_client_mode mode);
