@@ -4,7 +4,6 @@
 #include "console-keys.h"
 
 #include <string.h>
-#include <sys/resource.h>
 
 /*
  * The SSH protocol has a message for a text in the middle of it (USERAUTH_BANNER); clients
@@ -122,7 +121,6 @@ int vsb_login_pubkey(struct vsb_login *login, const char *user, ssh_key key, cha
 	if (!proved)
 		return SSH_AUTH_SUCCESS;
 	login->user = g_strdup(user);
-	setpriority(PRIO_PROCESS, 0, 0);
 	return SSH_AUTH_SUCCESS;
 }
 

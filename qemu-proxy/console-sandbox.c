@@ -130,9 +130,9 @@ static const int server_calls[] = {
 	SCMP_SYS(pidfd_send_signal),
 };
 
-/* Of a session alone: to end that it comes after others, and to end itself when it is stuck. */
+/* Of a session alone: to end itself when it is stuck. */
 static const int session_calls[] = {
-	SCMP_SYS(setpriority), SCMP_SYS(setitimer),
+	SCMP_SYS(setitimer),
 };
 
 /* Nothing here ever asks for these but an attacker: the process ends. */
@@ -256,17 +256,8 @@ static gboolean filter_spawner(GError **error)
 	return rc ? fail(error, "cannot load the system call filter", -rc) : TRUE;
 }
 
-/* Lets those whom it starts become as fast again as others; see console-session.c. */
-static void allow_nice(void)
-{
-	struct rlimit limit = { 20, 20 };	/* nice 0 */
-
-	setrlimit(RLIMIT_NICE, &limit);
-}
-
 gboolean vsb_sandbox_spawner(const char *user, GError **error)
 {
-	allow_nice();
 	return drop_user(user, error) &&
 	       set_limits(spawner_limits, G_N_ELEMENTS(spawner_limits), error) &&
 	       no_privileges(error) && filter_spawner(error);

@@ -10,11 +10,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define STRANGER_NICE	10	/* until it has logged in; console-session.c ends that */
 
 union control {
 	struct cmsghdr head;
@@ -36,18 +33,31 @@ bool vsb_spawner_spawn(int spawner, int connection, int link)
 	return sendmsg(spawner, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == 1;
 }
 
+/*
+ * Of the environment a session has what says how OpenSSL works: which of the CPU's
+ * instructions it may use, where its settings are. Without, an administrator's OPENSSL_CONF
+ * would count for no login, and on a CPU that computes something wrong none would succeed.
+ */
+static char **session_environment(void)
+{
+	g_autoptr(GStrvBuilder) env = g_strv_builder_new();
+	g_auto(GStrv) all = g_get_environ();
+
+	for (char **v = all; *v; v++)
+		if (g_str_has_prefix(*v, "OPENSSL_"))
+			g_strv_builder_add(env, *v);
+#ifdef __SANITIZE_ADDRESS__
+	g_strv_builder_add(env, "ASAN_OPTIONS=detect_leaks=0");
+#endif
+	return g_strv_builder_end(env);
+}
+
 /* In the child: becomes the session. What fails here fails for this connection only. */
 static void become_session(int program, int fds[2], const char *host_key)
 {
 	static char *const argv[] = { "vsb-console", "--session", NULL };
-	static char *const envp[] = {
-#ifdef __SANITIZE_ADDRESS__
-		"ASAN_OPTIONS=detect_leaks=0",
-#endif
-		NULL
-	};
+	g_auto(GStrv) envp = session_environment();
 	gsize len = strlen(host_key);
-	struct rlimit nice_limit;
 	sigset_t none;
 	int pipe_fds[2];
 	pid_t spawner = getppid();
@@ -58,9 +68,6 @@ static void become_session(int program, int fds[2], const char *host_key)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != spawner)
 		_exit(1);
-	/* Only if it can be as fast as others again. */
-	if (getrlimit(RLIMIT_NICE, &nice_limit) == 0 && nice_limit.rlim_cur >= 20)
-		setpriority(PRIO_PROCESS, 0, STRANGER_NICE);
 	/* A pipe holds 64 KiB, no key is that long: nothing waits. */
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0 ||
 	    write(pipe_fds[1], host_key, len) != (ssize_t)len)
