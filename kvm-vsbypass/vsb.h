@@ -38,10 +38,10 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
-#include "compat.h"
-#include "exits.h"
-#include "front.h"
-#include "i8042.h"
+#include "kvm/compat.h"
+#include "kvm/exits.h"
+#include "devices/front.h"
+#include "devices/i8042.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
 #include "include/uapi/linux/vsbypass_identity.h"
 

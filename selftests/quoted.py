@@ -7,7 +7,7 @@ import re
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = "Documentation/troubleshooting.rst"
-SOURCES = ("qemu-proxy/*.c", "libvirt-hooks/*.c", "l1-agent/*.c", "guest-tools/*.c", "kvm-vsbypass/*.c")
+SOURCES = ("qemu-proxy/*.c", "libvirt-hooks/*.c", "l1-agent/*.c", "guest-tools/*.c", "kvm-vsbypass/**/*.c")
 STRING = r'"((?:[^"\\]|\\.)*)"'
 
 
@@ -15,7 +15,7 @@ def strings():
     """All string literals; those that C joins are one."""
     found = []
     for pattern in SOURCES:
-        for path in glob.glob(os.path.join(ROOT, pattern)):
+        for path in glob.glob(os.path.join(ROOT, pattern), recursive=True):
             if os.path.basename(path).startswith("unit-"):
                 continue
             with open(path, encoding="utf-8") as f:

@@ -7,7 +7,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "check.h"
+#include "kvm/check.h"
 
 /* ---- types; libbpf's functions in place of the kernel's ---- */
 

@@ -4,7 +4,7 @@
 
 #include <linux/bits.h>
 
-#include "exits.h"
+#include "kvm/exits.h"
 
 /* SDM vol. 3, appendix C; APM vol. 2, appendix C. */
 #define VMX_IO		30

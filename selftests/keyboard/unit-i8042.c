@@ -7,7 +7,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "i8042.h"
+#include "devices/i8042.h"
 #include "qemu.h"
 
 #define ROUNDS		60

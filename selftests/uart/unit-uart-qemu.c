@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "front.h"
+#include "devices/front.h"
 #include "model.h"
 #include "qemu.h"
 #include "tables.h"

@@ -3,7 +3,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "front.h"
+#include "devices/front.h"
 #include "model.h"
 #include "tables.h"
 

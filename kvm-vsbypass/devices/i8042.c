@@ -7,7 +7,7 @@
  * (Keyboard and Auxiliary Device Controller; Keyboard; Mouse). Where that leaves room
  * we follow QEMU, whose devices these are (hw/input/pckbd.c, hw/input/ps2.c).
  */
-#include "i8042.h"
+#include "devices/i8042.h"
 
 /* Commands of the controller. */
 #define CMD_WRITE_CTR		0x60

@@ -12,7 +12,7 @@
  */
 #include <linux/string.h>
 
-#include "front.h"
+#include "devices/front.h"
 
 #define IN_BURST	128	/* bytes for one run of an interrupt handler */
 #define ERRORS		(UART_LSR_OE | UART_LSR_PE | UART_LSR_FE | UART_LSR_BI)

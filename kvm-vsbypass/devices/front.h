@@ -7,7 +7,7 @@
 #ifndef VSB_FRONT_H
 #define VSB_FRONT_H
 
-#include "uart.h"
+#include "devices/uart.h"
 
 #define VSB_FIFO_SIZE	16
 #define VSB_OUT_SIZE	4096	/* entries, a power of two */

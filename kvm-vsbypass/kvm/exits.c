@@ -5,7 +5,7 @@
 #include <asm/svm.h>
 #include <asm/vmx.h>
 
-#include "exits.h"
+#include "kvm/exits.h"
 
 /*
  * SDM vol. 3, 25.9.1: the reason is in bits 15:0. Above are flags of all kinds of

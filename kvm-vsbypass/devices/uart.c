@@ -4,7 +4,7 @@
  * new proxy, can be brought to where the old one was (PC16550D data sheet,
  * table II). Data (THR) is not kept.
  */
-#include "uart.h"
+#include "devices/uart.h"
 
 #define IER_IDLE	(UART_IER_RDI | UART_IER_RLSI)
 #define IER_ALL		(IER_IDLE | UART_IER_THRI)

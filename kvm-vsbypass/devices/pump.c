@@ -14,7 +14,7 @@
  */
 #include <linux/string.h>
 
-#include "front.h"
+#include "devices/front.h"
 
 #define EMPTY		(UART_LSR_THRE | UART_LSR_TEMT)
 #define IER_INPUT	(UART_IER_RDI | UART_IER_RLSI)	/* RLSI: a break has no other */

@@ -22,7 +22,7 @@
 #include <linux/rcupdate.h>
 #include <asm/ibt.h>
 
-#include "check.h"
+#include "kvm/check.h"
 #include "vsb.h"
 
 atomic_t vsb_users = ATOMIC_INIT(0);

@@ -6,7 +6,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "check.h"
+#include "kvm/check.h"
 
 #define DEPTH	8	/* of a type, without members */
 
