@@ -16,6 +16,7 @@
 #include <syslog.h>
 
 #include "control-client.h"
+#include "control-socket.h"
 #include "domain-check.h"
 #include "error.h"
 #include "json-line.h"

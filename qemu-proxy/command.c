@@ -6,6 +6,7 @@
 #include <sys/un.h>
 
 #include "authkey.h"
+#include "control-socket.h"
 #include "error.h"
 #include "identity-store.h"
 #include "json-line.h"
@@ -398,7 +399,7 @@ static gboolean call_log(struct call *call, GError **error)
 	gint64 lines = 50;
 
 	if (!json_line_only(call->args, members, error) ||
-	    !json_line_int(call->args, "lines", 1, COMMAND_LOG_MAX, FALSE, &lines, error))
+	    !json_line_int(call->args, "lines", 1, CONTROL_LOG_MAX, FALSE, &lines, error))
 		return FALSE;
 	call->ops->log((guint)lines, call->done, call->done_data, call->data);
 	return TRUE;

@@ -10,10 +10,6 @@
 
 #include "names.h"
 
-#define COMMAND_LINE_MAX	(64 * 1024)	/* a request */
-#define COMMAND_REPLY_MAX	(4 * 1024 * 1024)
-#define COMMAND_LOG_MAX		1000		/* lines of "log" */
-
 /* Who asks. */
 enum command_peer {
 	COMMAND_PEER_NOBODY,	/* nothing is allowed */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Requests to vsbypassd, one connection each. */
 #include "console-control.h"
-#include "command.h"
+#include "control-socket.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MAX_REPLY	COMMAND_REPLY_MAX
+#define MAX_REPLY	CONTROL_REPLY_MAX
 #define READ_SIZE	(64 * 1024)
 /*
  * Requests that wait: of all, and of those for one console. Such a one takes as long as the

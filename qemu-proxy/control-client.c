@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "control-socket.h"
 #include "error.h"
 #include "json-line.h"
 #include "listen.h"
@@ -81,7 +81,7 @@ static GString *receive_line(int fd, gint64 deadline, GError **error)
 		g_string_append_len(line, buf, end ? end - buf : n);
 		if (end)
 			return g_steal_pointer(&line);
-		if (line->len > COMMAND_REPLY_MAX) {
+		if (line->len > CONTROL_REPLY_MAX) {
 			g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
 					    "the reply is too long; is that vsbypassd?");
 			return NULL;

@@ -5,8 +5,6 @@
 
 #include <json-glib/json-glib.h>
 
-#define CONTROL_SOCKET	"/run/vsbypass/control.sock"
-
 /**
  * struct control_wait - how to wait for a reply
  * @timeout_ms:		for all of it; -1: no limit

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <glib-unix.h>
 
+#include "control-socket.h"
 #include "error.h"
 #include "lineio.h"
 #include "listen.h"
@@ -91,7 +92,7 @@ static void on_closed(struct lineio *io, const char *why, gpointer data)
 	struct client *client = data;
 	g_autoptr(GError) error = g_error_new(VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 					      "%s; a request may have %d bytes", why,
-					      COMMAND_LINE_MAX);
+					      CONTROL_LINE_MAX);
 	gsize len;
 	g_autofree char *line = command_reply(NULL, error, &len);
 
@@ -127,7 +128,7 @@ static gboolean on_connect(int listen_fd, GIOCondition condition, gpointer data)
 	client = g_new0(struct client, 1);
 	client->control = control;
 	client->peer = who_is(control, fd);
-	client->io = lineio_new(fd, COMMAND_LINE_MAX, COMMAND_REPLY_MAX, &ops, client);
+	client->io = lineio_new(fd, CONTROL_LINE_MAX, CONTROL_REPLY_MAX, &ops, client);
 	g_ptr_array_add(control->clients, client);
 	return G_SOURCE_CONTINUE;
 }

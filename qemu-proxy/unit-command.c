@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "control-socket.h"
 #include "error.h"
 #include "keys.h"
 
@@ -332,7 +333,7 @@ static void test_deep(void)
 	for (gsize i = 0; i < G_N_ELEMENTS(openings); i++) {
 		g_autoptr(GString) line = g_string_new("{\"execute\":");
 
-		while (line->len + strlen(openings[i]) < COMMAND_LINE_MAX)
+		while (line->len + strlen(openings[i]) < CONTROL_LINE_MAX)
 			g_string_append(line, openings[i]);
 		refused(line->str, "BadRequest");
 	}

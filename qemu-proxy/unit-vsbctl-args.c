@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "command.h"
 #include "json-line.h"
 
 #define DEFAULT_SOCKET "/run/vsbypass/control.sock"

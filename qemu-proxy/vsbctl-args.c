@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-#include "command.h"
-#include "control-client.h"
+#include "control-socket.h"
 #include "error.h"
 #include "identity-store.h"
 #include "keymap.h"
@@ -245,9 +244,9 @@ static gboolean build_log(const struct values *values, char **words, JsonObject 
 {
 	if (words[0])
 		return usage_error(error, "'log' takes no names");
-	if (values->lines < 1 || values->lines > COMMAND_LOG_MAX) {
+	if (values->lines < 1 || values->lines > CONTROL_LOG_MAX) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-			    "-n is from 1 to %d", COMMAND_LOG_MAX);
+			    "-n is from 1 to %d", CONTROL_LOG_MAX);
 		return FALSE;
 	}
 	json_object_set_int_member(arguments, "lines", values->lines);
