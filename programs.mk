@@ -4,19 +4,28 @@
 # says what, then includes this:
 #
 #   PART             its folder
+#   USES             folders of other parts whose headers and library it uses, each
+#                    before those that it uses itself
+#   INCLUDES         other folders with headers
 #   PKGS             packages for pkg-config that all its programs use
 #   SBIN_PROGRAMS BIN_PROGRAMS UNIT_TESTS MANPAGES
-#   NAME-objs        objects of a program or test; sources are found by VPATH
+#   LIBRARY          objects that its programs and tests are linked with as far as they
+#                    need them, and those of the parts that use it
+#   NAME-objs        what else a program or test consists of, NAME.o if not said;
+#                    sources are found by VPATH
+#   NAME-uses        as USES, for one program or test; its headers are for all
 #   NAME-pkgs        packages that only this one uses
 #   NAME-ldflags     how only this program is linked
 #
 #   make all | tests | install | clean      [O=../build] [DESTDIR=] [PREFIX=/usr/local] [V=1]
 #
-# Unit tests are built from objects of their own, with the sanitizers.
+# Unit tests are built from objects of their own, with the sanitizers. Of a program
+# $(ASAN)/NAME is the same.
 
 .DEFAULT_GOAL := all
 
-O		?= ../build
+TOP		:= $(dir $(abspath $(lastword $(MAKEFILE_LIST))))
+O		?= $(TOP)build
 override O := $(abspath $(O))
 PREFIX		?= /usr/local
 DESTDIR		?=
@@ -40,15 +49,19 @@ RST2MAN		?= $(firstword $(shell command -v rst2man rst2man.py 2>/dev/null))
 Q		:= $(if $(filter 1,$(V)),,@)
 say		= $(if $(filter 1,$(V)),@:,@printf '  %-8s%s\n' $(1) $(2))
 
+all-uses	:= $(sort $(USES) $(foreach n,$(SBIN_PROGRAMS) $(BIN_PROGRAMS) $(UNIT_TESTS),$($(n)-uses)))
 all-pkgs	:= $(sort $(PKGS) $(foreach n,$(SBIN_PROGRAMS) $(BIN_PROGRAMS) $(UNIT_TESTS),$($(n)-pkgs)))
 libs-of		= $(shell $(PKG_CONFIG) --libs $(PKGS) $($(1)-pkgs))
+# objs-of NAME FOLDER, FOLDER being empty or /asan
+objs-of		= $(addprefix $(OUT)$(2)/,$(or $($(1)-objs),$(1).o) $(if $(LIBRARY),lib.a)) \
+		  $(patsubst %,$(O)/%$(2)/lib.a,$($(1)-uses) $(USES))
 
 CFLAGS		?= -O2 -g
 VSB_CFLAGS	:= -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
 		   -Wstrict-prototypes -Wmissing-prototypes -Wshadow \
 		   -fstack-protector-strong -fPIE -D_GNU_SOURCE \
 		   -DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74 \
-		   $(INCLUDES) $(shell $(PKG_CONFIG) --cflags $(all-pkgs))
+		   $(addprefix -I$(TOP),$(all-uses)) $(INCLUDES) $(shell $(PKG_CONFIG) --cflags $(all-pkgs))
 # _FORTIFY_SOURCE hides overflows from AddressSanitizer: not in the tests.
 HARDEN		:= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SANITIZE	:= -O1 -g -fno-omit-frame-pointer \
@@ -78,20 +91,50 @@ $(ASAN)/%.o: %.c | $(ASAN)
 	$(Q)$(CC) $(VSB_CFLAGS) $(SANITIZE) -MMD -MP -c -o $@ $<
 
 define program
-$(OUT)/$(1): $(addprefix $(OUT)/,$($(1)-objs))
+$(OUT)/$(1): $(call objs-of,$(1))
 	$$(call say,LD,$(1))
 	$(Q)$(CC) $(VSB_LDFLAGS) $($(1)-ldflags) $(LDFLAGS) -o $$@ $$^ $$(call libs-of,$(1))
+$(ASAN)/$(1): $(call objs-of,$(1),/asan)
+	$$(call say,LD,asan/$(1))
+	$(Q)$(CC) -fsanitize=address,undefined -pie -o $$@ $$^ $$(call libs-of,$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 define unit_test
-$(TESTS)/$(1): $(addprefix $(ASAN)/,$($(1)-objs)) | $(TESTS)
+$(TESTS)/$(1): $(call objs-of,$(1),/asan) | $(TESTS)
 	$$(call say,LD,$(1))
 	$(Q)$(CC) -fsanitize=address,undefined -pie -o $$@ $$^ $$(call libs-of,$(1))
 endef
 $(foreach p,$(UNIT_TESTS),$(eval $(call unit_test,$(p))))
 
-$(OUT)/man/%: ../Documentation/man/%.rst | $(OUT)/man
+define library
+$(1)/lib.a: $(addprefix $(1)/,$(LIBRARY))
+	$$(call say,AR,$(2)lib.a)
+	$(Q)rm -f $$@ && $(AR) rcs $$@ $$^
+endef
+ifneq ($(LIBRARY),)
+$(eval $(call library,$(OUT)))
+$(eval $(call library,$(ASAN),asan/))
+all: library
+endif
+.PHONY: library asan-library
+library: $(OUT)/lib.a
+	@:
+asan-library: $(ASAN)/lib.a
+	@:
+
+# Only the other part knows whether its library is up to date.
+define used
+$(O)/$(1)/lib.a: FORCE
+	$(Q)$$(MAKE) --no-print-directory -C $(TOP)$(1) library
+$(O)/$(1)/asan/lib.a: FORCE
+	$(Q)$$(MAKE) --no-print-directory -C $(TOP)$(1) asan-library
+endef
+$(foreach u,$(all-uses),$(eval $(call used,$(u))))
+.PHONY: FORCE
+FORCE:
+
+$(OUT)/man/%: $(TOP)Documentation/man/%.rst | $(OUT)/man
 	$(call say,MAN,$*)
 	$(Q)$(RST2MAN) --halt=warning $< $@
 
