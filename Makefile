@@ -15,7 +15,7 @@ T		?=
 # otherwise. The newest if there are several; none before 'make deps' has run.
 KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null | sort -V))
 
-PROGRAMS	:= qemu-proxy libvirt-hooks l1-agent guest-tools
+PROGRAMS	:= $(addprefix qemu-proxy/,common vsbypassd vsb-console vsbctl) libvirt-hooks l1-agent guest-tools
 PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/keyboard \
 		   selftests/bench selftests/cage selftests/console
 export O V PREFIX DESTDIR KDIR
@@ -76,6 +76,11 @@ module:
 .PHONY: $(PARTS)
 $(PARTS):
 	$(Q)$(MAKE) --no-print-directory -C $@ all
+
+# A part makes the libraries that it uses, but no two at once.
+qemu-proxy/common: guest-tools
+$(addprefix qemu-proxy/,vsb-console vsbctl) libvirt-hooks l1-agent: qemu-proxy/common
+qemu-proxy/vsbypassd: l1-agent
 
 tests: all
 	$(Q)set -e; for p in $(PARTS); do $(MAKE) --no-print-directory -C $$p tests; done

@@ -7,7 +7,7 @@ import re
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PAGE = "Documentation/troubleshooting.rst"
-SOURCES = ("qemu-proxy/*.c", "libvirt-hooks/*.c", "l1-agent/*.c", "guest-tools/*.c", "kvm-vsbypass/**/*.c")
+SOURCES = ("qemu-proxy/*/*.c", "libvirt-hooks/*.c", "l1-agent/*.c", "guest-tools/*.c", "kvm-vsbypass/**/*.c")
 STRING = r'"((?:[^"\\]|\\.)*)"'
 
 

@@ -42,9 +42,9 @@ DISK = ("virtio_blk", "ata_piix", "sd_mod", "crc32c_generic", "ext4")
 # Where a build leaves what goes onto a machine (below $(O)) -> its place there.
 PRODUCTS = {
     "kvm-vsbypass/kvm-vsbypass.ko": "lab/kvm-vsbypass.ko",
-    "qemu-proxy/vsbypassd": "usr/bin/vsbypassd",
-    "qemu-proxy/vsbctl": "usr/bin/vsbctl",
-    "qemu-proxy/vsb-console": "usr/bin/vsb-console",
+    "qemu-proxy/vsbypassd/vsbypassd": "usr/bin/vsbypassd",
+    "qemu-proxy/vsbctl/vsbctl": "usr/bin/vsbctl",
+    "qemu-proxy/vsb-console/vsb-console": "usr/bin/vsb-console",
     "l1-agent/vsb-agent": "usr/bin/vsb-agent",
 }
 IN_L1 = ("usr/bin/vsb-agent",)
