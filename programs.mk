@@ -160,4 +160,3 @@ clean:
 	$(Q)rm -rf $(OUT) $(addprefix $(TESTS)/,$(UNIT_TESTS))
 
 -include $(wildcard $(OUT)/*.d $(ASAN)/*.d)
-.SECONDARY:

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Who uses whom: a room uses what is in it and in those below it, nothing else.
+
+Read from what the compiler has made: a symbol that an object lacks is looked for in the
+objects of all rooms (nm), and a header that a source has included is in a room, too.
+"""
+
+import glob
+import os
+import re
+import subprocess
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# A test each: name, and rooms from bottom to top. A room is a pattern of files; rooms in one
+# list are side by side and do not use each other. A file belongs to the longest that fits.
+ROOMS = [
+    ("programs", [
+        "guest-tools/*",
+        "qemu-proxy/common/*",
+        "l1-agent/*",
+        ["qemu-proxy/vsbypassd/*", "qemu-proxy/vsb-console/*", "qemu-proxy/vsbctl/*", "libvirt-hooks/*"],
+        # it talks to the daemon
+        "libvirt-hooks/unit-libvirt-hook.c",
+    ]),
+]
+
+# Where the objects of a folder are, below the build folder: as in the sources, but for
+OBJECTS = {"kvm-vsbypass": "kvm-vsbypass/src"}
+
+
+class Room:
+    def __init__(self, pattern, level):
+        self.pattern = pattern
+        self.level = level
+
+    def may_use(self, other):
+        return self is other or other.level < self.level
+
+
+class Source:
+    """A file, what its objects define and lack, and the headers that it has included."""
+
+    def __init__(self, path, room, build):
+        self.path = path
+        self.room = room
+        self.defined, self.undefined, self.headers = set(), set(), set()
+        top, rest = path.split("/", 1)
+        self.top, self.mirror = top, os.path.join(build, OBJECTS.get(top, top))
+        folder, name = os.path.split(os.path.join(self.mirror, rest[:-len(".c")]))
+        # as it is, and of unit tests, with the sanitizers
+        self.objects = [o for o in (os.path.join(folder, name + ".o"),
+                                    os.path.join(folder, "asan", name + ".o")) if os.path.exists(o)]
+        for obj in self.objects:
+            self.read_symbols(obj)
+            self.read_headers(obj)
+
+    def read_symbols(self, obj):
+        out = subprocess.run(["nm", "-P", obj], stdout=subprocess.PIPE, text=True, check=True).stdout
+        for line in out.splitlines():
+            name, kind = line.split()[:2]
+            if kind in "Uwv":
+                self.undefined.add(name)
+            elif kind.isupper():
+                self.defined.add(name)
+
+    def read_headers(self, obj):
+        """From what the compiler wrote beside it, for make or for kbuild."""
+        folder, name = os.path.split(obj)
+        for deps in (obj[:-1] + "d", os.path.join(folder, f".{name}.cmd")):
+            if not os.path.exists(deps):
+                continue
+            with open(deps, encoding="utf-8") as f:
+                for header in re.findall(r"\S+\.h\b", f.read()):
+                    path = os.path.normpath(os.path.join(ROOT, os.path.dirname(self.path), header))
+                    # a mirrored source
+                    if path.startswith(self.mirror + "/"):
+                        path = os.path.join(ROOT, self.top, path[len(self.mirror) + 1:])
+                    self.headers.add(os.path.relpath(path, ROOT))
+
+
+def rooms_of(levels):
+    return [Room(pattern, i) for i, level in enumerate(levels)
+            for pattern in ([level] if isinstance(level, str) else level)]
+
+
+def files_of(rooms, ext):
+    """{path: its room}"""
+    found = {}
+    for room in sorted(rooms, key=lambda r: len(r.pattern)):
+        for path in glob.glob(os.path.join(ROOT, room.pattern)):
+            if path.endswith(ext):
+                found[os.path.relpath(path, ROOT)] = room
+    return found
+
+
+def faults(sources, headers):
+    """{room: what its files use and should not}"""
+    homes = {}
+    for source in sources:
+        for symbol in source.defined:
+            homes.setdefault(symbol, []).append(source)
+    bad = {}
+    for source in sources:
+        said = [f"includes {path}" for path in sorted(source.headers)
+                if path in headers and not source.room.may_use(headers[path])]
+        said += [f"uses {symbol} of {homes[symbol][0].path}" for symbol in sorted(source.undefined)
+                 if symbol in homes and not any(source.room.may_use(o.room) for o in homes[symbol])]
+        if said:
+            bad.setdefault(source.room, []).extend(f"{source.path}: {s}" for s in said)
+    return bad
+
+
+def check(levels):
+    def test(build):
+        """Return: points."""
+        rooms = rooms_of(levels)
+        sources = [Source(path, room, build) for path, room in sorted(files_of(rooms, ".c").items())]
+        headers = files_of(rooms, ".h")
+        bad = faults(sources, headers)
+        points = [("fail", f"{s.path} has an object", "wanted: all is built, see 'make tests'")
+                  for s in sources if not s.objects]
+        for room in rooms:
+            below = [r.pattern for r in rooms if r.level < room.level]
+            points.append(("fail" if room in bad or not any(s.room is room for s in sources) else "ok",
+                           f"{room.pattern} uses itself and {' '.join(below) or 'nothing'}",
+                           "\n".join(bad.get(room, ["seen: no file"]))))
+        # the control: upside down it is not so
+        top = max(r.level for r in rooms)
+        for room in rooms:
+            room.level = top - room.level
+        wrong = sum(len(b) for b in faults(sources, headers).values())
+        points.append(("ok" if wrong else "fail", "with the lowest room on top: there are faults",
+                       "seen: none; is anything compared?"))
+        return points
+    return test
+
+
+TESTS = {"layers-" + name: check(levels) for name, levels in ROOMS}
