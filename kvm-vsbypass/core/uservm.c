@@ -17,7 +17,8 @@ void vsb_ident_get(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_i
 
 	id->anchor = vsb_vendor->anchor(v);
 	/* Without nested paging the root is L2's CR3, which names a process. */
-	id->ept_pointer = mmu == &vcpu->arch.guest_mmu ? mmu->get_guest_pgd(vcpu) : 0;
+	id->ept_pointer = mmu == &vcpu->arch.guest_mmu ?
+			  vsb_mmu_walk(mmu)->get_guest_pgd(vcpu) : 0;
 	id->root = (id->ept_pointer & GENMASK_ULL(51, 12)) >> PAGE_SHIFT;
 	id->clock = vcpu->arch.tsc_offset - vcpu->arch.l1_tsc_offset;
 	id->boots = vsb_kvm_boots(vcpu);

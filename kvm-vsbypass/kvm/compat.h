@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The only place for differences between kernel versions (6.1 and 6.12 are
- * built and tested).
+ * The only place for differences between kernel versions (6.1, 6.12 and
+ * 7.3 are built and tested).
  */
 #ifndef VSB_COMPAT_H
 #define VSB_COMPAT_H
@@ -24,6 +24,13 @@
 #define vsb_assign_str(dst, src)	__assign_str(dst, src)
 #endif
 
+/* 7.3: what a page table is like is apart from the shadow of it. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define vsb_mmu_walk(mmu)	((mmu)->w)
+#else
+#define vsb_mmu_walk(mmu)	(mmu)
+#endif
+
 /* 6.4: a module's memory is an array. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #define vsb_module_text(module)		((module)->mem[MOD_TEXT].base)
@@ -42,18 +49,17 @@
 
 /*
  * enum x86_intercept of arch/x86/kvm/kvm_emulate.h, which no header package
- * has. Same numbers in 6.1 and 6.12; hook.c compares them with KVM's BTF.
+ * has. Same numbers in all three; hook.c compares them with KVM's BTF.
  */
 #define VSB_X86_INTERCEPT_IN	44
 #define VSB_X86_INTERCEPT_INS	45
 #define VSB_X86_INTERCEPT_OUT	46
 #define VSB_X86_INTERCEPT_OUTS	47
 
-/*
- * enum x86_intercept_stage, and answers to it; in the same header, in both the same. Not
- * compared: the first of that name in BTF may be the declaration of <asm/kvm_host.h>.
- */
+/* enum x86_intercept_stage of the same header, compared as well. */
 #define VSB_X86_ICPT_PRE_EXCEPT	1
+
+/* Answers to it; there, too. Macros, which BTF has not: the nested test has strings. */
 #define VSB_X86EMUL_CONTINUE	0
 #define VSB_X86EMUL_INTERCEPTED	6
 

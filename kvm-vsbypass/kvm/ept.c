@@ -122,7 +122,7 @@ static bool vsb_ept_walk_all(struct vsb_walk *w, u64 root, int levels)
 int vsb_ept_levels(struct kvm_vcpu *vcpu)
 {
 	struct kvm_mmu *mmu = vcpu->arch.mmu;
-	int levels = mmu->cpu_role.base.level;
+	int levels = vsb_mmu_walk(mmu)->cpu_role.base.level;
 
 	/* Two-level tables have 32-bit entries; no hypervisor uses them. */
 	return mmu == &vcpu->arch.guest_mmu && levels >= 3 && levels <= 5 ? levels : 0;
@@ -130,7 +130,7 @@ int vsb_ept_levels(struct kvm_vcpu *vcpu)
 
 static u64 vsb_ept_root(struct kvm_vcpu *vcpu)
 {
-	return vcpu->arch.mmu->get_guest_pgd(vcpu) & PTE_ADDR;
+	return vsb_mmu_walk(vcpu->arch.mmu)->get_guest_pgd(vcpu) & PTE_ADDR;
 }
 
 static bool vsb_ept_is_first(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte)

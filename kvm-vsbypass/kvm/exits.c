@@ -2,7 +2,7 @@
 /*
  * Exit reason and exit information, as KVM's get_exit_info() has them from the CPU.
  */
-#include <asm/svm.h>
+#include <uapi/asm/svm.h>
 #include <asm/vmx.h>
 
 #include "kvm/exits.h"
