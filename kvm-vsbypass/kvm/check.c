@@ -124,11 +124,24 @@ static void vsb_type_see_value(const struct vsb_btf *b, const struct btf_type *t
 			snprintf(seen, VSB_SEEN, "%d", v[i].val);
 }
 
-/* What there is of @e, in words. */
-static void vsb_type_see(const struct vsb_btf *b, const struct vsb_expect *e, char *seen)
+/* Return: or NULL. An enum that is declared only has no values; what has may come behind it. */
+static const struct btf_type *vsb_type_find(const struct vsb_btf *b, const struct vsb_expect *e)
 {
 	s32 id = b->find(b->btf, e->name, e->kind);
 	const struct btf_type *t = id > 0 ? b->type(b->btf, id) : NULL;
+
+	if (e->kind != BTF_KIND_ENUM)
+		return t;
+	while (t && (BTF_INFO_KIND(t->info) != e->kind || !BTF_INFO_VLEN(t->info) ||
+		     strcmp(vsb_type_name(b, t->name_off), e->name)))
+		t = b->type(b->btf, ++id);
+	return t;
+}
+
+/* What there is of @e, in words. */
+static void vsb_type_see(const struct vsb_btf *b, const struct vsb_expect *e, char *seen)
+{
+	const struct btf_type *t = vsb_type_find(b, e);
 
 	snprintf(seen, VSB_SEEN, "missing");
 	if (!t)

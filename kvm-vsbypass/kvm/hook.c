@@ -454,6 +454,8 @@ static const struct {
 	{ NULL, INTERCEPT(ins, VSB_X86_INTERCEPT_INS) },
 	{ NULL, INTERCEPT(out, VSB_X86_INTERCEPT_OUT) },
 	{ NULL, INTERCEPT(outs, VSB_X86_INTERCEPT_OUTS) },
+	{ NULL, { BTF_KIND_ENUM, "x86_intercept_stage", "X86_ICPT_PRE_EXCEPT",
+		  VSB_X86_ICPT_PRE_EXCEPT } },
 };
 
 static bool vsb_hook_check_type(const struct vsb_btf *b, const struct vsb_expect *e)
@@ -503,7 +505,7 @@ static int vsb_hook_check_btf(void)
 	b.name = (void *)lookup_name("btf_name_by_offset");
 	b.btf = get && put && b.find && b.type && b.name ? get(kvm_module) : NULL;
 	if (IS_ERR_OR_NULL(b.btf)) {
-		pr_info_once("this kernel has no BTF of %s: that its types are those of Linux 6.1 and 6.12 is not checked\n",
+		pr_info_once("this kernel has no BTF of %s: that its types are those of Linux 6.1, 6.12 and 7.3 is not checked\n",
 			     vsb_vendor->name);
 		return 0;
 	}

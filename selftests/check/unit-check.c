@@ -31,7 +31,7 @@ enum fault {
 	RIGHT,
 	VCPU_SECOND, VCPU_POINTER, VCPU_RENAMED, NO_STRUCT, FORWARD, BIT_FIELD,
 	RETURNS_BOOL, RETURNS_VOID, ONE_MORE_ARG, ONE_LESS_ARG, OTHER_ARG, BY_VALUE, NO_FUNCTION,
-	VALUE_SHIFTED, VALUE_RENAMED, NO_ENUM, LOOP,
+	VALUE_SHIFTED, VALUE_RENAMED, NO_ENUM, DECLARED, LOOP,
 	NR_FAULTS
 };
 
@@ -77,7 +77,11 @@ static struct btf *make(enum fault f)
 		btf__add_func_param(btf, "more", int_id);
 	btf__add_func(btf, f == NO_FUNCTION ? "handled.isra.0" : "handled", BTF_FUNC_STATIC, proto);
 	btf__add_func(btf, "nothing", BTF_FUNC_GLOBAL, btf__add_func_proto(btf, 0));
-	if (f != NO_ENUM) {
+	if (f != NO_ENUM)	/* declared only, as by a header */
+		btf__add_enum(btf, "x86_intercept", 4);
+	btf__add_enum(btf, "x86_other", 4);
+	btf__add_enum_value(btf, "x86_intercept_in", 44);
+	if (f != NO_ENUM && f != DECLARED) {
 		btf__add_enum(btf, "x86_intercept", 4);
 		btf__add_enum_value(btf, "x86_intercept_rsm", 43);
 		btf__add_enum_value(btf, f == VALUE_RENAMED ? "x86_intercept_io" : "x86_intercept_in",
