@@ -368,7 +368,9 @@ void vsb_hub_command(struct vsb_client *client, enum vsb_command command, char k
 	struct vsb_hub *hub = client->hub;
 	g_autofree char *text = NULL;
 
-	if (!hub || client->mode != VSB_MODE_CONSOLE || client->finishing)
+	/* SSH has a break for programs as well. */
+	if (!hub || client->finishing ||
+	    (client->mode != VSB_MODE_CONSOLE && command != VSB_CMD_BREAK))
 		return;
 	switch (command) {
 	case VSB_CMD_DISCONNECT:

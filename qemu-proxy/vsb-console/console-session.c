@@ -17,6 +17,7 @@
 #include "console-forward.h"
 #include "console-login.h"
 #include "console-put.h"
+#include "console-request.h"
 #include "console-sandbox.h"
 #include "console-spawner.h"
 #include "console-tty.h"
@@ -84,6 +85,9 @@ static int on_pubkey(ssh_session ssh, const char *user, struct ssh_key_struct *k
 		     vsb_login_pubkey(&session.login, user, key, signature_state);
 
 	session.dead |= session.login.lost;
+	/* Not for strangers: it is one more look at what they send. */
+	if (session.login.user)
+		vsb_request_watch();
 	return answer;
 }
 
@@ -309,26 +313,39 @@ static int on_forward(ssh_message message)
 	return text && *text ? 1 : 0;
 }
 
-/* A request that libssh does not know: it does not tell which. */
-static void on_unknown(ssh_message message)
+/* Return: the channel that libssh calls @ssh, if a client is attached there, or NULL. */
+static struct channel *attached_channel(ssh_channel ssh)
 {
-	ssh_channel ssh = ssh_message_channel_request_channel(message);
-	const char *client = ssh_get_clientbanner(session.ssh);
-
-	/* PuTTY measures the window with one. */
-	if (client && strstr(client, "PuTTY"))
-		return;
 	for (guint i = 0; i < VSB_CHANNELS; i++) {
 		struct channel *channel = &session.channels[i];
 
-		if (!channel->ssh || channel->ssh != ssh || !channel->known ||
-		    channel->told_unknown)
-			continue;
+		if (channel->ssh && channel->ssh == ssh && channel->known && !channel->over)
+			return channel;
+	}
+	return NULL;
+}
+
+/*
+ * A request that libssh does not know. PuTTY measures the window with one, others say that
+ * they are simple; a break is what there is for people here. Return: as on_message().
+ */
+static int on_unknown(ssh_message message)
+{
+	struct channel *channel = attached_channel(ssh_message_channel_request_channel(message));
+	const char *name = vsb_request_name();
+
+	if (!channel)
+		return 1;
+	if (!g_strcmp0(name, "break"))
+		return vsb_tty_break(channel->tty) &&
+		       ssh_message_channel_request_reply_success(message) == SSH_OK ? 0 : 1;
+	if (!name && !channel->told_unknown) {
 		channel->told_unknown = true;
 		vsb_tty_notice(channel->tty,
 			       "your client asks for what is not known here, perhaps a break; Ctrl-E c b sends one");
 		wake();
 	}
+	return 1;
 }
 
 /*
@@ -356,7 +373,7 @@ static int on_message(ssh_session ssh, ssh_message message, void *data)
 		return 1;
 	case SSH_REQUEST_CHANNEL:
 		if (subtype == SSH_CHANNEL_REQUEST_UNKNOWN)
-			on_unknown(message);
+			return on_unknown(message);
 		return 1;
 	case SSH_REQUEST_GLOBAL:
 		if (subtype == SSH_GLOBAL_REQUEST_TCPIP_FORWARD)

@@ -320,6 +320,14 @@ static void command(struct vsb_tty *tty, enum vsb_command command)
 	}
 }
 
+bool vsb_tty_break(struct vsb_tty *tty)
+{
+	if (!tty->attached || tty->finishing || tty->mode == VSB_MODE_WATCH)
+		return false;
+	command(tty, VSB_CMD_BREAK);
+	return true;
+}
+
 gsize vsb_tty_room(const struct vsb_tty *tty)
 {
 	gsize max = tty->mode == VSB_MODE_RAW ? CHUNK : TYPED_MAX;

@@ -28,6 +28,8 @@ void vsb_tty_size(struct vsb_tty *tty, int columns, int rows);
 void vsb_tty_attach(struct vsb_tty *tty, enum vsb_client_mode mode);
 /* Bytes of the client. Return: how many were taken. */
 gsize vsb_tty_input(struct vsb_tty *tty, const guint8 *data, gsize len);
+/* The client asks for a break (RFC 4335). Return: whether there is whom to send it to. */
+bool vsb_tty_break(struct vsb_tty *tty);
 /* Return: so many will be taken for certain. */
 gsize vsb_tty_room(const struct vsb_tty *tty);
 /*

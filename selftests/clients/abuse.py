@@ -616,15 +616,53 @@ def test_vanished(w):
 
 
 def test_break(w):
-    """RFC 4335, ssh's ~B: a break is sent, or a line says how to."""
+    """RFC 4335's break, from ssh (~B) and with a reply: sent for who writes, else refused."""
+    sent = {'execute': 'send-break', 'arguments': {'uservm': 'vm1'}}
+
+    def breaks():
+        return w.daemon.requests.count(sent)
+
+    def answered(channel, name):
+        """Send a request NAME that wants a reply. Return: whether that is a success."""
+        # pylint: disable=protected-access
+        answers, mine, theirs = [], channel.transport, channel.transport._channel_handler_table
+        mine._channel_handler_table = {
+            **theirs, 99: lambda c, m: answers.append(True), 100: lambda c, m: answers.append(False)}
+        mine._send_message(
+            message(cMSG_CHANNEL_REQUEST, channel.remote_chanid, name, True, 500))
+        wait_for('a reply to ' + name[:50], lambda: answers)
+        mine._channel_handler_table = theirs
+        return answers[0]
     w.start()
     c = w.client(tty=True)
     c.expect(b'for help]')
     c.type(b'\r~B')
-    wait_for('an answer to ~B, there is %r' % bytes(c.out), lambda:
-             {'execute': 'send-break', 'arguments': {'uservm': 'vm1'}} in w.daemon.requests or
-             b'Ctrl-E c l' in c.out.split(b'for help]')[1] or
-             b'Ctrl-E c b' in c.out.split(b'for help]')[1])
+    c.expect(b'break sent]')
+    check(breaks() == 1, w.daemon.requests)
+    # one who only watches
+    d = w.client(tty=True)
+    d.expect(b'console busy')
+    d.type(b'\r~B')
+    d.expect(b'no break sent')
+    check(breaks() == 1, w.daemon.requests)
+    d.type(ESC + b'.')
+    c.type(ESC + b'.')
+    for client in (c, d):
+        client.ended(0)
+    # a program, and one that cannot write; names that are no break's
+    t = transport(w)
+    for command, name, wanted in (('raw', 'break', True), ('watch', 'break', False),
+                                  ('raw', 'break channel_request for channel (', False),
+                                  ('raw', 'x' * 5000, False), ('raw', '', False)):
+        channel = t.open_session()
+        channel.exec_command(command)
+        had = breaks()
+        check(answered(channel, name) == wanted, 'the reply to %r of %s' % (name, command))
+        wait_for('the break', lambda h=had, y=wanted: breaks() == h + y)
+        gone = w.log().count('detached')
+        channel.close()
+        wait_for('the end of it', lambda g=gone: w.log().count('detached') > g)
+    t.close()
 
 
 def test_control_master(w):
