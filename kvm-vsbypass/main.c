@@ -6,28 +6,16 @@
  * hypervisor; KVM emulates it, and the access goes to the VMM of a proxy VM, or a
  * front does it and talks to the VMM later.
  *
- *	hook.c		gets us between KVM's functions
- *	check.c		is it the KVM that we were written for
- *	vmx.c svm.c	what an exit of either vendor says
- *	cloud.c		is it ours, and the way to the proxy
- *	uservm.c ept.c	which user VM makes the access
- *	proxy.c irq.c	KVM_RUN and KVM_IRQ_LINE of a proxy
- *	com.c front.c pump.c uart.c
- *			the 16550s that we answer for ourselves
- *	claims.c	ports
- *	identity.c	a user VM proves who it is
- *	gate.c		what passes before that
- *	vm.c		registry of the VMs that we know
+ * Rooms, each of which uses only those below it: this file, kvm/, core/, devices/.
  */
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
 
-#include "vsb.h"
-
-#define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "core/cloud.h"
+#include "include/uapi/linux/kvm_vsbypass.h"
+#include "kvm/host.h"
 
 static long vsb_create_cloud(void __user *argp)
 {
@@ -67,11 +55,11 @@ static int __init vsb_init(void)
 {
 	int ret;
 
-	ret = vsb_hook_check();
+	ret = vsb_kvm_init();
 	if (!ret)
 		ret = misc_register(&vsb_misc);
 	if (ret)
-		vsb_hook_drain();
+		vsb_kvm_exit();
 	return ret;
 }
 module_init(vsb_init);
@@ -79,7 +67,7 @@ module_init(vsb_init);
 static void __exit vsb_exit(void)
 {
 	misc_deregister(&vsb_misc);
-	vsb_hook_drain();
+	vsb_kvm_exit();
 }
 module_exit(vsb_exit);
 

@@ -10,7 +10,11 @@
  */
 #include <linux/slab.h>
 
-#include "vsb.h"
+#include "core/com.h"
+#include "core/identity.h"
+#include "core/proxy.h"
+#include "core/uservm.h"
+#include "devices/claims.h"
 
 /* ---- life ---- */
 

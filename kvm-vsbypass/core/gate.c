@@ -10,7 +10,9 @@
  * writes LCR. So nothing of this register passes; the divisor is read from our
  * shadow, and given to the proxy after the proof. (A front does know: com.c.)
  */
-#include "vsb.h"
+#include "core/com.h"
+#include "core/identity.h"
+#include "core/proxy.h"
 
 bool vsb_gate_closed(struct vsb_l2 *u, struct vsb_proxy *proxy)
 {

@@ -15,8 +15,13 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "vsb.h"
-#include "trace.h"
+#include "core/cloud.h"
+#include "core/identity.h"
+#include "core/pio.h"
+#include "core/proxy.h"
+#include "core/trace.h"
+#include "core/uservm.h"
+#include "devices/claims.h"
 
 static ushort vsb_identity_port = VSB_ID_PORT;
 module_param_named(identity_port, vsb_identity_port, ushort, 0444);

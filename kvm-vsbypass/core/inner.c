@@ -11,7 +11,10 @@
  *
  * And it must be new: what a user VM is known by is not an inner VM's.
  */
-#include "vsb.h"
+#include "core/cloud.h"
+#include "core/host.h"
+#include "core/ident.h"
+#include "core/inner.h"
 
 #define FRAMES	8	/* compared, at most */
 
@@ -131,13 +134,13 @@ bool vsb_inner_judge(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud, const struc
 	u64 gfns[FRAMES], outer;
 	int levels, nr;
 
-	if (!vsb_inner_maybe(vcpu->kvm) || !id->root)
+	if (!vsb_inner_maybe(cloud->vm.kvm) || !id->root)
 		return false;
 	levels = vsb_inner_outer(&cloud->inners, id, &outer);
 	if (!levels || (outer & GENMASK_ULL(51, 12)) >> PAGE_SHIFT == id->root)
 		return false;
-	nr = vsb_ept_writable(vcpu, gfns, FRAMES);
-	return nr && vsb_ept_maps(vcpu, outer, levels, gfns, nr);
+	nr = vsb_host->writable(vcpu, gfns, FRAMES);
+	return nr && vsb_host->maps(vcpu, outer, levels, gfns, nr);
 }
 
 /* It is one, and has been judged. Under cloud->lock. */

@@ -13,7 +13,11 @@
  * event costs the cloud VM several wake-ups. So it is told with the next rise, or
  * when the line has been low for a moment.
  */
-#include "vsb.h"
+#include <linux/bits.h>
+#include <linux/bitops.h>
+
+#include "core/irq.h"
+#include "include/uapi/linux/kvm_vsbypass.h"
 
 /* Return: is this an edge? */
 bool vsb_irq_set(struct vsb_irqs *irqs, u32 gsi, bool level)

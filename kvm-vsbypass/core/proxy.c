@@ -1,56 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A proxy VM: its unmodified VMM believes that a guest makes port accesses,
- * while KVM_RUN never enters one. Accesses of the user VM wait in a queue; a
- * vCPU thread of the proxy takes one out with KVM_EXIT_IO and completes it at
- * its next KVM_RUN. The descriptor of the proxy yields its interrupt edges.
+ * A proxy VM: its unmodified VMM believes that a guest makes port accesses, while no guest
+ * code ever runs (queue.c). Its descriptor yields its interrupt edges (lines.c). This is
+ * its life.
  */
 #include <linux/anon_inodes.h>
-#include <linux/completion.h>
+#include <linux/ctype.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/poll.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "vsb.h"
-#include "trace.h"
-
-/*
- * Edges of a line are held for a handler that is at work: until it has taken a
- * last look, until nobody has touched the device for a moment, but not longer
- * than the most, for a driver that polls while it waits for an interrupt.
- */
-#define VSB_HOLD_MS		20
-#define VSB_HOLD_MOST_MS	400
-
-/* A fall of a line is reported with the next rise; this is the end of waiting for one. */
-#define VSB_SETTLE_MS		400
-
-/* A UART that is blocked, and has perhaps no interrupt for the end of that. */
-#define VSB_POLL_MS		20
-
-/* A pause of the line behind a burst of input: what the burst takes at 115200 baud. */
-#define VSB_MOMENT_MS		10
-
-/**
- * struct vsb_access - an access in flight, on the stack of the vCPU that waits
- * @node:	in proxy->queue until it is taken; proxy->lock
- * @pio:	what
- * @data:	little endian; for reads valid when @served
- * @served:	answered, as opposed to given up; proxy->lock
- * @done:	completed under proxy->lock, so that the waiter, which takes the
- *		lock before it returns, cannot pull the stack away
- */
-struct vsb_access {
-	struct list_head node;
-	struct vsb_pio pio;
-	u32 data;
-	bool served;
-	struct completion done;
-};
+#include "core/cloud.h"
+#include "core/host.h"
+#include "core/identity.h"
+#include "core/proxy.h"
+#include "core/uservm.h"
+#include "devices/claims.h"
 
 static void vsb_proxy_free(struct kref *ref)
 {
@@ -67,7 +35,7 @@ void vsb_proxy_put(struct vsb_proxy *proxy)
 	kref_put(&proxy->ref, vsb_proxy_free);
 }
 
-static struct vsb_proxy *vsb_proxy_get(struct kvm *kvm)
+struct vsb_proxy *vsb_proxy_get(struct kvm *kvm)
 {
 	struct vsb_proxy *proxy = NULL;
 	struct vsb_vm *vm;
@@ -80,7 +48,22 @@ static struct vsb_proxy *vsb_proxy_get(struct kvm *kvm)
 	return proxy;
 }
 
-static void vsb_proxy_count(struct vsb_proxy *proxy, enum vsb_counter c)
+/* Callback context. */
+bool vsb_proxy_is(struct kvm *kvm)
+{
+	struct vsb_vm *vm;
+	bool proxy;
+
+	if (!vsb_vm_maybe(kvm))
+		return false;
+	rcu_read_lock();
+	vm = vsb_vm_find(kvm);
+	proxy = vm && vm->proxy;
+	rcu_read_unlock();
+	return proxy;
+}
+
+void vsb_proxy_count(struct vsb_proxy *proxy, enum vsb_counter c)
 {
 	struct vsb_l2 *u;
 
@@ -91,469 +74,7 @@ static void vsb_proxy_count(struct vsb_proxy *proxy, enum vsb_counter c)
 	rcu_read_unlock();
 }
 
-/* ---- the user VM's side; vCPU context of the cloud VM ---- */
-
-bool vsb_proxy_idle(struct vsb_proxy *proxy)
-{
-	return READ_ONCE(proxy->idle);
-}
-
-static bool vsb_proxy_answers(struct vsb_proxy *proxy)
-{
-	return READ_ONCE(proxy->idle) || READ_ONCE(proxy->dead) ||
-	       READ_ONCE(proxy->stalled);
-}
-
-/* It missed its time; until it comes back to KVM_RUN nobody waits for it. */
-static void vsb_proxy_stall(struct vsb_proxy *proxy)
-{
-	spin_lock(&proxy->lock);
-	if (!proxy->idle)
-		proxy->stalled = true;
-	spin_unlock(&proxy->lock);
-	wake_up_all(&proxy->ready);
-}
-
-/**
- * vsb_proxy_wait_idle - wait until somebody would take an access at once
- * @proxy: the proxy
- *
- * Return: 0, also if nobody ever will, -ETIMEDOUT: since now, or -ERESTARTSYS: a
- * signal came first.
- */
-int vsb_proxy_wait_idle(struct vsb_proxy *proxy)
-{
-	long left;
-
-	if (vsb_proxy_answers(proxy))
-		return 0;
-	left = wait_event_interruptible_timeout(proxy->ready, vsb_proxy_answers(proxy),
-						proxy->timeout);
-	if (left)
-		return left < 0 ? left : 0;
-	vsb_proxy_stall(proxy);
-	return -ETIMEDOUT;
-}
-
-/**
- * vsb_proxy_access - have an access done
- * @proxy: by this proxy
- * @pio: the access
- * @data: value to write, or where to put the value read
- *
- * Return: 0, -ENODEV: the proxy is gone or has stalled, -ETIMEDOUT: it does so
- * now, -EINTR: the waiting thread is being killed.
- */
-int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *data)
-{
-	struct vsb_access access = {
-		.node = LIST_HEAD_INIT(access.node),
-		.pio = *pio,
-		.data = pio->in ? 0 : *data,
-	};
-	long left;
-	int i;
-
-	init_completion(&access.done);
-	spin_lock(&proxy->lock);
-	if (proxy->dead || proxy->stalled) {
-		spin_unlock(&proxy->lock);
-		return -ENODEV;
-	}
-	list_add_tail(&access.node, &proxy->queue);
-	proxy->touched = true;
-	spin_unlock(&proxy->lock);
-	wake_up(&proxy->work);
-
-	left = wait_for_completion_killable_timeout(&access.done, proxy->timeout);
-
-	spin_lock(&proxy->lock);
-	list_del(&access.node);
-	for (i = 0; i < VSB_MAX_SERVERS; i++)
-		if (proxy->server[i] == &access)
-			proxy->server[i] = NULL;
-	if (!access.served && !left)
-		proxy->stalled = true;
-	spin_unlock(&proxy->lock);
-
-	if (access.served) {
-		*data = access.data;
-		return 0;
-	}
-	if (!left)
-		return -ETIMEDOUT;
-	return left < 0 ? -EINTR : -ENODEV;
-}
-
-/* ---- the VMM's side; vCPU context of the proxy ---- */
-
-/* Under proxy->lock. */
-static void vsb_proxy_complete(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
-{
-	int n = vcpu->vcpu_idx;
-	struct vsb_access *access = proxy->server[n];
-
-	if (proxy->replay_by == n) {
-		vsb_proxy_count(proxy, VSB_C_REPLAYS);
-		proxy->replay_by = -1;
-		proxy->replay_pos++;
-		/* Accesses may have waited for the last one. */
-		wake_up(&proxy->work);
-	}
-	if (!access)
-		return;
-	if (access->pio.in)
-		memcpy(&access->data, vcpu->arch.pio_data, access->pio.size);
-	proxy->server[n] = NULL;
-	access->served = true;
-	complete(&access->done);
-}
-
-/* Outside of proxy->lock: com->lock comes first. */
-static void vsb_proxy_complete_job(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
-{
-	struct vsb_com_job *job = &proxy->job[vcpu->vcpu_idx];
-
-	if (!job->serial)
-		return;
-	vsb_com_complete(proxy, job, vcpu->arch.pio_data);
-	job->serial = 0;
-}
-
-/* Hand the VMM a KVM_EXIT_IO: @count accesses to one port. */
-static void vsb_proxy_exit_io(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, u32 count,
-			      const void *data)
-{
-	struct kvm_run *run = vcpu->run;
-
-	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = pio->in ? KVM_EXIT_IO_IN : KVM_EXIT_IO_OUT;
-	run->io.size = pio->size;
-	run->io.port = pio->port;
-	run->io.count = count;
-	run->io.data_offset = KVM_PIO_PAGE_OFFSET * PAGE_SIZE;
-	memcpy(vcpu->arch.pio_data, data, count * pio->size);
-}
-
-/* The user VM waits for an access; nobody waits for this. */
-static bool vsb_proxy_take_job(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
-{
-	struct vsb_pio pio = { .size = 1 };
-	struct vsb_io io;
-
-	if (!vsb_com_take(proxy, &proxy->job[vcpu->vcpu_idx], &io, &pio.port))
-		return false;
-	pio.port += io.reg;
-	pio.in = io.in;
-	vsb_proxy_exit_io(vcpu, &pio, io.count, io.data);
-	return true;
-}
-
-/* Is there something for vCPU n to do? If so it is in @vcpu->run. */
-static bool vsb_proxy_take(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
-{
-	struct vsb_access *access;
-	bool taken = false;
-	int n = vcpu->vcpu_idx;
-
-	spin_lock(&proxy->lock);
-	if (proxy->replay_pos < proxy->replay_nr) {
-		struct vsb_reg_write *w = &proxy->replay[proxy->replay_pos];
-
-		if (proxy->replay_by < 0) {
-			proxy->replay_by = n;
-			vsb_proxy_exit_io(vcpu, &(struct vsb_pio){
-				.port = w->port, .size = 1, .in = w->in }, 1, &w->value);
-			taken = true;
-		}
-	} else {
-		access = list_first_entry_or_null(&proxy->queue, struct vsb_access, node);
-		if (access) {
-			list_del_init(&access->node);
-			proxy->server[n] = access;
-			vsb_proxy_exit_io(vcpu, &access->pio, 1, &access->data);
-			taken = true;
-		}
-	}
-	spin_unlock(&proxy->lock);
-	return taken || vsb_proxy_take_job(proxy, vcpu);
-}
-
-/*
- * Sleep until there is work for this vCPU, the proxy dies or a signal comes.
- * Return: is there work?
- */
-static bool vsb_proxy_wait(struct vsb_proxy *proxy, struct kvm_vcpu *vcpu)
-{
-	bool taken = false;
-
-	spin_lock(&proxy->lock);
-	proxy->idle++;
-	proxy->stalled = false;
-	spin_unlock(&proxy->lock);
-	wake_up_all(&proxy->ready);
-
-	/* Exclusive: one access wakes one vCPU. */
-	wait_event_interruptible_exclusive(proxy->work,
-					   READ_ONCE(proxy->dead) ||
-					   (taken = vsb_proxy_take(proxy, vcpu)));
-
-	spin_lock(&proxy->lock);
-	proxy->idle--;
-	/* A wake-up that this vCPU got and did not use belongs to another. */
-	if (!taken)
-		wake_up(&proxy->work);
-	spin_unlock(&proxy->lock);
-	return taken;
-}
-
-/**
- * vsb_proxy_run - KVM_RUN of a proxy's vCPU
- * @vcpu: the vCPU, its mutex held
- *
- * Instead of kvm_arch_vcpu_ioctl_run(). Return: as that does.
- */
-int vsb_proxy_run(struct kvm_vcpu *vcpu)
-{
-	struct kvm_run *run = vcpu->run;
-	struct vsb_proxy *proxy;
-	int ret = -EINTR;
-
-	atomic_inc(&vsb_users);
-	proxy = vsb_proxy_get(vcpu->kvm);
-	if (!proxy) {		/* closed since KVM_RUN began, or not taken after all */
-		run->exit_reason = KVM_EXIT_INTR;
-		if (READ_ONCE(vcpu->kvm->vm_dead))
-			ret = -EIO;
-		goto out;
-	}
-	run->exit_reason = KVM_EXIT_SHUTDOWN;
-	/* QEMU copies it back at each exit. */
-	run->apic_base = vcpu->arch.apic_base;
-	if (vcpu->vcpu_idx >= VSB_MAX_SERVERS) {
-		wait_event_interruptible(proxy->work, READ_ONCE(proxy->dead));
-	} else {
-		vsb_proxy_complete_job(proxy, vcpu);
-		spin_lock(&proxy->lock);
-		vsb_proxy_complete(proxy, vcpu);
-		spin_unlock(&proxy->lock);
-		if (!vsb_immediate_exit(run) && vsb_proxy_wait(proxy, vcpu)) {
-			ret = 0;
-			goto put;
-		}
-	}
-	if (READ_ONCE(proxy->dead))
-		ret = 0;
-	else
-		run->exit_reason = KVM_EXIT_INTR;
-put:
-	vsb_proxy_put(proxy);
-out:
-	atomic_dec(&vsb_users);
-	return ret;
-}
-
-/*
- * A line may stay low; after an @edge the time begins anew, but not because somebody
- * looks for events. Under proxy->lock.
- */
-static void vsb_proxy_settle_soon(struct vsb_proxy *proxy, bool edge)
-{
-	unsigned long delay = msecs_to_jiffies(VSB_SETTLE_MS);
-
-	if (!vsb_irq_unsettled(&proxy->irqs) || proxy->dead)
-		return;
-	if (edge)
-		mod_delayed_work(system_wq, &proxy->settle, delay);
-	else
-		schedule_delayed_work(&proxy->settle, delay);
-}
-
-/*
- * If edges of these lines are held now: those of a handler that ends without a
- * last look must not wait for ever. Under proxy->lock.
- */
-static void vsb_proxy_limit_hold(struct vsb_proxy *proxy, u32 lines)
-{
-	if (vsb_irq_held(&proxy->irqs) & lines && !proxy->dead &&
-	    schedule_delayed_work(&proxy->unhold, msecs_to_jiffies(VSB_HOLD_MS)))
-		proxy->hold_until = jiffies + msecs_to_jiffies(VSB_HOLD_MOST_MS);
-}
-
-/* There is an edge of this line to tell of, now or when it is no longer held. */
-static void vsb_proxy_edge(struct vsb_proxy *proxy, u32 gsi, bool level)
-{
-	bool wake;
-
-	spin_lock(&proxy->lock);
-	vsb_proxy_limit_hold(proxy, BIT(gsi));
-	wake = vsb_irq_pending(&proxy->irqs);
-	spin_unlock(&proxy->lock);
-	vsb_proxy_count(proxy, VSB_C_IRQ_EDGES);
-	trace_vsbypass_irq(proxy->name, gsi, level);
-	if (wake)
-		wake_up_interruptible(&proxy->events);
-}
-
-/**
- * vsb_proxy_irq_line - KVM_IRQ_LINE of a proxy
- * @kvm: the VM
- * @irq: line and level; status is returned if @line_status
- * @line_status: KVM_IRQ_LINE_STATUS
- *
- * Instead of kvm_vm_ioctl_irq_line(). Return: as that does.
- */
-int vsb_proxy_irq_line(struct kvm *kvm, struct kvm_irq_level *irq, bool line_status)
-{
-	u32 gsi = irq->irq;	/* shares its place with status */
-	struct vsb_proxy *proxy;
-	int ret = 0;
-	bool edge;
-
-	atomic_inc(&vsb_users);
-	proxy = vsb_proxy_get(kvm);
-	if (!proxy)
-		goto out;
-	if (gsi >= VSB_NR_GSI) {
-		ret = -EINVAL;
-		goto put;
-	}
-	if (vsb_com_irq_line(proxy, gsi, irq->level)) {
-		if (line_status)
-			irq->status = 1;
-		goto put;
-	}
-	spin_lock(&proxy->lock);
-	edge = vsb_irq_set(&proxy->irqs, gsi, irq->level);
-	vsb_proxy_settle_soon(proxy, edge);
-	spin_unlock(&proxy->lock);
-	if (edge)
-		vsb_proxy_edge(proxy, gsi, irq->level);
-	if (line_status)
-		irq->status = edge;	/* 0: merged with the level before */
-put:
-	vsb_proxy_put(proxy);
-out:
-	atomic_dec(&vsb_users);
-	return ret;
-}
-
-static void vsb_proxy_unhold(struct work_struct *work)
-{
-	struct vsb_proxy *proxy = container_of(to_delayed_work(work), struct vsb_proxy, unhold);
-	bool again;
-
-	spin_lock(&proxy->lock);
-	again = proxy->irqs.held && proxy->touched && !proxy->dead &&
-		time_before(jiffies, proxy->hold_until);
-	proxy->touched = false;
-	if (again)
-		schedule_delayed_work(&proxy->unhold, msecs_to_jiffies(VSB_HOLD_MS));
-	else
-		proxy->irqs.held = 0;
-	spin_unlock(&proxy->lock);
-	if (!again)
-		wake_up_interruptible(&proxy->events);
-}
-
-static void vsb_proxy_settle(struct work_struct *work)
-{
-	struct vsb_proxy *proxy = container_of(to_delayed_work(work), struct vsb_proxy, settle);
-
-	spin_lock(&proxy->lock);
-	vsb_irq_settle(&proxy->irqs);
-	vsb_proxy_limit_hold(proxy, U32_MAX);
-	spin_unlock(&proxy->lock);
-	wake_up_interruptible(&proxy->events);
-}
-
-/*
- * A front of @coms has changed its line, which @rose perhaps in between. The level is looked
- * at under the lock: of two fronts that share a line the last one here sees both.
- */
-void vsb_proxy_follow(struct vsb_proxy *proxy, struct vsb_coms *coms, u32 gsi, bool rose)
-{
-	bool edge, level;
-
-	spin_lock(&proxy->lock);
-	level = vsb_coms_level(coms, gsi);
-	edge = vsb_irq_follow(&proxy->irqs, gsi, level, rose);
-	vsb_proxy_settle_soon(proxy, edge);
-	spin_unlock(&proxy->lock);
-	if (edge)
-		vsb_proxy_edge(proxy, gsi, level);
-}
-
-static void vsb_proxy_poll_work(struct work_struct *work)
-{
-	vsb_com_poll(container_of(to_delayed_work(work), struct vsb_proxy, poll));
-}
-
-/* Have vsb_com_poll() called in a moment. */
-void vsb_proxy_poll_soon(struct vsb_proxy *proxy)
-{
-	spin_lock(&proxy->lock);
-	if (!proxy->dead)
-		schedule_delayed_work(&proxy->poll, msecs_to_jiffies(VSB_POLL_MS));
-	spin_unlock(&proxy->lock);
-}
-
-static void vsb_proxy_moment_work(struct work_struct *work)
-{
-	vsb_com_moment(container_of(to_delayed_work(work), struct vsb_proxy, moment));
-}
-
-/* Have vsb_com_moment() called VSB_MOMENT_MS after the last call of this. */
-void vsb_proxy_moment_from_now(struct vsb_proxy *proxy)
-{
-	spin_lock(&proxy->lock);
-	if (!proxy->dead)
-		mod_delayed_work(system_wq, &proxy->moment, msecs_to_jiffies(VSB_MOMENT_MS));
-	spin_unlock(&proxy->lock);
-}
-
-/* The user VM's handler for this line begins or ends. vCPU context. */
-void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold)
-{
-	bool wake;
-
-	spin_lock(&proxy->lock);
-	if (hold)
-		proxy->irqs.held |= BIT(gsi);
-	else
-		proxy->irqs.held &= ~BIT(gsi);
-	vsb_proxy_limit_hold(proxy, BIT(gsi));
-	wake = vsb_irq_pending(&proxy->irqs);
-	spin_unlock(&proxy->lock);
-	if (wake)
-		wake_up_interruptible(&proxy->events);
-}
-
 /* ---- life ---- */
-
-/* What the user VM @u has programmed, but for fronts. Under cloud->lock. */
-void vsb_proxy_set_replay(struct vsb_proxy *proxy, struct vsb_l2 *u)
-{
-	const struct vsb_coms *coms = vsb_locked(proxy->cloud, u->coms);
-	u32 i;
-
-	spin_lock(&u->kbd_lock);
-	spin_lock(&proxy->lock);
-	proxy->replay_nr = 0;
-	proxy->replay_pos = 0;
-	proxy->replay_by = -1;
-	for (i = 0; i < coms->nr; i++)
-		if (!coms->com[i].on)
-			proxy->replay_nr += vsb_uart_replay(&coms->com[i].uart,
-							    proxy->replay + proxy->replay_nr);
-	if (vsb_claims_i8042(proxy->claims))
-		proxy->replay_nr += vsb_i8042_replay(&u->kbd, proxy->replay + proxy->replay_nr);
-	spin_unlock(&proxy->lock);
-	spin_unlock(&u->kbd_lock);
-	wake_up(&proxy->work);
-	if (proxy->replay_nr)
-		trace_vsbypass_reset(proxy->name, proxy->replay_nr);
-}
 
 /* Tell the reader that the binding or its frames changed. */
 void vsb_proxy_notify(struct vsb_proxy *proxy)
@@ -596,24 +117,10 @@ void vsb_proxy_expire_at(struct vsb_proxy *proxy, u64 until)
 /* It answers nothing any more; all that wait are released. Any context. */
 void vsb_proxy_kill(struct vsb_proxy *proxy)
 {
-	struct vsb_access *access;
-	int i;
-
-	/* Its guest has never run and never shall: KVM answers EIO from now on. */
+	/* Its guest has never run and never shall. */
 	if (proxy->opened)
-		WRITE_ONCE(proxy->vm.kvm->vm_dead, true);
-	spin_lock(&proxy->lock);
-	WRITE_ONCE(proxy->dead, true);
-	list_for_each_entry(access, &proxy->queue, node)
-		complete(&access->done);
-	for (i = 0; i < VSB_MAX_SERVERS; i++) {
-		if (proxy->server[i])
-			complete(&proxy->server[i]->done);
-		proxy->server[i] = NULL;
-	}
-	spin_unlock(&proxy->lock);
-	wake_up_all(&proxy->work);
-	wake_up_all(&proxy->ready);
+		vsb_host->kill(proxy->vm.kvm);
+	vsb_proxy_release_all(proxy);
 	wake_up_interruptible_all(&proxy->events);
 }
 
@@ -748,11 +255,8 @@ void vsb_proxy_retire(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 static void vsb_proxy_stop(struct vsb_proxy *proxy)
 {
 	vsb_proxy_kill(proxy);
-	cancel_delayed_work_sync(&proxy->unhold);
-	cancel_delayed_work_sync(&proxy->settle);
-	cancel_delayed_work_sync(&proxy->poll);
+	vsb_proxy_stop_lines(proxy);
 	cancel_delayed_work_sync(&proxy->expire);
-	cancel_delayed_work_sync(&proxy->moment);
 	vsb_vm_remove(&proxy->vm);
 }
 
@@ -870,11 +374,8 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	init_waitqueue_head(&proxy->ready);
 	init_waitqueue_head(&proxy->events);
 	INIT_LIST_HEAD(&proxy->queue);
-	INIT_DELAYED_WORK(&proxy->unhold, vsb_proxy_unhold);
-	INIT_DELAYED_WORK(&proxy->settle, vsb_proxy_settle);
-	INIT_DELAYED_WORK(&proxy->poll, vsb_proxy_poll_work);
 	INIT_DELAYED_WORK(&proxy->expire, vsb_proxy_expire_work);
-	INIT_DELAYED_WORK(&proxy->moment, vsb_proxy_moment_work);
+	vsb_proxy_init_lines(proxy);
 	proxy->vm.proxy = proxy;
 
 	fd = get_unused_fd_flags(O_CLOEXEC | O_RDWR);

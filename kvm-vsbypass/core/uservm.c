@@ -7,22 +7,16 @@
  */
 #include <linux/slab.h>
 
-#include "vsb.h"
-#include "trace.h"
-
-/* vCPU or callback context, L2 is running. */
-void vsb_ident_get(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_ident *id)
-{
-	struct kvm_mmu *mmu = vcpu->arch.mmu;
-
-	id->anchor = vsb_vendor->anchor(v);
-	/* Without nested paging the root is L2's CR3, which names a process. */
-	id->ept_pointer = mmu == &vcpu->arch.guest_mmu ?
-			  vsb_mmu_walk(mmu)->get_guest_pgd(vcpu) : 0;
-	id->root = (id->ept_pointer & GENMASK_ULL(51, 12)) >> PAGE_SHIFT;
-	id->clock = vcpu->arch.tsc_offset - vcpu->arch.l1_tsc_offset;
-	id->boots = vsb_kvm_boots(vcpu);
-}
+#include "core/cloud.h"
+#include "core/com.h"
+#include "core/host.h"
+#include "core/ident.h"
+#include "core/identity.h"
+#include "core/inner.h"
+#include "core/proxy.h"
+#include "core/trace.h"
+#include "core/uservm.h"
+#include "devices/claims.h"
 
 /*
  * A vCPU that shows no anchor is one of those of the user VM that has its root. Under
@@ -519,7 +513,7 @@ static int vsb_uservm_memory(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		l1_gfn = u->l1_gfn;
 	}
 	mutex_unlock(&cloud->lock);
-	return frames ? vsb_ept_has_frame(vcpu, l2_gfn, l1_gfn) : 0;
+	return frames ? vsb_host->has_frame(vcpu, l2_gfn, l1_gfn) : 0;
 }
 
 /**
@@ -539,7 +533,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	struct vsb_anchor *a;
 
 	/* Read the cloud VM's memory: not under the lock. */
-	frames = vsb_ept_first_frame(vcpu, &l2_gfn, &l1_gfn);
+	frames = vsb_host->first_frame(vcpu, &l2_gfn, &l1_gfn);
 	memory = vsb_uservm_memory(vcpu, cloud, id, vsb_uservm_find);
 	of_clock = vsb_uservm_memory(vcpu, cloud, id, vsb_uservm_same_clock);
 	inner = vsb_inner_judge(vcpu, cloud, id);

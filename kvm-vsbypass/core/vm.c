@@ -9,7 +9,10 @@
 #include <linux/hashtable.h>
 #include <linux/sched/mm.h>
 
-#include "vsb.h"
+#include "core/host.h"
+#include "core/vm.h"
+
+const struct vsb_host_ops *vsb_host;
 
 static DEFINE_SPINLOCK(vm_lock);
 static DEFINE_HASHTABLE(vm_table, 6);
@@ -78,10 +81,10 @@ int vsb_vm_add(struct vsb_vm *vm, int fd, const struct vsb_vm_ops *ops)
 	if (!vm->file)
 		return -EBADF;
 	ret = -EINVAL;
-	if (!vsb_kvm_is_vm(vm->file))
+	vm->kvm = vsb_host->vm(vm->file);
+	if (!vm->kvm)
 		goto put_file;
-	vm->kvm = vm->file->private_data;
-	vm->mm = vm->kvm->mm;
+	vm->mm = vsb_host->mm(vm->kvm);
 	vm->ops = ops;
 	vm->notifier.ops = &vsb_vm_notifier_ops;
 

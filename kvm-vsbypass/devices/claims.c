@@ -2,9 +2,12 @@
 /*
  * Sets of claimed ports.
  */
+#include <linux/err.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
-#include "vsb.h"
+#include "devices/claims.h"
+#include "devices/i8042.h"
 
 static const struct vsb_range vsb_com1 = {
 	.first = 0x3f8, .last = 0x3ff, .device = VSB_DEV_16550,

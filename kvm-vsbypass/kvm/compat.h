@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The only place for differences between kernel versions (6.1, 6.12 and
- * 7.3 are built and tested).
+ * Differences between kernel versions in what is KVM's (6.1, 6.12 and 7.3 are built and
+ * tested). The only other place for such: core/compat.h.
  */
 #ifndef VSB_COMPAT_H
 #define VSB_COMPAT_H
@@ -15,13 +15,6 @@
 #define vsb_immediate_exit(run)	READ_ONCE((run)->immediate_exit__unsafe)
 #else
 #define vsb_immediate_exit(run)	READ_ONCE((run)->immediate_exit)
-#endif
-
-/* 6.10: the source of a trace string is known from its __string(). */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
-#define vsb_assign_str(dst, src)	__assign_str(dst)
-#else
-#define vsb_assign_str(dst, src)	__assign_str(dst, src)
 #endif
 
 /* 7.3: what a page table is like is apart from the shadow of it. */

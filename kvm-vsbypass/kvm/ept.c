@@ -5,9 +5,14 @@
  * VM has. Read from the guest hypervisor's own nested page table, which may be
  * garbage: every read is checked by KVM, and the walk is bounded.
  */
+#include <linux/kvm_host.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "vsb.h"
+#include "kvm/compat.h"
+#include "kvm/ept.h"
+#include "kvm/hook.h"
+#include "kvm/vendor.h"
 
 #define PTE_ADDR	GENMASK_ULL(51, 12)
 #define PTE_LARGE	BIT_ULL(7)

@@ -3,17 +3,12 @@
  * What the numbers of a nested exit say, vendor by vendor. No type of KVM's is in
  * here: a unit test builds it, too.
  */
-#ifndef VSB_EXITS_H
-#define VSB_EXITS_H
+#ifndef VSB_KVM_EXITS_H
+#define VSB_KVM_EXITS_H
 
 #include <linux/types.h>
 
-/* One port access, free of vendors. */
-struct vsb_pio {
-	u16 port;
-	u8 size;	/* 1, 2 or 4 bytes */
-	bool in;
-};
+#include "core/pio.h"
 
 bool vsb_vmx_exit_pio(u32 reason, u64 info, struct vsb_pio *pio);
 bool vsb_vmx_exit_enters(u32 reason);

@@ -22,8 +22,16 @@
 #include <linux/rcupdate.h>
 #include <asm/ibt.h>
 
+#include "core/pio.h"
+#include "core/proxy.h"
+#include "core/vm.h"
+#include "core/inner.h"
 #include "kvm/check.h"
-#include "vsb.h"
+#include "kvm/compat.h"
+#include "kvm/hook.h"
+#include "kvm/nested.h"
+#include "kvm/run.h"
+#include "kvm/vendor.h"
 
 atomic_t vsb_users = ATOMIC_INIT(0);
 
@@ -81,7 +89,7 @@ static int vsb_nested_exit(struct kvm_vcpu *vcpu)
 	int again;
 
 	atomic_inc(&vsb_users);
-	again = vsb_cloud_prepare(vcpu);
+	again = vsb_nested_prepare(vcpu);
 	atomic_dec(&vsb_users);
 	return again;
 }
@@ -93,7 +101,7 @@ static int vsb_bus_read(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t port, int
 	struct vsb_pio pio = { .port = port, .size = size, .in = true };
 
 	atomic_inc(&vsb_users);
-	vsb_cloud_access(vcpu, &pio, data);
+	vsb_nested_access(vcpu, &pio, data);
 	atomic_dec(&vsb_users);
 	return 0;
 }
@@ -104,7 +112,7 @@ static int vsb_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t port, in
 	struct vsb_pio pio = { .port = port, .size = size };
 
 	atomic_inc(&vsb_users);
-	vsb_cloud_access(vcpu, &pio, (void *)data);
+	vsb_nested_access(vcpu, &pio, (void *)data);
 	atomic_dec(&vsb_users);
 	return 0;
 }
@@ -122,7 +130,7 @@ static int vsb_check_intercept(struct kvm_vcpu *vcpu, const void *info, u32 stag
 	if (stage != VSB_X86_ICPT_PRE_EXCEPT)
 		return VSB_X86EMUL_CONTINUE;
 	atomic_inc(&vsb_users);
-	stop = vsb_cloud_stops(vcpu);
+	stop = vsb_nested_stops(vcpu);
 	atomic_dec(&vsb_users);
 	return stop ? VSB_X86EMUL_INTERCEPTED : VSB_X86EMUL_CONTINUE;
 }
@@ -142,12 +150,12 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 		return 0;
 	/* Not a guest-owned bit: L2's own, whoever intercepts the write to it. */
 	if (unlikely(!(vcpu->arch.cr0 & X86_CR0_PG)))
-		vsb_cloud_unpaged(vcpu);
+		vsb_nested_unpaged(vcpu);
 	kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
 	enters = vsb_vendor->exit_enters(reason);
 	if (unlikely(enters || vsb_inner_maybe(vcpu->kvm)))
-		vsb_cloud_follow(vcpu, enters);
-	if (!vsb_vendor->exit_pio(reason, info, &pio) || !vsb_cloud_takes(vcpu, &pio))
+		vsb_nested_follow(vcpu, enters);
+	if (!vsb_vendor->exit_pio(reason, info, &pio) || !vsb_nested_takes(vcpu, &pio))
 		return 0;
 	return (unsigned long)vsb_nested_exit;
 }
@@ -158,7 +166,7 @@ static unsigned long vsb_on_vmrun(struct pt_regs *regs)
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 
 	if (vsb_vm_maybe(vcpu->kvm))
-		vsb_cloud_vmrun(vcpu);
+		vsb_nested_vmrun(vcpu);
 	return 0;
 }
 
@@ -195,7 +203,7 @@ static unsigned long vsb_on_check_intercept(struct pt_regs *regs)
 	default:
 		return 0;
 	}
-	return vsb_cloud_took(vcpu, port & 0xffff) ? (unsigned long)vsb_check_intercept : 0;
+	return vsb_nested_took(vcpu, port & 0xffff) ? (unsigned long)vsb_check_intercept : 0;
 }
 
 /* kvm_io_bus_read(), kvm_io_bus_write() (vcpu, bus, port, size, data) */
@@ -205,7 +213,7 @@ static bool vsb_on_bus(struct pt_regs *regs)
 
 	return (u32)regs->si == KVM_PIO_BUS && vsb_vm_maybe(vcpu->kvm) &&
 	       vsb_is_guest_mode(vcpu) && (u32)regs->cx <= sizeof(u32) &&
-	       vsb_cloud_serves(vcpu, regs->dx, regs->cx);
+	       vsb_nested_serves(vcpu, regs->dx, regs->cx);
 }
 
 static unsigned long vsb_on_bus_read(struct pt_regs *regs)
@@ -218,34 +226,20 @@ static unsigned long vsb_on_bus_write(struct pt_regs *regs)
 	return vsb_on_bus(regs) ? (unsigned long)vsb_bus_write : 0;
 }
 
-static bool vsb_is_proxy(struct kvm *kvm)
-{
-	struct vsb_vm *vm;
-	bool proxy;
-
-	if (!vsb_vm_maybe(kvm))
-		return false;
-	rcu_read_lock();
-	vm = vsb_vm_find(kvm);
-	proxy = vm && vm->proxy;
-	rcu_read_unlock();
-	return proxy;
-}
-
 /* kvm_arch_vcpu_ioctl_run(vcpu) */
 static unsigned long vsb_on_run(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 
 	/* Dead: a proxy that was closed since kvm_vcpu_ioctl() looked at it. */
-	return READ_ONCE(vcpu->kvm->vm_dead) || vsb_is_proxy(vcpu->kvm) ?
+	return READ_ONCE(vcpu->kvm->vm_dead) || vsb_proxy_is(vcpu->kvm) ?
 	       (unsigned long)vsb_proxy_run : 0;
 }
 
 /* kvm_vm_ioctl_irq_line(kvm, irq_level, line_status) */
 static unsigned long vsb_on_irq_line(struct pt_regs *regs)
 {
-	return vsb_is_proxy((struct kvm *)regs->di) ?
+	return vsb_proxy_is((struct kvm *)regs->di) ?
 	       (unsigned long)vsb_proxy_irq_line : 0;
 }
 

@@ -2,7 +2,11 @@
 /*
  * AMD: a nested exit and its VMCB in our words.
  */
-#include "vsb.h"
+#include <asm/pgtable_types.h>
+
+#include "core/cloud.h"
+#include "kvm/exits.h"
+#include "kvm/vendor.h"
 
 /* vmcb12, which belongs to one vCPU of the user VM for its life. */
 static unsigned long vsb_svm_anchor(const struct vsb_vcpu *v)

@@ -2,9 +2,11 @@
 /*
  * Intel: a nested exit and its VMCS in our words.
  */
+#include <linux/kvm_host.h>
 #include <asm/vmx.h>
 
-#include "vsb.h"
+#include "kvm/exits.h"
+#include "kvm/vendor.h"
 
 /* Return: whether the current VMCS has it. */
 static bool vsb_vmx_read(unsigned long field, unsigned long *value)

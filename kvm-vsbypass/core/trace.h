@@ -2,18 +2,20 @@
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM vsbypass
 
-#if !defined(VSB_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
-#define VSB_TRACE_H
+#if !defined(VSB_CORE_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define VSB_CORE_TRACE_H
 
-#include <linux/kvm_host.h>
 #include <linux/tracepoint.h>
+#include <linux/types.h>
+
+#include "core/compat.h"
 
 /*
  * The data of an access is a user's secret also on the host: a trace file is
  * easily copied. It is not traced.
  */
 TRACE_EVENT(vsbypass_pio,
-	TP_PROTO(struct kvm_vcpu *vcpu, u16 port, u8 size, bool in, int result),
+	TP_PROTO(int vcpu, u16 port, u8 size, bool in, int result),
 	TP_ARGS(vcpu, port, size, in, result),
 	TP_STRUCT__entry(
 		__field(int, vcpu)
@@ -23,7 +25,7 @@ TRACE_EVENT(vsbypass_pio,
 		__field(int, result)
 	),
 	TP_fast_assign(
-		__entry->vcpu = vcpu->vcpu_id;
+		__entry->vcpu = vcpu;
 		__entry->port = port;
 		__entry->size = size;
 		__entry->in = in;
@@ -110,7 +112,7 @@ TRACE_EVENT(vsbypass_proof,
 #endif
 
 #undef TRACE_INCLUDE_PATH
-#define TRACE_INCLUDE_PATH .
+#define TRACE_INCLUDE_PATH core
 #undef TRACE_INCLUDE_FILE
 #define TRACE_INCLUDE_FILE trace
 #include <trace/define_trace.h>

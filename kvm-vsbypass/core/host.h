@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What core needs of the hypervisor of this host. Calls between the two rooms go down: kvm
+ * calls core directly, at each nested exit. What goes up is seldom, and goes through here.
+ *
+ * struct kvm and struct kvm_vcpu are names for VMs and vCPUs here, nobody in core looks
+ * into them.
+ */
+#ifndef VSB_CORE_HOST_H
+#define VSB_CORE_HOST_H
+
+#include <linux/types.h>
+
+struct file;
+struct kvm;
+struct kvm_vcpu;
+struct mm_struct;
+
+/**
+ * struct vsb_host_ops - the hypervisor
+ * @max_vcpus:	indices of the vCPUs of a VM are less than this
+ * @get:	have nested exits redirected, and the hypervisor held: all other functions
+ *		are for who has that. Ioctl context. Return: 0, or an error as
+ *		VSB_CREATE_CLOUD documents
+ * @put:	the opposite
+ * @vm:		the VM of this file, or NULL: it is none. Lives as long as the file
+ * @mm:		the memory of its process
+ * @kill:	this VM runs no more guest code. Any context
+ * @sync:	wait until each vCPU of the VM that was on the way to an access is through
+ *		with it or sleeps
+ *
+ * Of the user VM that a vCPU runs now (vCPU context, the VM's memory slots stay):
+ * @first_frame: the lowest frame that it has mapped, and the cloud VM's frame behind it.
+ *		Return: is there one?
+ * @has_frame:	has it this frame of the cloud VM there? 1, yes; 0, nothing is there; -1,
+ *		something else
+ * @writable:	the lowest frames of the cloud VM, at most @max, that it may write to.
+ *		Return: how many
+ * @maps:	does the table at @root, of so many levels, map all these frames, less than
+ *		32? It may be garbage
+ */
+struct vsb_host_ops {
+	u32 max_vcpus;
+	int (*get)(void);
+	void (*put)(void);
+	struct kvm *(*vm)(struct file *file);
+	struct mm_struct *(*mm)(struct kvm *kvm);
+	void (*kill)(struct kvm *kvm);
+	void (*sync)(struct kvm *kvm);
+	bool (*first_frame)(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
+	int (*has_frame)(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
+	int (*writable)(struct kvm_vcpu *vcpu, u64 *gfns, int max);
+	bool (*maps)(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr);
+};
+
+/* Set before the device node is there, then constant. */
+extern const struct vsb_host_ops *vsb_host;
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest hypervisor's page table for a user VM. No locks: KVM's SRCU is held.
+ */
+#ifndef VSB_KVM_EPT_H
+#define VSB_KVM_EPT_H
+
+#include <linux/types.h>
+
+struct kvm_vcpu;
+
+bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
+int vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
+int vsb_ept_levels(struct kvm_vcpu *vcpu);
+int vsb_ept_writable(struct kvm_vcpu *vcpu, u64 *gfns, int max);
+bool vsb_ept_maps(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Names of KVM functions, and the way between them.
+ *
+ * vsb_users counts threads that are in a replacement of one and may sleep there. hook_lock
+ * (hook.c), a mutex inside of no other and with none inside, guards what is redirected.
+ */
+#ifndef VSB_KVM_HOOK_H
+#define VSB_KVM_HOOK_H
+
+#include <linux/atomic.h>
+#include <linux/types.h>
+
+struct file;
+struct kvm_vcpu;
+
+extern atomic_t vsb_users;
+
+int vsb_hook_check(void);
+int vsb_hook_get(void);
+void vsb_hook_put(void);
+void vsb_hook_drain(void);
+int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len);
+bool vsb_kvm_is_vm(struct file *file);
+bool vsb_kvm_boots(struct kvm_vcpu *vcpu);
+
+#endif

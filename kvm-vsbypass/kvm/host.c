@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KVM as the hypervisor that core asks for, see core/host.h.
+ */
+#include <linux/fs.h>
+#include <linux/kvm_host.h>
+
+#include "core/host.h"
+#include "kvm/ept.h"
+#include "kvm/hook.h"
+#include "kvm/host.h"
+
+static struct kvm *vsb_kvm_vm(struct file *file)
+{
+	return vsb_kvm_is_vm(file) ? file->private_data : NULL;
+}
+
+static struct mm_struct *vsb_kvm_mm(struct kvm *kvm)
+{
+	return kvm->mm;
+}
+
+/* KVM answers EIO from now on. */
+static void vsb_kvm_kill(struct kvm *kvm)
+{
+	WRITE_ONCE(kvm->vm_dead, true);
+}
+
+/* A vCPU that has told KVM to emulate an access of ours is under this lock. */
+static void vsb_kvm_sync(struct kvm *kvm)
+{
+	synchronize_srcu_expedited(&kvm->srcu);
+}
+
+static const struct vsb_host_ops vsb_kvm_ops = {
+	.max_vcpus = KVM_MAX_VCPUS,
+	.get = vsb_hook_get,
+	.put = vsb_hook_put,
+	.vm = vsb_kvm_vm,
+	.mm = vsb_kvm_mm,
+	.kill = vsb_kvm_kill,
+	.sync = vsb_kvm_sync,
+	.first_frame = vsb_ept_first_frame,
+	.has_frame = vsb_ept_has_frame,
+	.writable = vsb_ept_writable,
+	.maps = vsb_ept_maps,
+};
+
+/* Return: 0, or why KVM's functions cannot be redirected; see vsb_hook_get(). */
+int vsb_kvm_init(void)
+{
+	vsb_host = &vsb_kvm_ops;
+	return vsb_hook_check();
+}
+
+/* Nothing is attached. Returns when no thread is in the module's code. */
+void vsb_kvm_exit(void)
+{
+	vsb_hook_drain();
+}
