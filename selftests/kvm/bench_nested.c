@@ -15,7 +15,6 @@
 #include "kvm_util.h"
 #include "processor.h"
 
-#include "cases.h"
 #include "module.h"
 #include "proxy.h"
 #include "tap.h"

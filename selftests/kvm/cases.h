@@ -3,7 +3,7 @@
 #ifndef VSB_CASES_H
 #define VSB_CASES_H
 
-#define CASE(fn, module) void fn(void);
+#define CASE(fn, state) void fn(void);
 #include "cases.def"
 #undef CASE
 

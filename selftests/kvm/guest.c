@@ -16,9 +16,6 @@
  */
 #define LOOP_SPIN	100000
 
-struct mbox mbox;
-struct l2_state l2_state[NR_L2];
-
 static uint8_t l2_stack[NR_L2][STACK_SIZE] __attribute__((aligned(16)));
 
 /* Single-step: what the handler saw, and where it should have been. */

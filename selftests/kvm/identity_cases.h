@@ -3,7 +3,7 @@
 #ifndef VSB_IDENTITY_CASES_H
 #define VSB_IDENTITY_CASES_H
 
-#define CASE(fn, module) void fn(void);
+#define CASE(fn, state) void fn(void);
 #include "identity_cases.def"
 #undef CASE
 

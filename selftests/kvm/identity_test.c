@@ -9,14 +9,15 @@
 #include <string.h>
 
 #include "identity_cases.h"
+#include "module.h"
 #include "tap.h"
 
 static struct {
 	char name[64];
 	void (*fn)(void);
-	enum tap_module module;
+	enum module_state state;
 } list[] = {
-#define CASE(fn, module) { #fn, fn, module },
+#define CASE(fn, state) { #fn, fn, state },
 #include "identity_cases.def"
 #undef CASE
 };
@@ -30,7 +31,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < NR; i++) {
 		for (char *c = list[i].name; (c = strchr(c, '_'));)
 			*c = '-';
-		cases[i] = (struct tap_case){ list[i].name, list[i].fn, list[i].module };
+		cases[i] = (struct tap_case){ list[i].name, list[i].fn, list[i].state };
 	}
-	return tap_main(argc, argv, cases, NR);
+	return tap_main(argc, argv, &module_fixture, cases, NR);
 }

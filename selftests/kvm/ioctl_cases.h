@@ -3,7 +3,7 @@
 #ifndef VSB_IOCTL_CASES_H
 #define VSB_IOCTL_CASES_H
 
-#define CASE(fn, module) void fn(void);
+#define CASE(fn, state) void fn(void);
 #include "ioctl_cases.def"
 #undef CASE
 

@@ -6,15 +6,16 @@
  *   ioctl_test [MODULE.ko] [prefix of case names]
  */
 #include "ioctl_cases.h"
+#include "module.h"
 #include "tap.h"
 
 static const struct tap_case cases[] = {
-#define CASE(fn, module) { #fn, fn, module },
+#define CASE(fn, state) { #fn, fn, state },
 #include "ioctl_cases.def"
 #undef CASE
 };
 
 int main(int argc, char **argv)
 {
-	return tap_main(argc, argv, cases, sizeof(cases) / sizeof(cases[0]));
+	return tap_main(argc, argv, &module_fixture, cases, sizeof(cases) / sizeof(cases[0]));
 }

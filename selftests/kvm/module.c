@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The system calls behind insmod and rmmod. */
+/* The system calls behind insmod and rmmod, and the fixture made of them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -98,3 +101,54 @@ bool module_keep_busy(bool on)
 	}
 	return true;
 }
+
+static bool was_loaded;
+
+static bool take_argument(const char *arg)
+{
+	size_t len = strlen(arg);
+
+	if (len <= 3 || strcmp(arg + len - 3, ".ko"))
+		return false;
+	module_set_path(arg);
+	return true;
+}
+
+static void begin(void)
+{
+	if (!module_path)
+		module_set_path(getenv("VSB_MODULE"));
+	was_loaded = module_loaded();
+}
+
+static bool prepare(const struct tap_case *c)
+{
+	bool want = c->state != WITHOUT_MODULE;
+
+	if (c->state != BUSY_MODULE)
+		module_keep_busy(false);
+	if (module_loaded() != want && (want ? module_load() : module_unload())) {
+		printf("# cannot %s the module: %s\n", want ? "load" : "unload",
+		       strerror(errno));
+		return false;
+	}
+	if (c->state == BUSY_MODULE && !module_keep_busy(true)) {
+		printf("# cannot attach a VM: %s\n", strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+static bool end(void)
+{
+	module_keep_busy(false);
+	if (!module_loaded() || was_loaded || !module_unload())
+		return true;
+	printf("# rmmod: %s\n", strerror(errno));
+	return false;
+}
+
+const struct tap_fixture module_fixture = {
+	.argument = take_argument, .begin = begin, .prepare = prepare, .end = end,
+	.end_name = "unloaded at the end",
+};

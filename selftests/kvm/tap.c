@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "module.h"
 #include "tap.h"
 
 #define CASE_SECONDS	300	/* a case that hangs; generous for emulators */
@@ -61,25 +60,6 @@ double tap_now(void)
 	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
-/* Return: whether the module is as the case wants it. */
-static bool prepare(const struct tap_case *c)
-{
-	bool want = c->module != WITHOUT_MODULE;
-
-	if (c->module != BUSY_MODULE)
-		module_keep_busy(false);
-	if (module_loaded() != want && (want ? module_load() : module_unload())) {
-		printf("# cannot %s the module: %s\n", want ? "load" : "unload",
-		       strerror(errno));
-		return false;
-	}
-	if (c->module == BUSY_MODULE && !module_keep_busy(true)) {
-		printf("# cannot attach a VM: %s\n", strerror(errno));
-		return false;
-	}
-	return true;
-}
-
 enum result { PASSED, FAILED, SKIPPED };
 
 static enum result run(const struct tap_case *c)
@@ -122,23 +102,22 @@ static bool wanted(const struct tap_case *c, const char *prefix)
 	return !strncmp(c->name, prefix, strlen(prefix)) && (!omit || strncmp(c->name, omit, strlen(omit)));
 }
 
-/* Usage: PROGRAM [MODULE.ko] [prefix of case names], in any order. */
-int tap_main(int argc, char **argv, const struct tap_case *cases, size_t n)
+/* Usage: PROGRAM [argument of the fixture] [prefix of case names], in any order. */
+int tap_main(int argc, char **argv, const struct tap_fixture *fixture,
+	     const struct tap_case *cases, size_t n)
 {
-	const char *path = getenv("VSB_MODULE"), *prefix = "";
+	const char *given = "", *prefix = "";
 	size_t nr = 0, bad = 0, plan = 0;
-	bool was_loaded = module_loaded();
+	bool ended;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	for (int i = 1; i < argc; i++) {
-		size_t len = strlen(argv[i]);
-
-		if (len > 3 && !strcmp(argv[i] + len - 3, ".ko"))
-			path = argv[i];
+		if (fixture->argument(argv[i]))
+			given = argv[i];
 		else
 			prefix = argv[i];
 	}
-	module_set_path(path);
+	fixture->begin();
 	for (size_t i = 0; i < n; i++)
 		plan += wanted(&cases[i], prefix);
 	if (!plan) {
@@ -153,21 +132,16 @@ int tap_main(int argc, char **argv, const struct tap_case *cases, size_t n)
 		if (!wanted(&cases[i], prefix))
 			continue;
 		start = tap_now();
-		r = prepare(&cases[i]) ? run(&cases[i]) : FAILED;
+		r = fixture->prepare(&cases[i]) ? run(&cases[i]) : FAILED;
 		printf("%s %zu - %s%s\n", r == FAILED ? "not ok" : "ok", ++nr, cases[i].name,
 		       r == SKIPPED ? " # SKIP see above" : "");
 		if (tap_now() - start > 5)
 			printf("# took %.0f s\n", tap_now() - start);
 		if (r == FAILED)
-			printf("# alone: %s %s %s\n", argv[0], path ?: "", cases[i].name);
+			printf("# alone: %s %s %s\n", argv[0], given, cases[i].name);
 		bad += r == FAILED;
 	}
-	module_keep_busy(false);
-	/* All descriptors of the cases are closed: nothing may hold it. */
-	if (module_loaded() && !was_loaded && module_unload()) {
-		printf("# rmmod: %s\nnot ", strerror(errno));
-		bad++;
-	}
-	printf("ok %zu - unloaded at the end\n", nr + 1);
-	return bad ? 1 : 0;
+	ended = fixture->end();
+	printf("%sok %zu - %s\n", ended ? "" : "not ", nr + 1, fixture->end_name);
+	return bad || !ended;
 }

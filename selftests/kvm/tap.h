@@ -11,20 +11,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * Is the module loaded when the case begins? BUSY_MODULE: and a VM that has
- * nothing to do with the case is attached, which saves much time: to redirect
- * KVM's functions and to stop it takes the kernel seconds on slow emulators.
+/**
+ * struct tap_case - one case
+ * @state:	what the fixture has to prepare; only that knows the values
  */
-enum tap_module { WITH_MODULE, WITHOUT_MODULE, BUSY_MODULE };
-
 struct tap_case {
 	const char *name;
 	void (*fn)(void);
-	enum tap_module module;
+	int state;
 };
 
-int tap_main(int argc, char **argv, const struct tap_case *cases, size_t n);
+/**
+ * struct tap_fixture - what has to be there around the cases, in the process that starts them
+ * @argument:	takes an argument of the command line; false: it is not for the fixture
+ * @begin:	before the first case
+ * @prepare:	before each; false: there is no @state as the case wants it, and a comment
+ *		has said why
+ * @end:	after the last; a point of its own, named @end_name
+ */
+struct tap_fixture {
+	bool (*argument)(const char *arg);
+	void (*begin)(void);
+	bool (*prepare)(const struct tap_case *c);
+	bool (*end)(void);
+	const char *end_name;
+};
+
+int tap_main(int argc, char **argv, const struct tap_fixture *fixture,
+	     const struct tap_case *cases, size_t n);
 
 void tap_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
