@@ -6,17 +6,15 @@
  * given: that is the order of the pool. A failure before all are ready fails the
  * whole attach; after that each proxy looks after itself.
  */
-#include "cloud.h"
+#include "cloud-object.h"
 
 #include <string.h>
 #include <unistd.h>
 #include <glib-unix.h>
 
 #include "access.h"
-#include "agent-link.h"
 #include "agent-wire.h"
 #include "error.h"
-#include "json-line.h"
 #include "module.h"
 #include "procfd.h"
 
@@ -24,50 +22,6 @@
 #define RELEASE_S		10	/* for the agent; emulated hosts are slow */
 #define FREEZE_MS		20000
 G_STATIC_ASSERT(FREEZE_MS > RELEASE_S * 1000 && FREEZE_MS <= VSB_MAX_FREEZE_MS);
-
-/**
- * struct cloud - see cloud.h
- * @start_time:	of process @pid, procfd_start_time()
- * @access_dir:	set with the first of @proxies
- * @proxies:	struct proxy, in pool order
- * @started:	proxies [0, started) have been started,
- * @registered:	of these [0, registered) were given to the module,
- * @ready:	and this many serve
- * @attached:	all of them did once
- * @failure:	why the attach failed, until @finish_id has told it
- * @adding:	the last ones of @proxies, of cloud_add(); they start one by one
- * @added:	of these, how many serve
- * @add_failure: why not all of them will; @add_id tells
- * @releasing:	the ports are being given back
- * @release_id:	ends that
- */
-struct cloud {
-	char *name;
-	pid_t pid;
-	guint64 start_time;
-	char *agent_path;
-	guint unclaimed;
-	const struct cloud_ops *ops;
-	gpointer data;
-	int pidfd;
-	guint pidfd_id;
-	int fd;
-	struct agent_link *agent;
-	const char *access_dir;
-	GPtrArray *proxies;
-	guint started;
-	guint registered;
-	guint ready;
-	gboolean attached;
-	guint finish_id;
-	GError *failure;
-	guint adding;
-	guint added;
-	guint add_id;
-	GError *add_failure;
-	gboolean releasing;
-	guint release_id;
-};
 
 static gboolean on_finish(gpointer data)
 {
@@ -113,8 +67,7 @@ static void on_waiting(struct proxy *proxy, gpointer data)
 		advance(cloud);
 }
 
-/* What the module knows of the user VM goes to the agent. */
-static void tell_agent(struct cloud *cloud, struct proxy *proxy)
+void cloud_tell_agent(struct cloud *cloud, struct proxy *proxy)
 {
 	struct vsb_uservm uservm;
 
@@ -197,7 +150,7 @@ static void on_ready(struct proxy *proxy, gpointer data)
 	}
 	if (cloud->attached) {
 		g_message("proxy '%s': serves again", proxy_name(proxy));
-		tell_agent(cloud, proxy);
+		cloud_tell_agent(cloud, proxy);
 		return;
 	}
 	if (++cloud->ready < cloud->proxies->len)
@@ -227,7 +180,7 @@ static void on_irq(struct proxy *proxy, guint gsi, guint level, gpointer data)
 	agent_link_irq(cloud->agent, proxy_id(proxy), gsi, level);
 }
 
-static gboolean is_proved(struct proxy *proxy)
+gboolean cloud_is_proved(struct proxy *proxy)
 {
 	struct vsb_uservm uservm;
 
@@ -236,9 +189,9 @@ static gboolean is_proved(struct proxy *proxy)
 
 static void on_uservm(struct proxy *proxy, gpointer data)
 {
-	tell_agent(data, proxy);
-	if (proxy_note_proved(proxy, is_proved(proxy)))
-		g_message("user VM '%s' %s", proxy_name(proxy), is_proved(proxy) ?
+	cloud_tell_agent(data, proxy);
+	if (proxy_note_proved(proxy, cloud_is_proved(proxy)))
+		g_message("user VM '%s' %s", proxy_name(proxy), cloud_is_proved(proxy) ?
 			  "has proved who it is" : "counts as not proved from now on");
 }
 
@@ -332,7 +285,7 @@ static gboolean create(struct cloud *cloud, guint64 start_time, int device_fd, G
 	return cloud->fd >= 0;
 }
 
-static struct proxy *add_proxy(struct cloud *cloud, const struct proxy_env *env,
+struct proxy *cloud_add_proxy(struct cloud *cloud, const struct proxy_env *env,
 			       const struct attach_uservm *uservm, GError **error)
 {
 	static const struct proxy_ops ops = {
@@ -358,8 +311,7 @@ static struct proxy *add_proxy(struct cloud *cloud, const struct proxy_env *env,
 	return proxy;
 }
 
-/* All but the proxies. @start_time: see create() */
-static struct cloud *begin(const struct attach_args *args, guint64 start_time, int device_fd,
+struct cloud *cloud_begin(const struct attach_args *args, guint64 start_time, int device_fd,
 			   const struct cloud_ops *ops, gpointer data, GError **error)
 {
 	static const struct agent_link_ops agent_ops = { on_given, on_gone };
@@ -386,10 +338,10 @@ struct cloud *cloud_new(const struct attach_args *args, int device_fd,
 			const struct proxy_env *env, const struct cloud_ops *ops,
 			gpointer data, GError **error)
 {
-	struct cloud *cloud = begin(args, 0, device_fd, ops, data, error);
+	struct cloud *cloud = cloud_begin(args, 0, device_fd, ops, data, error);
 
 	for (guint i = 0; cloud && i < args->uservms->len; i++) {
-		struct proxy *proxy = add_proxy(cloud, env, args->uservms->pdata[i], error);
+		struct proxy *proxy = cloud_add_proxy(cloud, env, args->uservms->pdata[i], error);
 
 		if (!proxy || !proxy_listen(proxy, error)) {
 			cloud_free(cloud);
@@ -398,188 +350,6 @@ struct cloud *cloud_new(const struct attach_args *args, int device_fd,
 	}
 	if (cloud)
 		advance(cloud);
-	return cloud;
-}
-
-static JsonObject *save_proxy(const struct proxy *proxy)
-{
-	JsonObject *object = json_object_new();
-	struct proxy_life life;
-
-	proxy_get_life(proxy, &life);
-	json_object_set_int_member(object, "pid", life.pid);
-	json_object_set_int_member(object, "start_time", (gint64)life.start_time);
-	json_object_set_int_member(object, "generation", life.generation);
-	json_object_set_int_member(object, "restarts", life.restarts);
-	if (life.domain[0])
-		json_object_set_string_member(object, "domain", life.domain);
-	return object;
-}
-
-JsonObject *cloud_save(struct cloud *cloud)
-{
-	struct attach_args args = {
-		.cloud = cloud->name, .pid = cloud->pid, .agent = cloud->agent_path,
-		.unclaimed = cloud->unclaimed,
-		.uservms = g_ptr_array_new_with_free_func(g_free),
-	};
-	JsonObject *object = json_object_new();
-	JsonArray *proxies = json_array_new();
-
-	for (guint i = 0; i < cloud->proxies->len; i++) {
-		struct proxy *proxy = cloud->proxies->pdata[i];
-		struct attach_uservm *uservm = g_new0(struct attach_uservm, 1);
-
-		uservm->name = (char *)proxy_name(proxy);
-		uservm->ports = *proxy_ports(proxy);
-		uservm->identity_required = proxy_identity(proxy)->required;
-		g_ptr_array_add(args.uservms, uservm);
-		json_array_add_object_element(proxies, save_proxy(proxy));
-	}
-	json_object_set_object_member(object, "attach", attach_args_format(&args));
-	json_object_set_int_member(object, "start_time", (gint64)cloud->start_time);
-	json_object_set_boolean_member(object, "attached", cloud->attached);
-	json_object_set_array_member(object, "proxies", proxies);
-	g_ptr_array_unref(args.uservms);
-	return object;
-}
-
-/**
- * struct saved - what cloud_save() made
- * @attached:	the attach was complete
- * @lives:	struct proxy_life, one for each of @args->uservms
- */
-struct saved {
-	struct attach_args *args;
-	guint64 start_time;
-	gboolean attached;
-	GArray *lives;
-};
-
-static gboolean parse_life(JsonObject *object, struct proxy_life *life, GError **error)
-{
-	gint64 pid, start_time, generation, restarts;
-	const char *domain = "";
-
-	if (!json_line_int(object, "pid", 0, G_MAXINT32, TRUE, &pid, error) ||
-	    !json_line_int(object, "start_time", 0, G_MAXINT64, TRUE, &start_time, error) ||
-	    !json_line_int(object, "generation", 0, G_MAXUINT32, TRUE, &generation, error) ||
-	    !json_line_int(object, "restarts", 0, G_MAXUINT32, TRUE, &restarts, error) ||
-	    !json_line_string(object, "domain", FALSE, &domain, error) ||
-	    (*domain && !vsb_name_check("domain", domain, error)))
-		return FALSE;
-	g_strlcpy(life->domain, domain, sizeof(life->domain));
-	life->pid = (pid_t)pid;
-	life->start_time = (guint64)start_time;
-	life->generation = (guint)generation;
-	life->restarts = (guint)restarts;
-	return TRUE;
-}
-
-static gboolean parse_saved(JsonObject *object, struct saved *saved, GError **error)
-{
-	JsonNode *attach = json_object_get_member(object, "attach");
-	JsonNode *proxies = json_object_get_member(object, "proxies");
-	gint64 start_time;
-
-	if (!attach || !JSON_NODE_HOLDS_OBJECT(attach) ||
-	    !proxies || !JSON_NODE_HOLDS_ARRAY(proxies)) {
-		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-				    "it has no object 'attach' or no array 'proxies'");
-		return FALSE;
-	}
-	if (!json_line_int(object, "start_time", 1, G_MAXINT64, TRUE, &start_time, error) ||
-	    !json_line_boolean(object, "attached", &saved->attached, error))
-		return FALSE;
-	saved->start_time = (guint64)start_time;
-	saved->args = attach_args_parse(json_node_get_object(attach), error);
-	if (!saved->args)
-		return FALSE;
-	for (guint i = 0; i < json_array_get_length(json_node_get_array(proxies)); i++) {
-		JsonNode *node = json_array_get_element(json_node_get_array(proxies), i);
-		struct proxy_life life;
-
-		if (!JSON_NODE_HOLDS_OBJECT(node)) {
-			g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-					    "'proxies' must hold objects");
-			return FALSE;
-		}
-		if (!parse_life(json_node_get_object(node), &life, error))
-			return FALSE;
-		g_array_append_val(saved->lives, life);
-	}
-	if (saved->lives->len != saved->args->uservms->len) {
-		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-			    "it has %u proxies for %u user VMs", saved->lives->len,
-			    saved->args->uservms->len);
-		return FALSE;
-	}
-	return TRUE;
-}
-
-/* Those that cannot go on are started anew; they take their user VMs over. */
-static gboolean resume(struct cloud *cloud, const struct saved *saved,
-		       const struct proxy_env *env, GError **error)
-{
-	guint i;
-
-	for (i = 0; i < saved->lives->len; i++) {
-		const struct proxy_life *life = &g_array_index(saved->lives, struct proxy_life, i);
-		struct proxy *proxy = add_proxy(cloud, env, saved->args->uservms->pdata[i], error);
-		g_autoptr(GError) cause = NULL;
-
-		if (!proxy)
-			break;
-		if (proxy_resume(proxy, life, &cause)) {
-			tell_agent(cloud, proxy);
-			proxy_note_proved(proxy, is_proved(proxy));
-			continue;
-		}
-		g_warning("proxy '%s' cannot go on: %s; starting another one",
-			  proxy_name(proxy), cause->message);
-		proxy_start(proxy);
-	}
-	if (i == saved->lives->len)
-		return TRUE;
-	for (; i < saved->lives->len; i++)
-		proxy_end_left(&g_array_index(saved->lives, struct proxy_life, i));
-	return FALSE;
-}
-
-static struct cloud *restore(const struct saved *saved, int device_fd,
-			     const struct proxy_env *env, const struct cloud_ops *ops,
-			     gpointer data, GError **error)
-{
-	struct cloud *cloud = NULL;
-
-	if (saved->attached)
-		cloud = begin(saved->args, saved->start_time, device_fd, ops, data, error);
-	else
-		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "its attach was not complete");
-	if (!cloud) {
-		for (guint i = 0; i < saved->lives->len; i++)
-			proxy_end_left(&g_array_index(saved->lives, struct proxy_life, i));
-		return NULL;
-	}
-	cloud->attached = TRUE;
-	if (resume(cloud, saved, env, error) && module_start(cloud->fd, error)) {
-		cloud->started = cloud->registered = cloud->ready = cloud->proxies->len;
-		return cloud;
-	}
-	cloud_free(cloud);
-	return NULL;
-}
-
-struct cloud *cloud_restore(JsonObject *object, int device_fd, const struct proxy_env *env,
-			    const struct cloud_ops *ops, gpointer data, GError **error)
-{
-	struct saved saved = { .lives = g_array_new(FALSE, FALSE, sizeof(struct proxy_life)) };
-	struct cloud *cloud = NULL;
-
-	if (parse_saved(object, &saved, error))
-		cloud = restore(&saved, device_fd, env, ops, data, error);
-	attach_args_free(saved.args);
-	g_array_unref(saved.lives);
 	return cloud;
 }
 
@@ -782,7 +552,7 @@ gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *
 		return FALSE;
 	}
 	for (guint i = 0; i < uservms->len; i++) {
-		struct proxy *proxy = add_proxy(cloud, env, uservms->pdata[i], error);
+		struct proxy *proxy = cloud_add_proxy(cloud, env, uservms->pdata[i], error);
 
 		if (proxy && proxy_listen(proxy, error))
 			continue;
@@ -809,108 +579,4 @@ gboolean cloud_remove(struct cloud *cloud, struct proxy *proxy, GError **error)
 	drop_proxy(cloud, index_of(cloud, proxy));
 	cloud->ops->changed(cloud, cloud->data);
 	return TRUE;
-}
-
-static void add_counters(JsonObject *object, const struct vsb_counters *counters)
-{
-	JsonObject *c = json_object_new();
-
-#define ADD(member, text) json_object_set_int_member(c, text, (gint64)counters->member)
-	ADD(reads, "reads");
-	ADD(writes, "writes");
-	ADD(absorbed, "absorbed");
-	ADD(timeouts, "timeouts");
-	ADD(retries, "retries");
-	ADD(irq_edges, "irq_edges");
-	ADD(root_changes, "root_changes");
-	ADD(replays, "replays");
-	ADD(resets, "resets");
-#undef ADD
-	json_object_set_object_member(object, "counters", c);
-}
-
-static void add_typing(JsonObject *object, const struct proxy *proxy)
-{
-	JsonObject *typing;
-	guint typed, of;
-
-	if (!proxy_typing(proxy, &typed, &of))
-		return;
-	typing = json_object_new();
-	json_object_set_int_member(typing, "typed", typed);
-	json_object_set_int_member(typing, "of", of);
-	json_object_set_object_member(object, "typing", typing);
-}
-
-static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
-{
-	static const char * const lines[] = {
-		[AGENT_LINK_VM_UNKNOWN] = "unknown",
-		[AGENT_LINK_VM_FOUND] = "found",
-		[AGENT_LINK_VM_MISSING] = "missing",
-		[AGENT_LINK_VM_AMBIGUOUS] = "ambiguous",
-	};
-	g_autofree char *ports = vsb_ports_format(proxy_ports(proxy));
-	g_auto(GStrv) names = vsb_ports_consoles(proxy_ports(proxy), proxy_name(proxy));
-	JsonArray *consoles = json_array_new();
-	JsonObject *object = json_object_new();
-	struct vsb_uservm uservm;
-	gboolean bound = module_get_uservm(proxy_fd(proxy), &uservm);
-	g_autofree char *ept = NULL;
-	struct proxy_life life;
-
-	proxy_get_life(proxy, &life);
-	json_object_set_string_member(object, "name", proxy_name(proxy));
-	json_object_set_string_member(object, "state", !proxy_is_ready(proxy) ? "starting" :
-				      bound ? "bound" : "waiting");
-	json_object_set_int_member(object, "proxy_pid", proxy_pid(proxy));
-	if (life.domain[0])
-		json_object_set_string_member(object, "domain", life.domain);
-	json_object_set_int_member(object, "restarts", life.restarts);
-	json_object_set_int_member(object, "generation", life.generation);
-	json_object_set_string_member(object, "ports", ports);
-	for (char **name = names; *name; name++)
-		json_array_add_string_element(consoles, *name);
-	json_object_set_array_member(object, "consoles", consoles);
-	json_object_set_string_member(object, "identity",
-				      identity_mode_text(proxy_identity(proxy)->required));
-	json_object_set_boolean_member(object, "key", proxy_identity(proxy)->has_key);
-	json_object_set_boolean_member(object, "proved", bound &&
-				       uservm.flags & VSB_USERVM_PROVED);
-	json_object_set_string_member(object, "line",
-				      lines[agent_link_get_vm(cloud->agent, proxy_id(proxy))]);
-	add_typing(object, proxy);
-	if (!bound)
-		return object;
-	ept = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", (guint64)uservm.ept_pointer);
-	json_object_set_string_member(object, "ept_pointer", ept);
-	json_object_set_int_member(object, "bound_ns", (gint64)uservm.bound_ns);
-	json_object_set_int_member(object, "vcpus", uservm.vcpus);
-	json_object_set_int_member(object, "roots", uservm.roots);
-	json_object_set_int_member(object, "refusals", uservm.refusals);
-	add_counters(object, &uservm.counters);
-	return object;
-}
-
-JsonObject *cloud_status(struct cloud *cloud)
-{
-	static const char * const agents[] = {
-		[AGENT_LINK_LOST] = "lost",
-		[AGENT_LINK_WAITING] = "waiting",
-		[AGENT_LINK_CONNECTED] = "connected",
-	};
-	JsonObject *object = json_object_new();
-	JsonArray *uservms = json_array_new();
-
-	json_object_set_string_member(object, "name", cloud->name);
-	json_object_set_int_member(object, "pid", cloud->pid);
-	json_object_set_string_member(object, "unclaimed", unclaimed_text(cloud->unclaimed));
-	json_object_set_int_member(object, "unbound", module_count_unbound(cloud->fd));
-	json_object_set_string_member(object, "agent",
-				      agents[agent_link_get_state(cloud->agent)]);
-	for (guint i = 0; i < cloud->proxies->len; i++)
-		json_array_add_object_element(uservms,
-					      uservm_status(cloud, cloud->proxies->pdata[i]));
-	json_object_set_array_member(object, "uservms", uservms);
-	return object;
 }

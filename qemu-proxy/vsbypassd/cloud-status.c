@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A cloud VM's part of "status". */
+#include "cloud-object.h"
+
+#include "agent-link.h"
+#include "module.h"
+
+static void add_counters(JsonObject *object, const struct vsb_counters *counters)
+{
+	JsonObject *c = json_object_new();
+
+#define ADD(member, text) json_object_set_int_member(c, text, (gint64)counters->member)
+	ADD(reads, "reads");
+	ADD(writes, "writes");
+	ADD(absorbed, "absorbed");
+	ADD(timeouts, "timeouts");
+	ADD(retries, "retries");
+	ADD(irq_edges, "irq_edges");
+	ADD(root_changes, "root_changes");
+	ADD(replays, "replays");
+	ADD(resets, "resets");
+#undef ADD
+	json_object_set_object_member(object, "counters", c);
+}
+
+static void add_typing(JsonObject *object, const struct proxy *proxy)
+{
+	JsonObject *typing;
+	guint typed, of;
+
+	if (!proxy_typing(proxy, &typed, &of))
+		return;
+	typing = json_object_new();
+	json_object_set_int_member(typing, "typed", typed);
+	json_object_set_int_member(typing, "of", of);
+	json_object_set_object_member(object, "typing", typing);
+}
+
+static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
+{
+	static const char * const lines[] = {
+		[AGENT_LINK_VM_UNKNOWN] = "unknown",
+		[AGENT_LINK_VM_FOUND] = "found",
+		[AGENT_LINK_VM_MISSING] = "missing",
+		[AGENT_LINK_VM_AMBIGUOUS] = "ambiguous",
+	};
+	g_autofree char *ports = vsb_ports_format(proxy_ports(proxy));
+	g_auto(GStrv) names = vsb_ports_consoles(proxy_ports(proxy), proxy_name(proxy));
+	JsonArray *consoles = json_array_new();
+	JsonObject *object = json_object_new();
+	struct vsb_uservm uservm;
+	gboolean bound = module_get_uservm(proxy_fd(proxy), &uservm);
+	g_autofree char *ept = NULL;
+	struct proxy_life life;
+
+	proxy_get_life(proxy, &life);
+	json_object_set_string_member(object, "name", proxy_name(proxy));
+	json_object_set_string_member(object, "state", !proxy_is_ready(proxy) ? "starting" :
+				      bound ? "bound" : "waiting");
+	json_object_set_int_member(object, "proxy_pid", proxy_pid(proxy));
+	if (life.domain[0])
+		json_object_set_string_member(object, "domain", life.domain);
+	json_object_set_int_member(object, "restarts", life.restarts);
+	json_object_set_int_member(object, "generation", life.generation);
+	json_object_set_string_member(object, "ports", ports);
+	for (char **name = names; *name; name++)
+		json_array_add_string_element(consoles, *name);
+	json_object_set_array_member(object, "consoles", consoles);
+	json_object_set_string_member(object, "identity",
+				      identity_mode_text(proxy_identity(proxy)->required));
+	json_object_set_boolean_member(object, "key", proxy_identity(proxy)->has_key);
+	json_object_set_boolean_member(object, "proved", bound &&
+				       uservm.flags & VSB_USERVM_PROVED);
+	json_object_set_string_member(object, "line",
+				      lines[agent_link_get_vm(cloud->agent, proxy_id(proxy))]);
+	add_typing(object, proxy);
+	if (!bound)
+		return object;
+	ept = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", (guint64)uservm.ept_pointer);
+	json_object_set_string_member(object, "ept_pointer", ept);
+	json_object_set_int_member(object, "bound_ns", (gint64)uservm.bound_ns);
+	json_object_set_int_member(object, "vcpus", uservm.vcpus);
+	json_object_set_int_member(object, "roots", uservm.roots);
+	json_object_set_int_member(object, "refusals", uservm.refusals);
+	add_counters(object, &uservm.counters);
+	return object;
+}
+
+JsonObject *cloud_status(struct cloud *cloud)
+{
+	static const char * const agents[] = {
+		[AGENT_LINK_LOST] = "lost",
+		[AGENT_LINK_WAITING] = "waiting",
+		[AGENT_LINK_CONNECTED] = "connected",
+	};
+	JsonObject *object = json_object_new();
+	JsonArray *uservms = json_array_new();
+
+	json_object_set_string_member(object, "name", cloud->name);
+	json_object_set_int_member(object, "pid", cloud->pid);
+	json_object_set_string_member(object, "unclaimed", unclaimed_text(cloud->unclaimed));
+	json_object_set_int_member(object, "unbound", module_count_unbound(cloud->fd));
+	json_object_set_string_member(object, "agent",
+				      agents[agent_link_get_state(cloud->agent)]);
+	for (guint i = 0; i < cloud->proxies->len; i++)
+		json_array_add_object_element(uservms,
+					      uservm_status(cloud, cloud->proxies->pdata[i]));
+	json_object_set_array_member(object, "uservms", uservms);
+	return object;
+}
