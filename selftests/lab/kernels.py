@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Stock Debian kernels and headers in the cache; nothing in /boot is used."""
+"""Stock Debian kernels, headers and their compilers in the cache; nothing in /boot is used."""
 
 import contextlib
 import glob
@@ -11,6 +11,7 @@ import struct
 import subprocess
 
 import cache
+import packages
 
 
 def release(series="6.1"):
@@ -21,23 +22,6 @@ def release(series="6.1"):
         raise cache.Error(f"no headers of Debian's Linux {series} in /usr/src; "
                           "run 'make deps' as root")
     return max(found, key=lambda r: [int(n) for n in re.findall(r"\d+", r)])
-
-
-def _run(cmd, cwd, what):
-    r = subprocess.run(cmd, cwd=cwd, capture_output=True, text=True, check=False)
-    if r.returncode:
-        raise cache.Error(f"{what} failed: {' '.join(cmd)}\n{r.stderr.strip()}")
-    return r.stdout
-
-
-def download(packages, into, options=()):
-    """Fetch packages with apt-get as whoever we are, and unpack them."""
-    # apt's own sandbox user may not write to a private folder
-    _run(["apt-get", *options, "-o", "APT::Sandbox::User=root",
-          "download", *packages], into, "download")
-    for deb in glob.glob(os.path.join(into, "*.deb")):
-        _run(["dpkg-deb", "-x", deb, into], into, "unpacking")
-        os.unlink(deb)
 
 
 def _payload(image, data):
@@ -126,110 +110,152 @@ class Kernel:
         return order
 
 
-def kernel(series="6.1"):
-    rel = release(series)
-    version = _run(["dpkg-query", "-W", "-f", "${Version}", "linux-headers-" + rel],
-                   "/", "asking for the headers' version").strip()
+class System:
+    """What a host has: the suites of its packages, the compiler of its kernel."""
+
+    def __init__(self, series, suites, gcc, kernel_suites=None):
+        self.series = series
+        self.suites = suites
+        self.kernel_suites = kernel_suites or suites
+        self.gcc = gcc
+
+    @property
+    def native(self):
+        return self.suites[0] == packages.machine()
+
+
+# Debian 12; 13; 13 with backports. 6.12 of Debian 12's backports is built for as well.
+SYSTEMS = {"6.1": System("6.1", ("bookworm",), "gcc-12"),
+           "6.12": System("6.12", ("trixie",), "gcc-14"),
+           "7.3": System("7.3", ("trixie", "trixie-backports"), "gcc-14")}
+BACKPORT = System("6.12", ("bookworm", "bookworm-backports"), "gcc-12")
+# of user VMs
+SUITES = {"6.12": ("bookworm", "bookworm-backports"), "7.3": ("trixie", "trixie-backports")}
+
+
+def _image(lists, series):
+    """The package with the kernel."""
+    image = lists.needs("linux-image-amd64", rf"linux-image-{re.escape(series)}\.[\w.+-]+-amd64",
+                        f"{lists.suites[-1]} has no Linux {series} (any more)")
+    with contextlib.suppress(cache.Error):
+        # since 7.x a package of its own, and one for the modules
+        return [lists.needs(image, r"linux-binary-[\w.+-]+", ""),
+                lists.needs(image, r"linux-modules-[\w.+-]+", "")]
+    return [image]
+
+
+def _installed():
+    """The 6.1 whose headers are on this machine, for which 'make module' builds."""
+    rel = release()
+    version = packages.run(["dpkg-query", "-W", "-f", "${Version}", "linux-headers-" + rel],
+                           "/", "asking for the headers' version").strip()
     name = "linux-image-" + rel
 
     def make(tmp):
-        download([f"{name}={version}"], tmp)
-        shutil.rmtree(os.path.join(tmp, "usr"), ignore_errors=True)
-        with open(os.path.join(tmp, "boot", "vmlinux-" + rel), "wb") as f:
-            f.write(_unpack(os.path.join(tmp, "boot", "vmlinuz-" + rel)))
+        packages.download([f"{name}={version}"], tmp)
+        _arrange(tmp)
 
-    path = cache.folder("linux" + series, cache.key(name, version, 2), make)
+    path = cache.folder("linux6.1", cache.key(name, version, 3), make)
     return Kernel(path, rel)
 
 
-# Where other kernels than stable's are: those that user VMs have, or that the module is
-# built for.
-SUITES = {"6.12": "bookworm-backports", "7.3": "trixie-backports"}
+def _arrange(tmp):
+    """The tree of a kernel's package as class Kernel wants it."""
+    moved = os.path.join(tmp, "usr/lib/modules")
+    if os.path.isdir(moved):
+        os.makedirs(os.path.join(tmp, "lib"), exist_ok=True)
+        shutil.move(moved, os.path.join(tmp, "lib/modules"))
+    rel, = os.listdir(os.path.join(tmp, "lib/modules"))
+    found = [f for f in glob.glob(tmp + "/**/vmlinuz*", recursive=True) if os.path.isfile(f)]
+    if len(found) != 1:
+        raise cache.Error(f"the package of {rel} has not one kernel but {found}")
+    with open(os.path.join(tmp, "vmlinux"), "wb") as f:
+        f.write(_unpack(found[0]))
+    os.makedirs(os.path.join(tmp, "boot"), exist_ok=True)
+    os.rename(os.path.join(tmp, "vmlinux"), os.path.join(tmp, "boot", "vmlinux-" + rel))
+    shutil.rmtree(os.path.join(tmp, "usr"), ignore_errors=True)
+    packed = glob.glob(os.path.join(tmp, "lib/modules/**/*.ko.xz"), recursive=True)
+    for at in range(0, len(packed), 500):
+        packages.run(["xz", "-d", *packed[at:at + 500]], tmp, "unpacking modules")
 
 
-def _source(series):
-    out = _run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(CODENAME)",
-                "Created-By: Packages"], "/", "asking apt for its sources")
-    uri = [line.split()[0] for line in out.splitlines()
-           if line.split()[1:] == ["bookworm"]]
-    if not uri:
-        raise cache.Error("apt has no source for Debian bookworm; add one, run "
-                          "'apt-get update', then try again")
-    return f"deb {uri[0]} {SUITES[series]} main\n"
-
-
-def _lists(series, source, apt):
-    """Package lists of SOURCE in the folder APT: the machine's configuration stays as it is.
-    Return: options for apt's programs."""
-    for sub in ("lists/partial", "cache/archives/partial"):
-        os.makedirs(os.path.join(apt, sub))
-    with open(os.path.join(apt, "sources.list"), "w", encoding="ascii") as f:
-        f.write(source)
-    options = ["-o", f"Dir::Etc::SourceList={apt}/sources.list",
-               "-o", "Dir::Etc::SourceParts=/dev/null",
-               "-o", f"Dir::State::Lists={apt}/lists",
-               "-o", f"Dir::Cache={apt}/cache"]
-    _run(["apt-get", *options, "-o", "APT::Sandbox::User=root", "update"], apt,
-         f"reading the package list of {SUITES[series]}")
-    return options
-
-
-def _depends(package, options, wanted, otherwise):
-    """The first that PACKAGE depends on and that looks as WANTED."""
-    out = _run(["apt-cache", *options, "depends", package], "/", f"asking what {package} needs")
-    m = re.search(rf"Depends: ({wanted})\s", out)
-    if not m:
-        raise cache.Error(otherwise)
-    return m.group(1)
-
-
-def backports_headers(series="6.12"):
-    """The build folder (for make -C) of backports' headers, not installed."""
-    source = _source(series)
+def kernel(series="6.1"):
+    system = SYSTEMS[series]
+    if series == "6.1":
+        return _installed()
 
     def make(tmp):
-        apt = os.path.join(tmp, "apt")
-        options = _lists(series, source, apt)
-        rel = _depends("linux-headers-amd64", options, rf"linux-headers-{re.escape(series)}\.\S+-amd64",
-                       f"{SUITES[series]} has no headers of Linux {series} (any more)")
-        common = f"{rel[:-len('-amd64')]}-common"
-        # the tools' package carries the series or the whole version
-        tools = _depends(rel, options, r"linux-kbuild-\S+", f"{rel} has no tools")
-        download([rel, common, tools], tmp, options)
-        shutil.rmtree(apt)
+        with packages.Lists(system.suites) as lists:
+            lists.unpack(_image(lists, series), tmp)
+        _arrange(tmp)
+
+    path = cache.folder("linux" + series, cache.key(packages.sources(system.suites), 1), make)
+    return Kernel(path, os.listdir(os.path.join(path, "lib/modules"))[0])
+
+
+def headers(system):
+    """The build folder (for make -C) of a system's headers, not installed."""
+    series = system.series
+
+    def make(tmp):
+        with packages.Lists(system.suites) as lists:
+            rel = lists.needs("linux-headers-amd64",
+                              rf"linux-headers-{re.escape(series)}\.[\w.+-]+-amd64",
+                              f"{system.suites[-1]} has no headers of Linux {series} (any more)")
+            # the tools' package carries the series or the whole version
+            tools = lists.needs(rel, r"linux-kbuild-[\w.+-]+", f"{rel} has no tools")
+            lists.unpack([rel, f"{rel[:-len('-amd64')]}-common", tools], tmp)
         _relocate(tmp, tmp.removesuffix(".tmp"))
 
-    path = cache.folder("headers" + series, cache.key(series, source, 1), make)
+    name = f"headers{series}-{system.suites[0]}"
+    path = cache.folder(name, cache.key(packages.sources(system.suites), 1), make)
     build = glob.glob(os.path.join(path, f"usr/src/linux-headers-{series}.*-amd64"))
     if len(build) != 1:
         raise cache.Error(f"{path}: not one set of headers; remove it and try again")
     return build[0]
 
 
-def backports_vmlinux(series):
-    """A kernel of backports, for a user VM without modules."""
-    source = _source(series)
+def compiler(system):
+    """A root folder with the compiler of a system's kernel, or None: it is the machine's."""
+    if system.native:
+        return None
+    names = (system.gcc, "make", "binutils", "libc6-dev", "pahole", "kmod", "perl")
 
     def make(tmp):
-        apt = os.path.join(tmp, "apt")
-        options = _lists(series, source, apt)
-        image = _depends("linux-image-amd64", options, rf"linux-image-{re.escape(series)}\.\S+-amd64",
-                         f"{SUITES[series]} has no Linux {series} (any more)")
-        with contextlib.suppress(cache.Error):
-            # since 7.x a package of its own
-            image = _depends(image, options, r"linux-binary-\S+", "")
+        with packages.Lists(system.suites[:1]) as lists:
+            lists.tree(names, tmp)
+
+    return cache.folder("compiler-" + system.suites[0],
+                        cache.key(packages.sources(system.suites[:1]), names, 1), make)
+
+
+def build(system, source, *arguments):
+    """Build the module, whose sources are in SOURCE, for a system: (status, output)."""
+    kdir = headers(system)
+    tree = compiler(system)
+    command = ["make", "-C", kdir, "M=" + source, "CONFIG_KVM_VSBYPASS=m", *arguments]
+    r = subprocess.run((packages.inside(tree, source) if tree else []) + command,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                       errors="replace", check=False, env={**os.environ, "MAKEFLAGS": ""})
+    return r.returncode, r.stdout
+
+
+def backports_vmlinux(series):
+    """A kernel for a user VM without modules."""
+    def make(tmp):
         unpacked = os.path.join(tmp, "unpacked")
         os.mkdir(unpacked)
-        download([image], unpacked, options)
+        with packages.Lists(SUITES[series]) as lists:
+            lists.unpack(_image(lists, series)[:1], unpacked)
         found = [f for f in glob.glob(unpacked + "/**/vmlinuz*", recursive=True) if os.path.isfile(f)]
         if len(found) != 1:
-            raise cache.Error(f"{image} has not one kernel but {found}")
+            raise cache.Error(f"Linux {series} has not one kernel but {found}")
         with open(os.path.join(tmp, "vmlinux"), "wb") as f:
             f.write(_unpack(found[0]))
-        shutil.rmtree(apt)
         shutil.rmtree(unpacked)
 
-    return os.path.join(cache.folder("vmlinux" + series, cache.key(series, source, 1), make), "vmlinux")
+    return os.path.join(cache.folder("vmlinux" + series,
+                                     cache.key(series, packages.sources(SUITES[series]), 1), make), "vmlinux")
 
 
 def _relocate(tree, final):
