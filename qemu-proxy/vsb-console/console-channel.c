@@ -87,14 +87,14 @@ static const struct vsb_client_ops client_ops = {
 static void attach(struct vsb_channel *channel, enum vsb_client_mode mode)
 {
 	struct vsb_channel_owner *owner = channel->owner;
-	struct vsb_hub *hub = vsb_server_hub(owner->server, owner->console);
 	g_autoptr(GError) error = NULL;
+	struct vsb_hub *hub = vsb_server_console(owner->server, owner->console, &error);
 
 	channel->client.ops = &client_ops;
 	channel->client.who = owner->who;
 	channel->client.mode = mode;
 	if (!hub) {
-		leave(channel, 1, "too many user VMs have a console here", false);
+		leave(channel, 1, error->message, false);
 		return;
 	}
 	/* Before what the hub has to say. */
@@ -145,7 +145,7 @@ static void on_status(JsonObject *reply, const char *error, gpointer data)
 	if (!channel)
 		return;
 	owner = channel->owner;
-	hub = vsb_server_hub(owner->server, owner->console);
+	hub = vsb_server_console(owner->server, owner->console, NULL);
 	who = hub ? vsb_hub_who(hub) : g_strdup("");
 	if (reply)
 		state = vsb_control_uservm_state(reply, owner->uservm);
@@ -174,23 +174,20 @@ static void on_break(JsonObject *reply, const char *error, gpointer data)
 static const char *ask(struct vsb_channel *channel, gint32 question)
 {
 	struct vsb_channel_owner *owner = channel->owner;
-	struct vsb_hub *hub;
+	g_autoptr(GError) error = NULL;
+	struct vsb_hub *hub = vsb_server_console(owner->server, owner->console, &error);
 
-	switch (question) {
-	case VSB_ASK_STATUS:
-		call_daemon(channel, "status", NULL, on_status);
-		return NULL;
-	case VSB_ASK_BREAK:
-		hub = vsb_server_hub(owner->server, owner->console);
-		if (hub && hub->writer)
-			leave(channel, 1, "console busy: another client writes; no break sent",
-			      false);
-		else
-			call_daemon(channel, "send-break", owner->console, on_break);
-		return NULL;
-	default:
+	if (question != VSB_ASK_STATUS && question != VSB_ASK_BREAK)
 		return "it asks what nobody asks";
-	}
+	if (!hub)
+		leave(channel, 1, error->message, false);
+	else if (question == VSB_ASK_STATUS)
+		call_daemon(channel, "status", NULL, on_status);
+	else if (hub->writer)
+		leave(channel, 1, "console busy: another client writes; no break sent", false);
+	else
+		call_daemon(channel, "send-break", owner->console, on_break);
+	return NULL;
 }
 
 /* VNC */
@@ -265,6 +262,20 @@ void vsb_channel_expel(struct vsb_channel *channel, const char *text)
 		channel->left = true;
 	}
 	leave(channel, 1, text, false);
+}
+
+void vsb_channel_check_hub(struct vsb_channel *channel)
+{
+	struct vsb_channel_owner *owner = channel->owner;
+	g_autoptr(GError) error = NULL;
+	struct vsb_hub *hub;
+
+	if (!channel->client.hub || channel->leaving)
+		return;
+	hub = vsb_server_console(owner->server, owner->console, &error);
+	if (hub != channel->client.hub)
+		vsb_channel_expel(channel, hub ? "its COM ports are others now: connect again" :
+				  error->message);
 }
 
 /* What passes */

@@ -33,6 +33,8 @@ const char *vsb_channel_message(struct vsb_channel *channel, const struct vsb_wi
 /* Passes what it can. */
 void vsb_channel_run(struct vsb_channel *channel);
 void vsb_channel_tick(struct vsb_channel *channel);
+/* It is expelled if its console is another one now than it was. */
+void vsb_channel_check_hub(struct vsb_channel *channel);
 /* Not a byte more in either direction, then @text. */
 void vsb_channel_expel(struct vsb_channel *channel, const char *text);
 

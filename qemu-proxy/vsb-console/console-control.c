@@ -292,6 +292,13 @@ gint64 vsb_control_uservm_generation(JsonObject *status, const char *name)
 	       json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : -1;
 }
 
+const char *vsb_control_uservm_ports(JsonObject *status, const char *name)
+{
+	JsonObject *vm = vsb_control_uservm(status, name);
+
+	return vm ? string_member(vm, "ports") : NULL;
+}
+
 /*
  * Return: its state, or "absent" if vsbypassd knows none of this name, "domain" if the proxy
  * is one of libvirt's.

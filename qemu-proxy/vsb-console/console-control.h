@@ -15,6 +15,8 @@ typedef void (*vsb_control_done)(JsonObject *reply, const char *error, gpointer 
 void vsb_control_call(const char *path, const char *execute, const char *uservm,
 		      const char *keys, vsb_control_done done, gpointer data);
 gint64 vsb_control_uservm_generation(JsonObject *status, const char *name);
+/* Return: its claimed ports, as for names.h, or NULL. */
+const char *vsb_control_uservm_ports(JsonObject *status, const char *name);
 char *vsb_control_uservm_state(JsonObject *status, const char *name);
 JsonObject *vsb_control_uservm(JsonObject *status, const char *name);
 

@@ -238,6 +238,14 @@ void vsb_peer_recheck(struct vsb_peer *peer)
 	vsb_peer_expel(peer, "your key is not listed for this console any more");
 }
 
+void vsb_peer_check_hubs(struct vsb_peer *peer)
+{
+	for (guint i = 0; i < VSB_CHANNELS; i++) {
+		if (peer->channels[i])
+			vsb_channel_check_hub(peer->channels[i]);
+	}
+}
+
 /* What the process says */
 
 /* A text of a stranger, for the log: so often, and then no more. */

@@ -23,6 +23,8 @@ void vsb_peer_tick(struct vsb_peer *peer);
 bool vsb_peer_expel(struct vsb_peer *peer, const char *text);
 /* The keys may have changed. */
 void vsb_peer_recheck(struct vsb_peer *peer);
+/* What its console is may have changed. */
+void vsb_peer_check_hubs(struct vsb_peer *peer);
 bool vsb_peer_is_stranger(const struct vsb_peer *peer);
 const struct vsb_source *vsb_peer_source(const struct vsb_peer *peer);
 

@@ -7,6 +7,7 @@
 #include "console-peer.h"
 #include "console-spawner.h"
 #include "console-vnc.h"
+#include "error.h"
 #include "names.h"
 #include "ready.h"
 
@@ -31,6 +32,7 @@ struct hub_entry {
 	struct vsb_hub *hub;
 	struct vsb_chardev *chardev;
 	guint seen;		/* server->seconds when the socket was there */
+	struct vsb_ports ports;	/* of the user VM of this name; nr is 0: not known */
 };
 
 static void on_hub_update(struct vsb_hub *hub)
@@ -138,6 +140,50 @@ struct vsb_hub *vsb_server_hub(struct vsb_server *server, const char *name)
 	return entry->hub;
 }
 
+/* For a person. */
+static char *list_consoles(const struct vsb_ports *ports, const char *uservm)
+{
+	g_auto(GStrv) names = vsb_ports_consoles(ports, uservm);
+	struct vsb_com_port coms[VSB_MAX_COMS];
+	guint nr = vsb_ports_coms(ports, coms);
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < nr; i++)
+		g_string_append_printf(text, "%s%s (COM%u)", i ? ", " : "", names[i],
+				       coms[i].number);
+	return g_string_free(text, FALSE);
+}
+
+/*
+ * The first COM port's console has the user VM's name, and is found by that of the port, too.
+ * Before vsbypassd has said which ports there are, each may be; see check_hubs().
+ */
+struct vsb_hub *vsb_server_console(struct vsb_server *server, const char *console, GError **error)
+{
+	g_autofree char *uservm = vsb_console_uservm(console), *list = NULL;
+	struct hub_entry *entry = g_hash_table_lookup(server->hubs, uservm);
+	const char *name = console;
+	struct vsb_hub *hub;
+	int n;
+
+	if (entry && entry->ports.nr && strcmp(console, uservm)) {
+		n = vsb_ports_find_console(&entry->ports, uservm, console);
+		if (n < 0) {
+			list = list_consoles(&entry->ports, uservm);
+			g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
+				    "'%s' claims no such COM port; its consoles: %s", uservm,
+				    *list ? list : uservm);
+			return NULL;
+		}
+		name = n ? console : uservm;
+	}
+	hub = vsb_server_hub(server, name);
+	if (!hub)
+		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "too many user VMs have a console here");
+	return hub;
+}
+
 /* Finds the sockets in RUN/console, connects to those that are new or back. */
 static void scan(struct vsb_server *server)
 {
@@ -173,6 +219,25 @@ static void scan(struct vsb_server *server)
 	}
 }
 
+/* @reply: to "status". A name may be another console's now: who is attached has to go. */
+static void learn_ports(struct hub_entry *entry, JsonObject *reply)
+{
+	const char *spec = vsb_control_uservm_ports(reply, entry->hub->name);
+	struct vsb_ports ports = { 0 };
+
+	if (spec && !vsb_ports_parse(spec, &ports, NULL))
+		ports.nr = 0;
+	entry->ports = ports;
+}
+
+static void check_hubs(struct vsb_server *server)
+{
+	g_autoptr(GList) peers = g_hash_table_get_keys(server->peers);
+
+	for (GList *l = peers; l; l = l->next)
+		vsb_peer_check_hubs(l->data);
+}
+
 static void on_state(JsonObject *reply, const char *error, gpointer data)
 {
 	struct vsb_server *server = data;
@@ -193,9 +258,12 @@ static void on_state(JsonObject *reply, const char *error, gpointer data)
 			if (!stale)
 				generation = vsb_control_uservm_generation(reply, uservm);
 		}
+		if (reply && !stale)
+			learn_ports(entry, reply);
 		vsb_hub_set_state(entry->hub, state, generation);
 		vsb_hub_set_identity(entry->hub, vsb_identity_of(reply, uservm));
 	}
+	check_hubs(server);
 	if (reply)
 		vsb_vnc_check_all(server, reply);
 	if (stale)

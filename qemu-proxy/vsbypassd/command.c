@@ -70,6 +70,24 @@ static gboolean parse_keys(JsonObject *object, char ***keys, GError **error)
 	return TRUE;
 }
 
+/*
+ * A user VM that had the name of another one's console would have that one's keys as well:
+ * who logs in as NAME.com2 is known by those of NAME.
+ */
+static gboolean check_name(const char *name, GError **error)
+{
+	g_autofree char *uservm = vsb_console_uservm(name);
+
+	if (!vsb_name_check("user VM", name, error))
+		return FALSE;
+	if (!strcmp(uservm, name))
+		return TRUE;
+	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+		    "user VM '%s': names that end in .com1 to .com4 are those of consoles; "
+		    "'%s' may have one of this name", name, uservm);
+	return FALSE;
+}
+
 static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 {
 	static const char * const members[] = { "name", "ports", "identity", "keys", NULL };
@@ -91,7 +109,7 @@ static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 	    !json_line_string(object, "ports", FALSE, &spec, error) ||
 	    !json_line_string(object, "identity", FALSE, &identity, error) ||
 	    !identity_mode_parse(identity, &required, error) ||
-	    !vsb_name_check("user VM", name, error) ||
+	    !check_name(name, error) ||
 	    !vsb_ports_parse(spec, &ports, error) ||
 	    !parse_keys(object, &keys, error))
 		return FALSE;
@@ -101,16 +119,6 @@ static gboolean parse_uservm(JsonNode *node, GPtrArray *uservms, GError **error)
 			continue;
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 			    "user VM '%s' is named twice; each needs a name of its own", name);
-		return FALSE;
-	}
-	for (guint i = 0; i < uservms->len; i++) {
-		uservm = uservms->pdata[i];
-		if (vsb_ports_find_console(&uservm->ports, uservm->name, name) < 0 &&
-		    vsb_ports_find_console(&ports, name, uservm->name) < 0)
-			continue;
-		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-			    "of user VMs '%s' and '%s' one has the name of a console of the other",
-			    uservm->name, name);
 		return FALSE;
 	}
 	uservm = g_new0(struct attach_uservm, 1);

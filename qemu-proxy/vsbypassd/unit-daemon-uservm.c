@@ -452,13 +452,14 @@ static void expect_consoles(struct rig *rig, const char *names)
 static void test_coms(void)
 {
 	static const char * const taken[] = {
-		"{\"name\":\"vm1.com4\"}",
 		"{\"name\":\"vm1\",\"ports\":\"ps2\"}",
 		"{\"name\":\"o\",\"ports\":\"0x3f8-0x3ff,0x2e8-0x2ef\"}",
 	};
+	/* whether there is such a port, and such a user VM, or not */
 	static const char * const same[] = {
 		"{\"name\":\"a\",\"ports\":\"0x3f8-0x3ff,0x2f8-0x2ff\"},{\"name\":\"a.com2\"}",
-		"{\"name\":\"a.com2\"},{\"name\":\"a\",\"ports\":\"0x3f8-0x3ff,0x2f8-0x2ff\"}",
+		"{\"name\":\"a.com4\"},{\"name\":\"a\"}",
+		"{\"name\":\"a.com1\"}",
 	};
 	struct rig rig;
 	pid_t pid;
@@ -469,7 +470,7 @@ static void test_coms(void)
 		g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_BAD_REQUEST);
 	}
 	attach(&rig, "{\"name\":\"vm1\",\"ports\":\"0x2e8-0x2ef,0x3f8-0x3ff,0x2f8-0x2ff\"},"
-	       "{\"name\":\"o.com4\"}");
+	       "{\"name\":\"o\"}");
 	g_assert_no_error(rig.error);
 	wait_state(&rig, 0, "waiting");
 	expect_consoles(&rig, "vm1 vm1.com2 vm1.com4");

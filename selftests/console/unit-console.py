@@ -279,6 +279,45 @@ def test_break(w):
     check(not w.chardev.got, 'the user VM got %r' % bytes(w.chardev.got))
 
 
+def test_com_names(w):
+    """NAME.comN is the console of that COM port, also of the first one; others are refused."""
+    d = w.new_daemon()
+    d.ports['vm1'] = '0x2f8-0x2ff'
+    w.start()
+    # when it has heard which ports there are
+    wait_for('a refusal', lambda: w.client('status', vm='vm1.com1').process.wait(PATIENCE) == 1)
+    c = w.client(vm='vm1.com2', tty=True)
+    c.expect(b'vm1.com2; Ctrl-E c ? for help')
+    c.type(b'two')
+    w.chardev.expect(b'two')
+    c.type(ESC + b'b')
+    c.expect(b': break sent]')
+    w.client('break', vm='vm1.com2').ended(1, 'console busy')
+    w.client('raw').ended(1, 'console busy')
+    for command in ('raw', 'watch', 'status', 'break', None):
+        w.client(*([command] if command else []), vm='vm1.com1').ended(
+            1, "'vm1' claims no such COM port; its consoles: vm1 (COM2)")
+    # It has others now: nobody stays where his name does not lead any more.
+    d.generation = 1
+    d.ports['vm1'] = '0x3f8-0x3ff,0x2f8-0x2ff'
+    com2 = w.new_chardev('vm1.com2')
+    c.ended(1, 'its COM ports are others now')
+    com2.connected()
+    c = w.client(vm='vm1.com2', tty=True)
+    c.expect(b'for help')
+    c.type(b'new')
+    com2.expect(b'new')
+    check(b'new' not in w.chardev.got, bytes(w.chardev.got))
+    # Nor does one who waits for a port that there will not be.
+    w.allow('vm2', 'id')
+    e = w.client(vm='vm2.com3', tty=True)
+    e.expect(b'waiting for it')
+    d.ports['vm2'] = '0x3f8-0x3ff'
+    d.names.append('vm2')
+    w.new_chardev('vm2').connected()
+    e.ended(1, "'vm2' claims no such COM port; its consoles: vm2 (COM1)")
+
+
 def test_state(w):
     """A user VM that is not bound yet: attached, told, told again when it is."""
     d = w.new_daemon()

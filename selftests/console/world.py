@@ -175,6 +175,7 @@ class Daemon:
         self.state = 'bound'
         self.generation = 0
         self.identity = {}
+        self.ports = {}         # of user VMs: as vsbctl attach takes them
         self.error = None
         self.path = path
         self.listener = socket.socket(socket.AF_UNIX)
@@ -198,7 +199,8 @@ class Daemon:
                 reply = {'return': {}}
                 if request['execute'] == 'status':
                     vms = [{'name': name, 'state': self.state, 'proxy_pid': 1,
-                            'generation': self.generation, **self.identity}
+                            'generation': self.generation, **self.identity,
+                            **({'ports': self.ports[name]} if name in self.ports else {})}
                            for name in self.names]
                     reply = {'return': {'clouds': [{'name': 'c', 'uservms': vms}]}}
                 elif self.error:
