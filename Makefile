@@ -28,7 +28,7 @@ MODULE_SRC	:= $(MODULE_DIR)/src
 
 Q		:= $(if $(filter 1,$(V)),,@)
 
-.PHONY: all module tests check check-list bench bench-plot demo deps lab install clean help
+.PHONY: all module tests check check-list bench bench-connections bench-plot demo deps lab install clean help
 all: module $(PARTS)
 
 help:
@@ -40,6 +40,7 @@ help:
 	@echo 'make check-list   list the tests'
 	@echo 'make bench        how fast it is, beside a VM that is not nested and one without'
 	@echo '                  the bypass; HOST=intel: on Bochs. 10 to 20 minutes'
+	@echo 'make bench-connections   memory of an SSH connection to vsb-console'
 	@echo 'make bench-plot   draw what was measured, into Documentation/performance.svg'
 	@echo 'make lab          a root shell in the emulated host, HOST=amd or intel'
 	@echo 'make module       the kernel module only; KDIR=folder for another kernel'
@@ -101,6 +102,10 @@ check-list: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)selftests/bench/bench --build $(O) --host $(HOST)
+
+bench-connections: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)selftests/bench/connections.py --server $(O)/qemu-proxy/vsb-console/vsb-console
 
 bench-plot:
 	$(Q)selftests/bench/plot $(O) Documentation/performance.svg
