@@ -45,6 +45,7 @@ help:
 	@echo 'make lab          a root shell in the emulated host, HOST=amd or intel'
 	@echo 'make module       the kernel module only; KDIR=folder for another kernel'
 	@echo 'make docs         the manuals as HTML, into $$(O)/docs'
+	@echo 'make house        draw the rooms and what flows between them, Documentation/house.svg'
 	@echo 'make deb          the Debian packages, into $$(O)'
 	@echo 'make install      with DESTDIR and PREFIX, default /usr/local'
 	@echo 'make clean        remove $$(O)'
@@ -57,7 +58,11 @@ programs: $(PROGRAMS)
 install-programs: programs
 	$(Q)set -e; for p in $(PROGRAMS); do $(MAKE) --no-print-directory -C $$p install; done
 
-.PHONY: docs
+.PHONY: docs house
+house:
+	$(Q)command -v dot >/dev/null || { echo "dot is missing: package graphviz" >&2; exit 1; }
+	$(Q)dot -Tsvg -o Documentation/house.svg Documentation/house.dot
+
 docs:
 	$(Q)sphinx-build -E -W --keep-going -q -b html -d $(O)/docs.cache Documentation $(O)/docs
 	$(Q)echo "$(O)/docs/index.html"

@@ -6,6 +6,7 @@ objects of all rooms (nm), and a header that a source has included is in a room,
 """
 
 import glob
+import html
 import os
 import re
 import subprocess
@@ -42,6 +43,9 @@ ROOMS = [
         ["ioctl_test.c", "nested_test.c", "identity_test.c"],
     ])),
 ]
+
+# What a reader sees of it, and its source.
+PICTURE = ("Documentation/house.svg", "Documentation/house.dot")
 
 # Where the objects of a folder are, below the build folder: as in the sources, but for
 OBJECTS = {"kvm-vsbypass": "kvm-vsbypass/src"}
@@ -143,6 +147,10 @@ def check(levels):
             points.append(("fail" if room in bad or not any(s.room is room for s in sources) else "ok",
                            f"{room.pattern} uses nothing above and beside it",
                            "\n".join(bad.get(room, ["seen: no file"]))))
+            if room.pattern.endswith("/*"):
+                readme = room.pattern[:-1] + "README.md"
+                points.append(("ok" if os.path.exists(os.path.join(ROOT, readme)) else "fail",
+                               readme, "wanted: a few lines, what is here and what it uses"))
         # the control: upside down it is not so
         top = max(r.level for r in rooms)
         for room in rooms:
@@ -154,4 +162,35 @@ def check(levels):
     return test
 
 
+def picture(_):
+    """What is drawn is what is there, and the drawing is of this source. Return: points."""
+    texts = []
+    for path in PICTURE:
+        with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+            texts.append(f.read())
+    drawn = {html.unescape(t).strip() for t in re.findall(r"<text\b[^>]*>([^<]*)</text>", texts[0])}
+    source = re.sub(r"(?m)^//.*", "", texts[1])
+    labels = re.findall(r'label="([^"]*)"', source)
+    for table in re.findall(r"label=<(.*?)>\]", source, re.S):
+        labels += re.findall(r">([^<>]+)<", table)
+    wanted = {line.strip() for label in labels for line in label.split("\\n")} - {""}
+    points = [("ok" if wanted and drawn == wanted else "fail", "house.svg is drawn from house.dot: 'make house'",
+               "\n".join(f"only in one of them: {t}" for t in sorted(drawn ^ wanted)))]
+    named = re.findall(r"<b>([^<]+)</b>", source)
+    for name in named:
+        points.append(("ok" if os.path.exists(os.path.join(ROOT, name)) else "fail", f"{name} is there", ""))
+    for test, levels in ROOMS:
+        level = {re.sub(r"/\*$", "", room.pattern): room.level for room in rooms_of(levels)}
+        for building in sorted({name.split("/")[0] for name in level if name in named}):
+            seen = [name for name in named if name.startswith(building + "/") and name in level]
+            down = sorted(seen, key=lambda name: -level[name])
+            points.append(("ok" if [level[n] for n in seen] == [level[n] for n in down] else "fail",
+                           f"{building}: from the top down as in layers-{test}", f"wanted: {down}\nseen: {seen}"))
+            missing = [n for n in level if n.startswith(building + "/") and n not in named
+                       and not n.endswith(".c")]
+            points.append(("fail" if missing else "ok", f"{building}: all rooms", f"not drawn: {missing}"))
+    return points
+
+
 TESTS = {"layers-" + name: check(levels) for name, levels in ROOMS}
+TESTS["layers-picture"] = picture
