@@ -110,8 +110,8 @@ static const int common_calls[] = {
 	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(close),
 	SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(sendmsg),
 	SCMP_SYS(shutdown),
-	SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(fcntl),
+	SCMP_SYS(getsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+	SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(fstat), SCMP_SYS(lseek),
 	SCMP_SYS(dup), SCMP_SYS(eventfd2),
 	SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(futex),
 	SCMP_SYS(clock_gettime), SCMP_SYS(clock_getres), SCMP_SYS(gettimeofday), SCMP_SYS(time),
@@ -123,8 +123,13 @@ static const int common_calls[] = {
 	SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
-/* Of the server alone. */
+/*
+ * Of the server alone. A session that might set SO_LINGER could have the server wait: to
+ * close the last descriptor of such a socket takes as long as its peer likes, and one may be
+ * sent along the link.
+ */
 static const int server_calls[] = {
+	SCMP_SYS(setsockopt),
 	SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(socketpair), SCMP_SYS(tgkill),
 	SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(getdents64),
 	SCMP_SYS(pidfd_send_signal),
@@ -153,10 +158,16 @@ static int add_calls(scmp_filter_ctx filter, guint32 action, const int *calls, g
 
 #define ADD(filter, action, calls)	add_calls(filter, action, calls, G_N_ELEMENTS(calls))
 
+/* Not F_SETOWN and F_SETSIG: that is a signal, also SIGKILL, to all that have this user. */
+static const int fcntls[] = { F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL };
+
 static int add_common(scmp_filter_ctx filter)
 {
 	int rc = ADD(filter, SCMP_ACT_ALLOW, common_calls);
 
+	for (gsize i = 0; !rc && i < G_N_ELEMENTS(fcntls); i++)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+				      SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i]));
 	if (!rc)
 		rc = ADD(filter, SCMP_ACT_KILL_PROCESS, fatal_calls);
 	/* No memory becomes code. */

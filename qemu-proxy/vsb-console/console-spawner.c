@@ -52,8 +52,22 @@ static char **session_environment(void)
 	return g_strv_builder_end(env);
 }
 
+/*
+ * The log is the server's: a session that a stranger has taken over must not write there
+ * what he likes. What a sanitizer has to say is for the test.
+ */
+static bool no_stdio(int null)
+{
+#ifdef __SANITIZE_ADDRESS__
+	return dup2(null, STDIN_FILENO) >= 0;
+#else
+	return dup2(null, STDIN_FILENO) >= 0 && dup2(null, STDOUT_FILENO) >= 0 &&
+	       dup2(null, STDERR_FILENO) >= 0;
+#endif
+}
+
 /* In the child: becomes the session. What fails here fails for this connection only. */
-static void become_session(int program, int fds[2], const char *host_key)
+static void become_session(int program, int null, int fds[2], const char *host_key)
 {
 	static char *const argv[] = { "vsb-console", "--session", NULL };
 	g_auto(GStrv) envp = session_environment();
@@ -77,7 +91,7 @@ static void become_session(int program, int fds[2], const char *host_key)
 	fds[0] = fcntl(fds[0], F_DUPFD_CLOEXEC, 10);
 	fds[1] = fcntl(fds[1], F_DUPFD_CLOEXEC, 10);
 	pipe_fds[0] = fcntl(pipe_fds[0], F_DUPFD_CLOEXEC, 10);
-	if (program < 0 || fds[0] < 0 || fds[1] < 0 || pipe_fds[0] < 0 ||
+	if (!no_stdio(null) || program < 0 || fds[0] < 0 || fds[1] < 0 || pipe_fds[0] < 0 ||
 	    dup2(fds[1], VSB_SESSION_LINK) < 0 || dup2(fds[0], VSB_SESSION_SOCKET) < 0 ||
 	    dup2(pipe_fds[0], VSB_SESSION_KEY) < 0)
 		_exit(1);
@@ -86,7 +100,7 @@ static void become_session(int program, int fds[2], const char *host_key)
 	_exit(1);
 }
 
-static void serve(int socket_fd, int program, const char *host_key)
+static void serve(int socket_fd, int program, int null, const char *host_key)
 {
 	for (;;) {
 		union control control;
@@ -111,7 +125,7 @@ static void serve(int socket_fd, int program, const char *host_key)
 		memcpy(fds, CMSG_DATA(head), sizeof(fds));
 		pid = fork();
 		if (!pid)
-			become_session(program, fds, host_key);
+			become_session(program, null, fds, host_key);
 		/* The server sees that the other end of the link is closed. */
 		if (pid < 0)
 			vsb_log("cannot start a process for a connection: %s",
@@ -124,10 +138,12 @@ static void serve(int socket_fd, int program, const char *host_key)
 int vsb_spawner_start(const char *user, const char *host_key, int listen_fd, GError **error)
 {
 	int program = open("/proc/self/exe", O_PATH | O_CLOEXEC), pair[2] = { -1, -1 };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	GError *cause = NULL;
 	pid_t pid = -1;
 
-	if (program >= 0 && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)
+	if (program >= 0 && null >= 0 &&
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)
 		pid = fork();
 	if (pid < 0) {
 		g_set_error(error, G_IO_ERROR, g_io_error_from_errno(errno),
@@ -136,6 +152,7 @@ int vsb_spawner_start(const char *user, const char *host_key, int listen_fd, GEr
 	}
 	if (pid) {
 		close(program);
+		close(null);
 		close(pair[1]);
 		return pair[0];
 	}
@@ -148,6 +165,6 @@ int vsb_spawner_start(const char *user, const char *host_key, int listen_fd, GEr
 		vsb_log("%s", cause->message);
 		_exit(1);
 	}
-	serve(pair[1], program, host_key);
+	serve(pair[1], program, null, host_key);
 	_exit(0);
 }

@@ -187,8 +187,9 @@ static gssize receive(struct vsb_link *link, struct vsb_wire *wire, int *fd)
 		char space[CMSG_SPACE(sizeof(int))];
 	} control;
 	struct iovec iov = { wire, HEAD + VSB_WIRE_DATA };
+	/* CMSG_SPACE() has room for a second one, which nobody would close. */
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+			      .msg_controllen = CMSG_LEN(sizeof(int)) };
 	struct cmsghdr *head;
 	ssize_t n;
 
