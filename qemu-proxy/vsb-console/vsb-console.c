@@ -97,7 +97,8 @@ static int listen_on(const struct sockaddr *address, socklen_t len)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (address->sa_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (bind(fd, address, len) == 0 && listen(fd, 32) == 0)
+	/* Who comes too fast is refused, but others' SYNs are not dropped meanwhile. */
+	if (bind(fd, address, len) == 0 && listen(fd, SOMAXCONN) == 0)
 		return fd;
 	saved = errno;
 	close(fd);
