@@ -109,7 +109,7 @@ static void G_GNUC_PRINTF(4, 5) ignored(const char *name, guint number, guint *c
 	va_start(args, format);
 	cause = g_strdup_vprintf(format, args);
 	va_end(args);
-	vsb_log("keys of '%s', line %u is ignored: %s", name, number, cause);
+	vsb_log_of(name, "keys of '%s', line %u is ignored: %s", name, number, cause);
 }
 
 /*

@@ -23,6 +23,7 @@
  * struct vsb_peer - see console-peer.h
  * @owner:	what its channels know of it; owner.console is NULL before the login
  * @source:	whose it is, until the login
+ * @from:	name of its source; lines of the log are counted by it
  * @pidfd:	of the process, or -1
  * @key:	the one that was proved, in base64
  * @refused:	keys
@@ -41,6 +42,7 @@ struct vsb_peer {
 	struct vsb_source *source;
 	guint64 id;
 	char *name;
+	char *from;
 	int pidfd;
 	char *console;
 	char *uservm;
@@ -85,7 +87,7 @@ static void ends(struct vsb_peer *peer, const char *why)
 	peer->dead = true;
 	vsb_link_pause(&peer->link, true);
 	if (why)
-		vsb_log("connection from %s ended: %s", peer->name, why);
+		vsb_log_of(peer->from, "connection from %s ended: %s", peer->name, why);
 }
 
 static gboolean on_work(gpointer data)
@@ -136,7 +138,7 @@ static void refuse(struct vsb_peer *peer, const char *name, const char *key, con
 	g_autofree char *fingerprint = vsb_key_fingerprint(key);
 
 	if (peer->told++ < MAX_REFUSED)
-		vsb_log("refused: %s as '%.64s' from %s: %s", fingerprint, name, peer->name, reason);
+		vsb_log_of(peer->from, "refused: %s as '%.64s' from %s: %s", fingerprint, name, peer->name, reason);
 	answer(peer, false, NULL, taken_us);
 }
 
@@ -173,7 +175,7 @@ static void log_in(struct vsb_peer *peer, const char *console, char *uservm, con
 	/* What a source may begin, it gets back. */
 	vsb_server_known(peer->server, peer->source);
 	peer->source = NULL;
-	vsb_log("accepted: %s as '%s'", peer->who, peer->console);
+	vsb_log_of(peer->uservm, "accepted: %s as '%s'", peer->who, peer->console);
 }
 
 /* VSB_WIRE_KEY: name NUL key. */
@@ -207,7 +209,7 @@ static void on_key(struct vsb_peer *peer, const struct vsb_wire *wire, gsize len
 	}
 	limit = over_limit(peer, uservm, key);
 	if (limit) {
-		vsb_log("refused: '%s' from %s: %s", name, peer->name, limit);
+		vsb_log_of(peer->from, "refused: '%s' from %s: %s", name, peer->name, limit);
 		answer(peer, false, limit, 0);
 		g_free(uservm);
 		return;
@@ -252,11 +254,11 @@ void vsb_peer_check_hubs(struct vsb_peer *peer)
 static void on_refused(struct vsb_peer *peer, const char *text)
 {
 	if (peer->told++ < MAX_TOLD)
-		vsb_log("%s%s%s%s: refused: %.300s", peer->console ? "'" : "connection from ",
+		vsb_log_of(peer->from, "%s%s%s%s: refused: %.300s", peer->console ? "'" : "connection from ",
 			peer->console ? peer->console : peer->name, peer->console ? "': " : "",
 			peer->console ? peer->who : "", text);
 	else if (peer->told == MAX_TOLD + 1)
-		vsb_log("connection from %s: more was refused; that is not logged", peer->name);
+		vsb_log_of(peer->from, "connection from %s: more was refused; that is not logged", peer->name);
 }
 
 static void close_channel(struct vsb_peer *peer, guint number)
@@ -351,6 +353,7 @@ struct vsb_peer *vsb_peer_new(struct vsb_server *server, int link_fd, const char
 	peer->id = ++last_id;
 	peer->name = g_strdup(name);
 	peer->source = source;
+	peer->from = g_strdup(source->name);
 	peer->pidfd = -1;
 	peer->answered = peer->idle_since = server->seconds;
 	peer->owner = (struct vsb_channel_owner){
@@ -379,6 +382,7 @@ void vsb_peer_free(struct vsb_peer *peer)
 		close(peer->pidfd);
 	}
 	g_free(peer->name);
+	g_free(peer->from);
 	g_free(peer->console);
 	g_free(peer->uservm);
 	g_free(peer->key);
@@ -410,13 +414,13 @@ void vsb_peer_tick(struct vsb_peer *peer)
 	struct vsb_server *server = peer->server;
 
 	if (!peer->dead && server->seconds - peer->answered > SILENT_S) {
-		vsb_log("connection from %s ended: its process does not answer for %d s; it is killed",
+		vsb_log_of(peer->from, "connection from %s ended: its process does not answer for %d s; it is killed",
 			peer->name, SILENT_S);
 		peer->dead = true;
 	}
 	if (!peer->dead && server->seconds - peer->idle_since > server->grace_s &&
 	    !may_idle(peer)) {
-		vsb_log("connection from %s ended: %s within %u s", peer->name,
+		vsb_log_of(peer->from, "connection from %s ended: %s within %u s", peer->name,
 			peer->console ? "asked for nothing" : "not logged in", server->grace_s);
 		peer->dead = true;
 	}

@@ -457,7 +457,7 @@ static gboolean on_connection(gint listen_fd, GIOCondition condition, gpointer d
 			server->strangers++;
 			vsb_peer_new(server, link, peer, source);
 		} else {
-			vsb_log("connection from %s refused: no process for it: %s", peer,
+			vsb_log_of(source->name, "connection from %s refused: no process for it: %s", peer,
 				g_strerror(errno));
 		}
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How many messages there may be of one cloud VM or user VM: they can make events happen
- * as often as they like, and each event that is worth a line is one of theirs. Nobody's
- * lines push out those of others.
+ * How many messages there may be of one cloud VM, user VM or source of connections: they can
+ * make events happen as often as they like, and each event that is worth a line is one of
+ * theirs. Nobody's lines push out those of others.
  */
 #ifndef VSB_LOG_LIMIT_H
 #define VSB_LOG_LIMIT_H
