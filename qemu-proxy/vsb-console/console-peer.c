@@ -33,7 +33,7 @@
  * @work:	vsb_channel_run() is due
  * @verdict:	a timer: the answer to a key is held back so long
  * @dead:	free at the next tick
- * @expelled:	its key is not listed any more
+ * @expelled_s:	server->seconds when it had to go, e.g. as its key is not listed any more; or 0
  */
 struct vsb_peer {
 	struct vsb_channel_owner owner;
@@ -57,7 +57,7 @@ struct vsb_peer {
 	bool yes;
 	char *answer;
 	bool dead;
-	bool expelled;
+	guint expelled_s;
 	struct vsb_channel *channels[VSB_CHANNELS];
 	guint nr_channels;
 };
@@ -224,7 +224,8 @@ bool vsb_peer_expel(struct vsb_peer *peer, const char *text)
 		if (peer->channels[i])
 			vsb_channel_expel(peer->channels[i], text);
 	}
-	peer->expelled = true;
+	if (!peer->expelled_s)
+		peer->expelled_s = MAX(peer->server->seconds, 1);
 	return peer->nr_channels;
 }
 
@@ -279,6 +280,11 @@ static void on_channel(struct vsb_peer *peer, const struct vsb_wire *wire, gsize
 	}
 	if (wire->type == VSB_WIRE_CLOSE) {
 		close_channel(peer, wire->channel);
+		vsb_link_send(&peer->link, VSB_WIRE_CLOSE, wire->channel, 0, NULL, 0, -1);
+		return;
+	}
+	if (!channel && peer->expelled_s) {
+		ends(peer, "it begins anew what it had to end");
 		return;
 	}
 	if (!channel) {
@@ -425,8 +431,9 @@ void vsb_peer_tick(struct vsb_peer *peer)
 		peer->dead = true;
 	}
 	/* Its client has had the time to take the last words and go. */
-	if (peer->expelled && !peer->nr_channels &&
-	    server->seconds - peer->idle_since > HANG_UP_S)
+	if (peer->expelled_s &&
+	    ((!peer->nr_channels && server->seconds - peer->idle_since > HANG_UP_S) ||
+	     server->seconds - peer->expelled_s > SILENT_S))
 		peer->dead = true;
 	if (peer->dead) {
 		vsb_peer_free(peer);

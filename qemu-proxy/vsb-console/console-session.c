@@ -50,6 +50,7 @@ struct channel {
 	bool closed;			/* our side */
 	bool over;			/* and that of the peer */
 	bool known;			/* to the server */
+	bool closing;			/* free, but the server may still say something to it */
 	struct ssh_channel_callbacks_struct cb;
 };
 
@@ -233,13 +234,20 @@ static void on_close(ssh_session ssh, ssh_channel ssh_channel, void *data)
 	wake();
 }
 
+/* The server is to forget it. Until it has, this number is nobody else's. */
+static void forget(struct channel *channel)
+{
+	channel->closing = true;
+	vsb_link_send(&session.link, VSB_WIRE_CLOSE, channel->number, 0, NULL, 0, -1);
+}
+
 /* Return: one that is free, or NULL. */
 static struct channel *new_channel(void)
 {
 	for (guint i = 0; i < VSB_CHANNELS; i++) {
 		struct channel *channel = &session.channels[i];
 
-		if (channel->ssh)
+		if (channel->ssh || channel->closing)
 			continue;
 		*channel = (struct channel){ .number = i };
 		return channel;
@@ -309,7 +317,7 @@ static int on_forward(ssh_message message)
 	if (new)
 		open_channel(channel, new);
 	else
-		vsb_link_send(&session.link, VSB_WIRE_CLOSE, channel->number, 0, NULL, 0, -1);
+		forget(channel);
 	return text && *text ? 1 : 0;
 }
 
@@ -439,7 +447,7 @@ static void free_channel(struct channel *channel)
 {
 	close_channel(channel);
 	if (channel->known)
-		vsb_link_send(&session.link, VSB_WIRE_CLOSE, channel->number, 0, NULL, 0, -1);
+		forget(channel);
 	g_clear_pointer(&channel->forward, vsb_forward_free);
 	g_clear_pointer(&channel->tty, vsb_tty_free);
 	ssh_remove_channel_callbacks(channel->ssh, &channel->cb);
@@ -617,6 +625,8 @@ static void on_link_message(struct vsb_link *link, const struct vsb_wire *wire, 
 
 	if (wire->type == VSB_WIRE_PING) {
 		vsb_link_send(link, VSB_WIRE_PONG, 0, 0, NULL, 0, -1);
+	} else if (wire->type == VSB_WIRE_CLOSE) {
+		channel->closing = false;
 	} else if (!channel->ssh || channel->closed) {
 		/* It was closed meanwhile. */
 	} else if (wire->type == VSB_WIRE_VNC_GO && fd >= 0 && channel->vnc && !channel->forward) {

@@ -31,7 +31,6 @@ enum vsb_wire_type {
 	VSB_WIRE_COMMAND,	/* channel; number: enum vsb_command; the key of SysRq */
 	VSB_WIRE_ASK,		/* channel; number: enum vsb_wire_question. -> FINISH */
 	VSB_WIRE_VNC,		/* channel. -> VERDICT, later VNC_GO */
-	VSB_WIRE_CLOSE,		/* channel: is gone */
 	VSB_WIRE_REFUSED,	/* text for the log: what was refused, and why */
 	VSB_WIRE_PONG,
 	/* from the server */
@@ -47,6 +46,7 @@ enum vsb_wire_type {
 	VSB_WIRE_PING,
 	/* from both */
 	VSB_WIRE_CREDIT,	/* channel; number: bytes that were taken */
+	VSB_WIRE_CLOSE,		/* channel: is gone. -> CLOSE: nothing more of it comes */
 	VSB_WIRE_TYPES
 };
 

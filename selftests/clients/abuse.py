@@ -314,10 +314,12 @@ def strangers(w, rate, far):
     """RATE silent connections a second from one address, ten logins from another."""
     others = Others(w)
     over = threading.Event()
+    begin, count = time.monotonic(), [0]
 
     def run():
         held = []
-        while not over.wait(1 / rate):
+        while not over.wait(max(0, begin + count[0] / rate - time.monotonic())):
+            count[0] += 1
             try:
                 held.append(socket.create_connection(('127.0.0.1', w.port), 5,
                                                      source_address=('127.0.0.2', 0)))
@@ -338,8 +340,11 @@ def strangers(w, rate, far):
         wait_for('end of ssh', lambda: c.process.poll() is not None)
         good += c.process.returncode == 0
         others.echo()
+    seconds = time.monotonic() - begin
     over.set()
     thread.join()
+    print('# %d silent connections in %.0f s, %.0f a second; %d of 10 logins' %
+          (count[0], seconds, count[0] / seconds, good), flush=True)
     check(good == 10, '%d of 10 logins' % good)
     others.undisturbed()
 
@@ -547,6 +552,78 @@ def test_same_key_64(w):
     for t in held:
         t.close()
     others.undisturbed()
+
+
+class Bundle(Quiet):
+    """What is sent is held back, and then sent in one piece."""
+    held = None
+
+    def __init__(self, port):
+        super().__init__(port)
+        self.order = threading.Lock()       # paramiko's own thread sends, too
+
+    def send(self, data):
+        with self.order:
+            if self.held is None:
+                return self.socket.send(data)
+            self.held += data
+            return len(data)
+
+    def release(self):
+        with self.order:
+            self.socket.sendall(self.held)
+            self.held = None
+
+
+def test_channel_reuse(w):
+    """A channel ends while much is on its way to it, and the next one begins at once."""
+    others = Others(w)
+    sock = Bundle(w.port)
+    t = transport(w, sock=sock)
+    c = t.open_session()
+    number = c.remote_chanid
+    c.exec_command('watch')
+    over = threading.Event()
+
+    def run():
+        try:
+            while not over.is_set():
+                w.chardev.peer.send(b'x' * 65536)
+        except OSError:
+            pass
+    threading.Thread(target=run, daemon=True).start()
+    channels = []
+    for i in range(300):
+        # paramiko ends when it hears of a channel that it does not know
+        channels.append(paramiko.Channel(1000 + i))
+        channels[-1]._set_transport(t)                  # pylint: disable=protected-access
+        channels[-1]._set_window(2**20, 32768)          # pylint: disable=protected-access
+        t._channels.put(1000 + i, channels[-1])         # pylint: disable=protected-access
+        t.channels_seen[1000 + i] = True
+        sock.held = bytearray()
+        for m in (message(97, number), message(cMSG_CHANNEL_OPEN, 'session', 1000 + i, 2**20, 32768),
+                  message(cMSG_CHANNEL_REQUEST, number + 1, 'exec', False, 'watch')):
+            t._send_message(m)      # pylint: disable=protected-access
+        number += 1
+        sock.release()
+        time.sleep(0.01)
+        check(t.is_active(), 'the connection ended at %d: %s' % (i, w.log()[-300:]))
+    others.echo()
+    over.set()
+    t.close()
+    others.undisturbed()
+
+
+def test_session_stdio(w):
+    """The process of a connection cannot write to the log."""
+    w.start()
+    c = w.client(tty=True)
+    c.expect(b'for help]')
+    sessions = [pid for pid in family(w.server.pid)[2:]]
+    check(sessions, 'no session')
+    for pid in sessions:
+        seen = [os.readlink('/proc/%d/fd/%d' % (pid, fd)) for fd in range(3)]
+        check(seen == ['/dev/null'] * 3, seen)
 
 
 def test_half_open(w):
