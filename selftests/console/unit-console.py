@@ -105,6 +105,49 @@ def test_reload(w):
     w.client().ended(255, 'refuses the key')
 
 
+def master(w, **kw):
+    """A connection for several sessions. Return: the client, and options of those."""
+    path = w.path('master')
+    m = w.client(options=['-M', '-S', path, '-N'], **kw)
+    wait_for('the master', lambda: os.path.exists(path))
+    # nothing else: it must not fall back to a connection of its own
+    return m, ['-S', path, '-o', 'ProxyCommand=false']
+
+
+def test_keys_reload_connection(w):
+    """A connection whose key is not listed any more begins no other session either."""
+    w.allow('vm1', 'id', 'other')
+    w.start()
+    m, share = master(w)
+    a = w.client(tty=True, options=share)
+    a.expect(b'for help]')
+    w.allow('vm1', 'other')
+    w.server.send_signal(signal.SIGHUP)
+    a.ended(1, 'your key is not listed for this console any more')
+    b = w.client('raw', options=share)
+    b.type(b'typed')
+    wait_for('end of the second session', lambda: b.process.poll() is not None)
+    wait_for('end of the connection', lambda: m.process.poll() is not None)
+    check('raw' not in w.log() and not w.chardev.got, w.log())
+
+
+def test_log_bounded(w):
+    """What somebody does without end has so many lines in the log; others have theirs."""
+    w.start()
+    c = w.client(tty=True)
+    c.expect(b'for help]')
+    c.type((ESC + b'b') * 1000)
+    c.type(b'end')
+    w.chardev.expect(b'end')
+    c.type(ESC + b'.')
+    c.ended(0)
+    lines = w.log().count("'vm1': ")
+    check(100 < lines < 300, '%d lines' % lines)
+    w.allow('vm2', 'other')
+    w.client('help', vm='vm2', key='other').ended(0)
+    w.expect_log("as 'vm2'")
+
+
 def test_ready(w):
     """The service manager is told when it serves, reloads and ends."""
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

@@ -84,8 +84,11 @@ class Chardev:
         """Send in a thread; self.sent tells how far it came."""
         def run():
             view = memoryview(data)
-            while self.sent < len(data):
-                self.sent += self.peer.send(view[self.sent:self.sent + 65536])
+            try:
+                while self.sent < len(data):
+                    self.sent += self.peer.send(view[self.sent:self.sent + 65536])
+            except OSError:
+                pass        # it has closed
         self.connected()
         threading.Thread(target=run, daemon=True).start()
 
