@@ -10,6 +10,9 @@ V		?= 0
 PREFIX		?= /usr/local
 DESTDIR		?=
 HOST		?= amd
+# Kernels of the lab: of the host, and of its VMs
+KERNEL		?= 6.1
+GUEST_KERNEL	?= 6.1
 T		?=
 # The kernel to build the module for: headers of Debian's 6.1 unless told
 # otherwise. The newest if there are several; none before 'make deps' has run.
@@ -18,7 +21,7 @@ KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null
 PROGRAMS	:= $(addprefix qemu-proxy/,common vsbypassd vsb-console vsbctl) libvirt-hooks l1-agent guest-tools
 PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/keyboard \
 		   selftests/bench selftests/cage selftests/console
-export O V PREFIX DESTDIR KDIR
+export O V PREFIX DESTDIR KDIR KERNEL GUEST_KERNEL
 # Variables of the command line reach sub-makes as environment: kbuild would take
 # O= from the command line for its own.
 MAKEOVERRIDES	:=
@@ -43,6 +46,8 @@ help:
 	@echo 'make bench-connections   memory of an SSH connection to vsb-console'
 	@echo 'make bench-plot   draw what was measured, into Documentation/performance.svg'
 	@echo 'make lab          a root shell in the emulated host, HOST=amd or intel'
+	@echo '                  demo, lab and bench: KERNEL=6.1, 6.12 or 7.3 for the host, with the'
+	@echo '                  QEMU of its Debian; GUEST_KERNEL= for the VMs'
 	@echo 'make module       the kernel module only; KDIR=folder for another kernel'
 	@echo 'make docs         the manuals as HTML, into $$(O)/docs'
 	@echo 'make house        draw the rooms and what flows between them, Documentation/house.svg'

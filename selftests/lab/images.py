@@ -22,12 +22,14 @@ import subprocess
 import cache
 import cpio
 import guests
+import packages
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GUEST = os.path.join(HERE, "guest")
 
 QEMU = "/usr/bin/qemu-system-x86_64"
 BUSYBOX = "/bin/busybox"
+LIBRARIES = "lib/x86_64-linux-gnu/"
 FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin",
             "pvh.bin", "vgabios-stdvga.bin", "efi-virtio.rom",
             # of a proxy's VNC server and the blank screen that it shows
@@ -50,53 +52,123 @@ PRODUCTS = {
 IN_L1 = ("usr/bin/vsb-agent",)
 
 
-def libraries(program):
-    """The shared libraries of PROGRAM, loader included; none if it is static."""
-    r = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
-    if "not found" in r.stdout:
-        raise cache.Error(f"{program}: a library is missing:\n{r.stdout}")
-    return re.findall(r"(/\S+) \(0x", r.stdout)
+def _needed(program):
+    r = subprocess.run(["readelf", "-d", program], capture_output=True, text=True, check=False)
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", r.stdout)
 
 
-def _base_files(kernel):
+class Machine:
+    """Where programs of L0 come from: this machine."""
+
+    @staticmethod
+    def path(name):
+        return name
+
+    @staticmethod
+    def libraries(program):
+        """{place: source} of the shared libraries of PROGRAM, loader included; none if it
+        is static."""
+        r = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
+        if "not found" in r.stdout:
+            raise cache.Error(f"{program}: a library is missing:\n{r.stdout}")
+        return {p.lstrip("/"): p for p in re.findall(r"(/\S+) \(0x", r.stdout)}
+
+
+class Tree(Machine):
+    """A tree with packages of another release. Of this machine is what it lacks: our own
+    programs, and what only they need. The C library is the newer of the two."""
+
+    def __init__(self, tree):
+        self.tree = tree
+
+    def path(self, name):
+        for p in (self.tree + name, self.tree + "/usr" + name):
+            if os.path.exists(p):
+                return p
+        return name
+
+    def libraries(self, program):
+        found = {} if program.startswith(self.tree) else Machine.libraries(program)
+        todo = [program]
+        while todo:
+            for name in _needed(todo.pop()):
+                source = os.path.join(self.tree, LIBRARIES, name)
+                if os.path.exists(source) and found.get(LIBRARIES + name) != source:
+                    found[LIBRARIES + name] = source
+                    todo.append(source)
+        if found:
+            found["lib64/ld-linux-x86-64.so.2"] = self.path("/lib64/ld-linux-x86-64.so.2")
+        for place, source in list(found.items()):
+            if os.path.exists(self.tree + "/" + place):
+                found[place] = self.tree + "/" + place
+        return found
+
+
+# What a host runs that is not ours.
+PACKAGES = ("qemu-system-x86", "qemu-system-data", "seabios", "ipxe-qemu", "bubblewrap",
+            "openssh-client")
+
+
+def origin(system):
+    """Where the programs of a system come from."""
+    if system.native:
+        return Machine()
+
+    def make(tmp):
+        with packages.Lists(system.suites) as lists:
+            lists.tree(PACKAGES, tmp)
+
+    return Tree(cache.folder("programs" + system.series,
+                             cache.key(packages.sources(system.suites), PACKAGES, 1), make))
+
+
+def _modules_of_guests(kernel, guest):
+    return "modules" if kernel.release == guest.release else "modules-guest"
+
+
+def _base_files(kernel, guest, source):
     """[(place in L0, source on this machine)], and the list for L1."""
     shared, l0 = {}, {}
 
-    def program(into, place, source):
-        into[place] = source
-        for lib in libraries(source):
-            into[lib.lstrip("/")] = lib
+    def program(into, place, path):
+        into[place] = path
+        into.update(source.libraries(path))
 
     program(shared, "bin/busybox", BUSYBOX)
-    program(shared, "usr/bin/qemu-system-x86_64", QEMU)
+    program(shared, "usr/bin/qemu-system-x86_64", source.path(QEMU))
     for f in FIRMWARE:
         for folder in ("/usr/share/qemu", "/usr/share/seabios", "/usr/lib/ipxe/qemu"):
-            path = os.path.join(folder, f)
+            path = source.path(os.path.join(folder, f))
             if os.path.exists(path):
                 shared["usr/share/qemu/" + f] = os.path.realpath(path)
                 break
         else:
             raise cache.Error(f"QEMU's firmware file {f} is missing; run 'make deps' as root")
-    shared["lab/vmlinux"] = kernel.vmlinux
+    shared["lab/vmlinux"] = guest.vmlinux
+    folder = _modules_of_guests(kernel, guest)
     for vendor in KVM.values():
-        for m in kernel.closure((vendor,) + VIRTIO):
-            shared[f"lab/modules/{m}.ko"] = kernel.module(m)
-    for m in kernel.closure(("virtio_net",) + DISK):
+        for m in guest.closure((vendor,) + VIRTIO):
+            shared[f"lab/{folder}/{m}.ko"] = guest.module(m)
+        for m in kernel.closure((vendor,)):
+            l0[f"lab/modules/{m}.ko"] = kernel.module(m)
+    # the Debian on a disk is one with Debian 12's kernel
+    for m in kernel.closure(("virtio_pci", "virtio_net") + (() if isinstance(source, Tree) else DISK)):
         l0[f"lab/modules/{m}.ko"] = kernel.module(m)
     for p in ("/usr/bin/ssh", "/usr/bin/ssh-keygen", "/usr/bin/bwrap"):
-        program(l0, p.lstrip("/"), p)
+        program(l0, p.lstrip("/"), source.path(p))
     for lib in ("libnss_files.so.2", "libgcc_s.so.1"):
-        path = "/lib/x86_64-linux-gnu/" + lib
+        path = source.path("/" + LIBRARIES + lib)
         if os.path.exists(path):
-            shared[path.lstrip("/")] = path
+            shared[LIBRARIES + lib] = path
     return shared, l0
 
 
-def base(kernel):
-    """The cached base of L0."""
-    shared, l0 = _base_files(kernel)
+def base(kernel, guest, source, name="base-l0"):
+    """The cached base of an L0 with KERNEL, whose guests have the kernel GUEST; programs are
+    of SOURCE."""
+    shared, l0 = _base_files(kernel, guest, source)
     files = {**shared, **l0}
-    state = [(p, s, os.stat(s).st_size, os.stat(s).st_mtime_ns) for p, s in sorted(files.items())]
+    state = [(p, f, os.stat(f).st_size, os.stat(f).st_mtime_ns) for p, f in sorted(files.items())]
 
     def make(tmp):
         with open(tmp, "wb") as f:
@@ -108,11 +180,11 @@ def base(kernel):
             w.link("bin/sh", "busybox")
             # the list that guest/lib.sh makes L1 from: only what both need
             w.file("lab/l1.files", _with_parents(shared))
-            for place, source in sorted(files.items()):
-                w.copy(place, source)
+            for place, path in sorted(files.items()):
+                w.copy(place, path)
             w.close()
 
-    return cache.file("base-l0", cache.key(4, *state), make), set(files)
+    return cache.file(name, cache.key(5, *state), make), set(files)
 
 
 def _with_parents(places):
@@ -144,20 +216,19 @@ def _l2(build, kernel):
     return out.getvalue()
 
 
-def overlay(out, build, config, jobs, tests, have, kernel, more):
+def overlay(out, build, config, jobs, tests, have, kernel, guest, source, more):
     """Write the overlay of L0 to the file OUT.
 
-    BUILD is $(O); CONFIG a dictionary for /lab/config; JOBS and TESTS map names
+    KERNEL, GUEST, SOURCE: as for base(). BUILD is $(O); CONFIG a dictionary for /lab/config; JOBS and TESTS map names
     to paths; HAVE is what the base has already, MORE maps further places to paths.
     """
     w = cpio.Writer(out)
     have = set(have)
     l1 = []
 
-    def program(place, source):
-        w.copy(place, source)
-        for lib in libraries(source):
-            lib_place = lib.lstrip("/")
+    def program(place, path):
+        w.copy(place, path)
+        for lib_place, lib in source.libraries(path).items():
             if place in IN_L1:
                 l1.append(lib_place)
             if lib_place not in have:
@@ -165,32 +236,33 @@ def overlay(out, build, config, jobs, tests, have, kernel, more):
                 w.copy(lib_place, lib)
 
     for made, place in PRODUCTS.items():
-        source = os.path.join(build, made)
-        if not os.path.exists(source):
+        path = os.path.join(build, made)
+        if place in more or not os.path.exists(path):
             continue
         if place.endswith(".ko"):
-            w.copy(place, source)
+            w.copy(place, path)
         else:
-            program(place, source)
+            program(place, path)
         if place in IN_L1:
             l1.append(place)
-    for name, source in tests.items():
-        program("lab/tests/" + name, source)
-    for name, source in jobs.items():
-        w.copy("lab/jobs/" + name, source)
-    for place, source in more.items():
-        w.copy(place, source)
+    for name, path in tests.items():
+        program("lab/tests/" + name, path)
+    for name, path in jobs.items():
+        w.copy("lab/jobs/" + name, path)
+    for place, path in more.items():
+        w.copy(place, path)
         if place.startswith(guests.FOLDER):
             l1.append(place)
     w.copy("init", os.path.join(GUEST, "l0-init"))
     for f in ("lib.sh", "guests.sh", "l0-jobs", "l1-init", "l1-cmd.sh"):
         w.copy("lab/" + f, os.path.join(GUEST, f))
-    w.file("lab/l2.img", _l2(build, kernel))
+    w.file("lab/l2.img", _l2(build, guest))
     w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))
     vendor = KVM[config["HOST"]]
     disk = DISK if config.get("DEBIAN") else ()
     w.file("lab/modules.l0", "".join(m + "\n" for m in kernel.closure((vendor, "virtio_pci", "virtio_net") + disk)))
-    w.file("lab/modules.l1", "".join(m + "\n" for m in kernel.closure((vendor,) + VIRTIO)))
+    w.file("lab/modules.l1", "".join(f"{_modules_of_guests(kernel, guest)}/{m}.ko\n"
+                                     for m in guest.closure((vendor,) + VIRTIO)))
     w.file("lab/config", "".join(f"{k}='{v}'\n" for k, v in config.items()))
     w.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nvsbypass:x:990:990::/:/bin/false\n"
            "nobody:x:65534:65534::/:/bin/false\n")

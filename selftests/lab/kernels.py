@@ -93,11 +93,14 @@ class Kernel:
         return self._by_name[name]
 
     def closure(self, names):
-        """NAMES and all that they need, in an order in which insmod works."""
+        """NAMES and all that they need, in an order in which insmod works; without those
+        that are no modules in this kernel."""
         order = []
+        with open(os.path.join(self.modules, "modules.builtin"), encoding="ascii") as f:
+            builtin = {os.path.basename(line)[:-len(".ko\n")].replace("-", "_") for line in f}
 
         def add(name):
-            if name in order:
+            if name in order or name in builtin:
                 return
             with open(self.module(name), "rb") as f:
                 m = re.search(rb"\0depends=([^\0]*)\0", f.read())
@@ -113,10 +116,9 @@ class Kernel:
 class System:
     """What a host has: the suites of its packages, the compiler of its kernel."""
 
-    def __init__(self, series, suites, gcc, kernel_suites=None):
+    def __init__(self, series, suites, gcc):
         self.series = series
         self.suites = suites
-        self.kernel_suites = kernel_suites or suites
         self.gcc = gcc
 
     @property
@@ -138,9 +140,9 @@ def _image(lists, series):
     image = lists.needs("linux-image-amd64", rf"linux-image-{re.escape(series)}\.[\w.+-]+-amd64",
                         f"{lists.suites[-1]} has no Linux {series} (any more)")
     with contextlib.suppress(cache.Error):
-        # since 7.x a package of its own, and one for the modules
-        return [lists.needs(image, r"linux-binary-[\w.+-]+", ""),
-                lists.needs(image, r"linux-modules-[\w.+-]+", "")]
+        # since 7.x a package of its own, one for the modules, and one for their lists
+        return [lists.needs(image, rf"linux-{part}-\d[\w.+-]+", "")
+                for part in ("binary", "modules", "base")]
     return [image]
 
 
@@ -173,7 +175,8 @@ def _arrange(tmp):
         f.write(_unpack(found[0]))
     os.makedirs(os.path.join(tmp, "boot"), exist_ok=True)
     os.rename(os.path.join(tmp, "vmlinux"), os.path.join(tmp, "boot", "vmlinux-" + rel))
-    shutil.rmtree(os.path.join(tmp, "usr"), ignore_errors=True)
+    for name in ("usr", "etc"):
+        shutil.rmtree(os.path.join(tmp, name), ignore_errors=True)
     packed = glob.glob(os.path.join(tmp, "lib/modules/**/*.ko.xz"), recursive=True)
     for at in range(0, len(packed), 500):
         packages.run(["xz", "-d", *packed[at:at + 500]], tmp, "unpacking modules")
@@ -189,7 +192,7 @@ def kernel(series="6.1"):
             lists.unpack(_image(lists, series), tmp)
         _arrange(tmp)
 
-    path = cache.folder("linux" + series, cache.key(packages.sources(system.suites), 1), make)
+    path = cache.folder("linux" + series, cache.key(packages.sources(system.suites), 2), make)
     return Kernel(path, os.listdir(os.path.join(path, "lib/modules"))[0])
 
 
@@ -238,6 +241,21 @@ def build(system, source, *arguments):
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                        errors="replace", check=False, env={**os.environ, "MAKEFLAGS": ""})
     return r.returncode, r.stdout
+
+
+def module(system, build_dir):
+    """The module for another kernel than that of the build, in the build's folder."""
+    made = os.path.join(os.path.abspath(build_dir), "kvm-vsbypass-" + system.series)
+    source = os.path.join(made, "src")
+    mirror = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "mirror")
+    with cache.lock("module-" + system.series):
+        packages.run([mirror, os.path.join(os.path.dirname(mirror), "..", "kvm-vsbypass"), source],
+                     "/", "copying the module's sources")
+        status, out = build(system, source, "-s", "modules")
+        if status:
+            raise cache.Error(f"the module does not build for Linux {system.series}:\n{out[-3000:]}")
+        shutil.copy(os.path.join(source, "kvm-vsbypass.ko"), made)
+    return os.path.join(made, "kvm-vsbypass.ko")
 
 
 def backports_vmlinux(series):

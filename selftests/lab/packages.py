@@ -122,10 +122,12 @@ class Lists:
 def inside(tree, *writable):
     """The beginning of a command that runs in TREE; of this machine it has the cache, and
     the folders WRITABLE."""
-    command = ["bwrap", "--ro-bind", tree, "/", "--dev", "/dev", "--proc", "/proc",
+    command = ["bwrap", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp",
                "--setenv", "LANG", "C", "--setenv", "PATH", "/usr/sbin:/usr/bin"]
-    for folder in ("/tmp", "/root", "/home", "/var"):
-        command += ["--tmpfs", folder]
+    for name in ("usr", "etc"):
+        command += ["--ro-bind", os.path.join(tree, name), "/" + name]
+    for name in ("bin", "sbin", "lib", "lib64"):
+        command += ["--symlink", "usr/" + name, "/" + name]
     command += ["--ro-bind", cache.root(), cache.root()]
     for folder in writable:
         command += ["--bind", folder, folder]
