@@ -99,7 +99,8 @@ static GByteArray *replay_of(struct vsb_modes *modes, const void *data, gsize le
 /* Only text, lines, and what draws; @len: without an incomplete end. */
 static void assert_harmless(const guint8 *data, gsize len)
 {
-	g_autofree char *text = g_strndup((const char *)data, len);
+	/* An empty array has no data. */
+	g_autofree char *text = g_strndup(len ? (const char *)data : "", len);
 	g_autoptr(GRegex) drawing = g_regex_new(
 		"\x1b\\[[0-9;]*[mHACr]|\x1b\\[2J|\x1b\\[\\?[0-9]+[hl]|\x1b\\[(4|12|20)[hl]|"
 		"\x1b[()*+][0-9A-Za-z]|\x1b=|\x1b\\[[0-9]+ q|\x0e|\r|\n", G_REGEX_RAW, 0, NULL);
