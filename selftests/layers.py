@@ -23,6 +23,12 @@ def under(folder, levels):
 # in one list are side by side and do not use each other. Of patterns that fit a file the one
 # with the longest beginning without a wildcard counts.
 ROOMS = [
+    ("module", [
+        "kvm-vsbypass/devices/*",
+        "kvm-vsbypass/core/*",
+        "kvm-vsbypass/kvm/*",
+        "kvm-vsbypass/*",
+    ]),
     ("programs", [
         "guest-tools/*",
         "qemu-proxy/common/*",

@@ -9,9 +9,9 @@
 
 #include "core/access.h"
 #include "core/cloud.h"
-#include "core/com.h"
 #include "core/identity.h"
 #include "core/proxy.h"
+#include "core/slots.h"
 #include "core/uservm.h"
 #include "devices/claims.h"
 
@@ -37,13 +37,13 @@ static bool vsb_cloud_identifies(struct vsb_cloud *cloud, u32 port, u32 size)
  */
 static bool vsb_cloud_owns(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port, u32 size)
 {
-	struct vsb_claims *claims = u ? rcu_dereference(u->claims) : NULL;
+	struct vsb_slots *slots = u ? rcu_dereference(u->slots) : NULL;
 
 	if (vsb_cloud_identifies(cloud, port, size))
 		return true;
-	if (claims && vsb_claims_any(claims, port, size))
+	if (slots && vsb_claims_any(&slots->claims, port, size))
 		return true;
-	/* claims are taken away after that is set; pairs with vsb_uservm_absorb() */
+	/* slots are taken away after that is set; pairs with vsb_uservm_absorb() */
 	smp_rmb();
 	return u && READ_ONCE(u->absorb) && vsb_cloud_any_port(cloud, port, size);
 }
@@ -51,7 +51,7 @@ static bool vsb_cloud_owns(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port, 
 /* Is it one that @unclaimed is about? Under rcu_read_lock(). */
 static bool vsb_cloud_unclaimed(struct vsb_cloud *cloud, struct vsb_l2 *u, u32 port, u32 size)
 {
-	return !(u && rcu_access_pointer(u->claims)) && vsb_cloud_any_port(cloud, port, size);
+	return !(u && rcu_access_pointer(u->slots)) && vsb_cloud_any_port(cloud, port, size);
 }
 
 /* Is a port access that left L2 ours? */
@@ -141,10 +141,10 @@ static struct vsb_proxy *vsb_cloud_get_proxy(struct vsb_l2 *u)
 }
 
 /*
- * Fronts do an access alone. Without a proxy that is until there is one again, so not
+ * Devices do an access alone. Without a proxy that is until there is one again, so not
  * once the cloud fd is closed.
  */
-static bool vsb_cloud_fronts(struct vsb_cloud *cloud, struct vsb_l2 *u)
+static bool vsb_cloud_alone(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
 	return !READ_ONCE(cloud->closed) || rcu_access_pointer(u->proxy);
 }
@@ -159,19 +159,20 @@ static bool vsb_cloud_fronts(struct vsb_cloud *cloud, struct vsb_l2 *u)
  */
 bool vsb_attempt_begin(struct vsb_attempt *a, struct kvm_vcpu *vcpu)
 {
-	bool settled;
+	bool settled, alone;
 
 	a->proxy = NULL;
 	a->again = false;
 	a->u = vsb_cloud_get_uservm(a->cloud, &a->id);
 	rcu_read_lock();
 	settled = vsb_uservm_settled(a->cloud, a->u, &a->id);
+	alone = settled && vsb_cloud_alone(a->cloud, a->u) &&
+		vsb_slots_answer(rcu_dereference(a->u->slots), a->v->port, a->v->size);
 	rcu_read_unlock();
 	if (!settled) {
 		vsb_uservm_learn(vcpu, a->cloud, &a->id);
 		a->again = true;
-	} else if (!vsb_cloud_fronts(a->cloud, a->u) ||
-		   !vsb_com_covers(a->u, a->v->port, a->v->size)) {
+	} else if (!alone) {
 		a->proxy = vsb_cloud_get_proxy(a->u);
 	}
 	return a->proxy;
@@ -216,40 +217,83 @@ enum vsb_verdict vsb_attempt_end(struct vsb_attempt *a)
 
 /* ---- vCPU context: the access ---- */
 
-/* Which of the @pio->size bytes are claimed, bit 0 for the first? */
-static u32 vsb_cloud_claimed_bytes(struct vsb_l2 *u, const struct vsb_pio *pio)
+/* Byte @i of the access, at @slot. */
+static struct vsb_byte vsb_access_byte(const struct vsb_access *a, const struct vsb_slot *slot,
+				       u32 i)
 {
-	struct vsb_claims *claims;
-	u32 i, mask = 0;
-
-	rcu_read_lock();
-	claims = rcu_dereference(u->claims);
-	for (i = 0; claims && i < pio->size; i++)
-		if (vsb_claims_any(claims, pio->port + i, 1))
-			mask |= BIT(i);
-	rcu_read_unlock();
-	return mask;
+	return (struct vsb_byte){
+		.reg = a->pio.port + i - slot->dev->base,
+		.in = a->pio.in,
+		.value = a->data >> (8 * i),
+	};
 }
 
-/* IER of the proxy's UART becomes that of @uart. */
-static void vsb_cloud_write_ier(struct vsb_proxy *proxy, const struct vsb_uart *uart)
+static void vsb_access_set(struct vsb_access *a, u32 i, u8 value)
 {
-	struct vsb_pio out = { .port = uart->base + UART_IER, .size = 1 };
-	u32 value = uart->ier;
+	a->data &= ~(0xffu << (8 * i));
+	a->data |= (u32)value << (8 * i);
+}
+
+/*
+ * What devices do without the proxy. What is claimed and left for it is in a->claimed.
+ * Under rcu_read_lock(). Return: was anything done?
+ */
+static bool vsb_access_devices(struct vsb_access *a, struct vsb_slots *slots)
+{
+	bool alone = vsb_cloud_alone(a->cloud, a->u), done = false;
+	u32 i;
+
+	for (i = 0; i < a->pio.size; i++) {
+		struct vsb_slot *slot = vsb_slots_find(slots, a->pio.port + i);
+		struct vsb_byte b;
+		unsigned int does;
+
+		if (!slot)
+			continue;
+		b = vsb_access_byte(a, slot, i);
+		does = vsb_slot_access(slots, slot, a->u, alone, &b);
+		if (does & VSB_DO_RESET)
+			a->resets = true;
+		if (does & VSB_DO_WRITE)
+			a->first[a->nr_first++] = b.also;
+		if (does & VSB_DO_PASS) {
+			a->claimed |= BIT(i);
+			continue;
+		}
+		done = true;
+		if (b.in)
+			vsb_access_set(a, i, b.value);
+	}
+	return done;
+}
+
+static void vsb_access_write(struct vsb_proxy *proxy, const struct vsb_reg_write *w)
+{
+	struct vsb_pio out = { .port = w->port, .size = 1 };
+	u32 value = w->value;
 
 	vsb_proxy_access(proxy, &out, &value);
 }
 
-/*
- * IIR was read: bit 0 clear, the handler of an interrupt is at work; set, it
- * has seen that there is no more.
- */
-static void vsb_cloud_note_iir(struct vsb_uart *uart, struct vsb_proxy *proxy, u8 iir)
+/* The proof is missing: of what the proxy is asked for, only that is left which is not secret. */
+static void vsb_access_hide(struct vsb_access *a, struct vsb_slots *slots)
 {
-	if (iir & UART_IIR_NO_INT && vsb_uart_settle(uart))
-		vsb_cloud_write_ier(proxy, uart);
-	if (vsb_uart_gsi(uart) >= 0)
-		vsb_proxy_hold(proxy, vsb_uart_gsi(uart), !(iir & UART_IIR_NO_INT));
+	u32 i;
+
+	for (i = 0; i < a->pio.size; i++) {
+		struct vsb_slot *slot = vsb_slots_find(slots, a->pio.port + i);
+		struct vsb_byte b;
+
+		if (!slot || !(a->claimed & BIT(i)))
+			continue;
+		b = vsb_access_byte(a, slot, i);
+		if (vsb_slot_hide(slot, &b)) {
+			vsb_access_set(a, i, b.value);
+		} else {
+			a->claimed &= ~BIT(i);
+			vsb_access_set(a, i, U8_MAX);
+		}
+	}
 }
 
 /*
@@ -258,129 +302,64 @@ static void vsb_cloud_note_iir(struct vsb_uart *uart, struct vsb_proxy *proxy, u
  * by one; the others read as ones and are dropped when written: to show them
  * to the guest hypervisor would show it the register that also holds ours.
  */
-static int vsb_cloud_forward(struct vsb_proxy *proxy, const struct vsb_pio *pio,
-			     u32 claimed, u32 *data)
+static int vsb_access_forward(struct vsb_access *a, struct vsb_proxy *proxy)
 {
-	u8 *bytes = (u8 *)data;
 	int i, ret = 0;
 
-	if (claimed == BIT(pio->size) - 1)
-		return vsb_proxy_access(proxy, pio, data);
-	for (i = 0; i < pio->size && !ret; i++) {
-		struct vsb_pio one = { .port = pio->port + i, .size = 1, .in = pio->in };
-		u32 value = bytes[i];
+	if (a->claimed == BIT(a->pio.size) - 1)
+		return vsb_proxy_access(proxy, &a->pio, &a->data);
+	for (i = 0; i < a->pio.size && !ret; i++) {
+		struct vsb_pio one = { .port = a->pio.port + i, .size = 1, .in = a->pio.in };
+		u32 value = a->data >> (8 * i) & 0xff;
 
-		if (!(claimed & BIT(i)))
+		if (!(a->claimed & BIT(i)))
 			continue;
 		ret = vsb_proxy_access(proxy, &one, &value);
-		if (!ret && pio->in)
-			bytes[i] = value;
+		if (!ret && a->pio.in)
+			vsb_access_set(a, i, value);
 	}
 	return ret;
 }
 
-/* The proxy does it. */
-static int vsb_cloud_serve(struct vsb_coms *coms, struct vsb_proxy *proxy,
-			   const struct vsb_pio *pio, u32 claimed, u32 *data)
+/* What was passed on is done, or not. */
+static void vsb_access_served(struct vsb_access *a, struct vsb_slots *slots,
+			      struct vsb_proxy *proxy, u32 claimed, bool done)
 {
-	struct vsb_com *com = vsb_coms_find(coms, pio->port);
-	struct vsb_uart *uart = com && claimed & BIT(0) ? &com->uart : NULL;
-	int ret;
-
-	if (uart && vsb_uart_in_use(uart, pio->port - uart->base, pio->in))
-		vsb_cloud_write_ier(proxy, uart);
-	ret = vsb_cloud_forward(proxy, pio, claimed, data);
-	if (!ret && uart && pio->in && pio->port == uart->base + UART_IIR)
-		vsb_cloud_note_iir(uart, proxy, *data);
-	return ret;
-}
-
-/* What may pass of it is done: all, unless the user VM has to prove who it is. */
-static int vsb_cloud_pass(struct vsb_l2 *u, struct vsb_coms *coms, struct vsb_proxy *proxy,
-			  const struct vsb_pio *pio, u32 claimed, u32 *data)
-{
-	u32 value = *data;
-	int ret = -ENODEV;
-
-	if (vsb_gate_closed(u, proxy)) {
-		claimed = vsb_gate_claimed(coms, pio, claimed);
-		vsb_gate_clear(coms, pio, &value);
-	}
-	if (claimed)
-		ret = vsb_cloud_serve(coms, proxy, pio, claimed, &value);
-	if (ret || !pio->in)
-		return ret;
-	/* The proof may be lost while it waits for the proxy. */
-	if (vsb_gate_closed(u, proxy))
-		vsb_gate_clear(coms, pio, &value);
-	*data = value;
-	return 0;
-}
-
-/* Registers that are programmed count also if no proxy was there. */
-static void vsb_cloud_note_writes(struct vsb_coms *coms, const struct vsb_pio *pio,
-				  u32 claimed, u32 data)
-{
-	struct vsb_com *com;
 	u32 i;
 
-	for (i = 0; i < pio->size; i++) {
-		com = claimed & BIT(i) ? vsb_coms_find(coms, pio->port + i) : NULL;
-		if (com)
-			vsb_uart_write(&com->uart, pio->port + i - com->uart.base,
-				       data >> (8 * i));
-	}
-}
+	for (i = 0; i < a->pio.size; i++) {
+		struct vsb_slot *slot = vsb_slots_find(slots, a->pio.port + i);
+		struct vsb_byte b;
 
-/*
- * What is written to a keyboard controller. Its ways to reset the machine are ours: L2
- * shuts down, which guest hypervisors take for the reset that it is, as it is how
- * systems reboot when all else fails. So no access has to be shown to one.
- *
- * Return: which bytes are not for the proxy.
- */
-static u32 vsb_cloud_write_keyboard(struct vsb_access *a, struct vsb_l2 *u,
-				    const struct vsb_pio *pio, u32 claimed, u32 data)
-{
-	enum vsb_kbd_write whom;
-	struct vsb_claims *claims;
-	u32 i, ours = 0;
-	bool kbd;
-
-	rcu_read_lock();
-	claims = rcu_dereference(u->claims);
-	kbd = claims && vsb_claims_i8042(claims);
-	rcu_read_unlock();
-	for (i = 0; kbd && i < pio->size; i++) {
-		u16 port = pio->port + i;
-
-		if (!(claimed & BIT(i)) || (port != VSB_KBD_DATA && port != VSB_KBD_COMMAND))
+		if (!slot || !(claimed & BIT(i)))
 			continue;
-		spin_lock(&u->kbd_lock);
-		whom = vsb_i8042_write(&u->kbd, port, data >> (8 * i));
-		spin_unlock(&u->kbd_lock);
-		if (whom == VSB_KBD_RESET)
-			a->resets = true;
-		if (whom != VSB_KBD_PROXY)
-			ours |= BIT(i);
+		b = vsb_access_byte(a, slot, i);
+		if (vsb_slot_served(slots, slot, proxy, &b, done) & VSB_DO_WRITE && proxy)
+			vsb_access_write(proxy, &b.also);
 	}
-	return ours;
 }
 
-/* What fronts have not done. Return: 0, or an error: nobody was there. */
-static int vsb_cloud_access_proxy(struct vsb_access *a)
+/* What devices have not done. Return: 0, or an error: nobody was there. */
+static int vsb_access_pass(struct vsb_access *a, struct vsb_slots *slots,
+			   struct vsb_proxy *proxy)
 {
-	struct vsb_proxy *proxy = vsb_cloud_get_proxy(a->u);
-	struct vsb_coms *coms = vsb_coms_get(a->u);
+	u32 i, data = a->data, claimed = a->claimed;
 	int ret = -ENODEV;
 
-	if (proxy && a->claimed)
-		ret = vsb_cloud_pass(a->u, coms, proxy, &a->pio, a->claimed, &a->data);
+	if (proxy) {
+		for (i = 0; i < a->nr_first; i++)
+			vsb_access_write(proxy, &a->first[i]);
+		if (vsb_identity_shuts(a->u, proxy))
+			vsb_access_hide(a, slots);
+		if (a->claimed)
+			ret = vsb_access_forward(a, proxy);
+	}
 	if (!a->pio.in)
-		vsb_cloud_note_writes(coms, &a->pio, a->claimed, a->data);
-	if (proxy)
-		vsb_proxy_put(proxy);
-	vsb_coms_put(coms);
+		a->data = data;
+	vsb_access_served(a, slots, proxy, claimed, !ret);
+	/* The proof may be lost while it waits for the proxy. */
+	if (!ret && a->pio.in && vsb_identity_shuts(a->u, proxy))
+		vsb_access_hide(a, slots);
 	return ret;
 }
 
@@ -394,38 +373,47 @@ static int vsb_cloud_access_proxy(struct vsb_access *a)
 bool vsb_access_begin(struct vsb_access *a)
 {
 	struct vsb_cloud *cloud = a->cloud;
-	u32 done = 0;
+	struct vsb_slots *slots;
+	bool done = false;
 
-	a->result = 0;
-	a->resets = false;
+	a->result = -ENODEV;
 	atomic_inc(&cloud->accesses);
 	if (a->pio.in)
 		a->v->fetched = true;
 	a->u = vsb_cloud_get_uservm(cloud, &a->id);
-	if (!a->u) {
-		a->result = -ENODEV;
+	if (!a->u)
 		return false;
-	}
-	if (a->id.boots)
-		vsb_coms_boot(a->u);
-	if (vsb_cloud_identifies(cloud, a->pio.port, a->pio.size))
-		return true;
-	a->claimed = vsb_cloud_claimed_bytes(a->u, &a->pio);
-	if (vsb_cloud_fronts(cloud, a->u))
-		done = vsb_com_access(a->u, &a->pio, a->claimed, &a->data);
-	if (!a->pio.in)
-		done |= vsb_cloud_write_keyboard(a, a->u, &a->pio, a->claimed, a->data);
-	a->claimed &= ~done;
-	return !done || a->claimed;
+	rcu_read_lock();
+	slots = rcu_dereference(a->u->slots);
+	if (slots && a->id.boots)
+		vsb_slots_boot(slots);
+	a->identifies = vsb_cloud_identifies(cloud, a->pio.port, a->pio.size);
+	if (slots && !a->identifies)
+		done = vsb_access_devices(a, slots);
+	rcu_read_unlock();
+	if (done && !a->claimed)
+		a->result = 0;
+	return a->identifies || a->claimed;
 }
 
 /* The proxy does the rest. May sleep. */
 void vsb_access_finish(struct vsb_access *a)
 {
-	if (vsb_cloud_identifies(a->cloud, a->pio.port, a->pio.size))
+	struct vsb_proxy *proxy;
+	struct vsb_slots *slots;
+
+	if (a->identifies) {
 		a->result = vsb_identity_access(a->cloud, a->u, &a->pio, &a->data);
-	else
-		a->result = vsb_cloud_access_proxy(a);
+		return;
+	}
+	slots = vsb_slots_get(a->u);
+	if (!slots)
+		return;		/* its name was taken meanwhile */
+	proxy = vsb_cloud_get_proxy(a->u);
+	a->result = vsb_access_pass(a, slots, proxy);
+	if (proxy)
+		vsb_proxy_put(proxy);
+	vsb_slots_put(slots);
 }
 
 /* It is done; @a->data is what was read. */

@@ -13,6 +13,7 @@
 
 #include "core/ident.h"
 #include "core/pio.h"
+#include "devices/device.h"
 
 struct kvm_vcpu;
 struct vsb_cloud;
@@ -65,7 +66,9 @@ enum vsb_verdict vsb_attempt_end(struct vsb_attempt *a);
  * @result:	0, or an error: nobody was there
  * @resets:	it resets the user VM
  * @u:		the user VM, referenced, or NULL
- * @claimed:	bytes that are claimed, bit 0 for the first
+ * @claimed:	bytes that are claimed and left for the proxy, bit 0 for the first
+ * @identifies:	it is one of a proof
+ * @first:	to be written to the proxy before, @nr_first of them
  */
 struct vsb_access {
 	struct vsb_cloud *cloud;
@@ -77,6 +80,9 @@ struct vsb_access {
 	bool resets;
 	struct vsb_l2 *u;
 	u32 claimed;
+	bool identifies;
+	u32 nr_first;
+	struct vsb_reg_write first[sizeof(u32)];
 };
 
 bool vsb_access_begin(struct vsb_access *a);

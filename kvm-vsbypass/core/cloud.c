@@ -15,10 +15,10 @@
 #include <linux/uaccess.h>
 
 #include "core/cloud.h"
-#include "core/com.h"
 #include "core/host.h"
 #include "core/inner.h"
 #include "core/proxy.h"
+#include "core/slots.h"
 #include "core/uservm.h"
 #include "core/vm.h"
 
@@ -162,7 +162,7 @@ static bool vsb_cloud_keeps(struct vsb_cloud *cloud)
 	    !bitmap_empty(cloud->ports, VSB_NR_PORTS))
 		return true;
 	list_for_each_entry(u, &cloud->uservms, node)
-		if (rcu_access_pointer(u->claims) || u->absorb)
+		if (rcu_access_pointer(u->slots) || u->absorb)
 			return true;
 	return false;
 }
@@ -268,7 +268,7 @@ static bool vsb_cloud_drained(struct vsb_cloud *cloud)
 
 	mutex_lock(&cloud->lock);
 	list_for_each_entry(u, &cloud->uservms, node)
-		if (rcu_access_pointer(u->proxy) && !vsb_coms_drained(vsb_locked(cloud, u->coms)))
+		if (rcu_access_pointer(u->proxy) && !vsb_slots_drained(vsb_locked(cloud, u->slots)))
 			drained = false;
 	mutex_unlock(&cloud->lock);
 	return drained;
@@ -286,7 +286,7 @@ static long vsb_cloud_freeze(struct vsb_cloud *cloud, unsigned long ms)
 	mutex_unlock(&cloud->lock);
 	if (ms) {
 		vsb_cloud_quiesce(cloud);
-		/* Nobody writes any more: what fronts have of it goes out. */
+		/* Nobody writes any more: what devices have of it goes out. */
 		while (!vsb_cloud_drained(cloud) && time_before(jiffies, end) &&
 		       !signal_pending(current))
 			schedule_timeout_interruptible(1);

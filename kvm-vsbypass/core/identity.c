@@ -4,9 +4,9 @@
  * guest hypervisor: see include/uapi/linux/vsbypass_identity.h. Any user VM may
  * prove any name of the cloud VM's pool; who does gets the proxy of that name.
  *
- * Each user VM has an exchange of its own, of constant size. Nothing is allocated
- * for an access, and the most that one costs is two HMACs over some hundred bytes,
- * once in a hundred accesses: who floods the ports spends its own time.
+ * Each user VM has an exchange of its own (devices/exchange.c), of constant size. Nothing
+ * is allocated for an access, and the most that one costs is two HMACs over some hundred
+ * bytes, once in a hundred accesses: who floods the ports spends its own time.
  */
 #include <crypto/algapi.h>
 #include <crypto/hash.h>
@@ -35,7 +35,7 @@ bool vsb_identity_is_port(u32 port, u32 size)
 void vsb_identity_init(struct vsb_identity *id)
 {
 	spin_lock_init(&id->lock);
-	id->state = VSB_ID_IDLE;
+	vsb_exchange_init(&id->exchange);
 }
 
 /* ---- keys; ioctl context ---- */
@@ -139,10 +139,11 @@ static struct crypto_shash *vsb_identity_key(struct vsb_proxy *proxy)
 static int vsb_identity_proof(struct vsb_identity *id, struct crypto_shash *mac,
 			      const char *context, u8 *proof)
 {
-	memset(id->message.context, 0, sizeof(id->message.context));
-	strscpy(id->message.context, context, sizeof(id->message.context));
-	return crypto_shash_tfm_digest(mac, (const u8 *)&id->message, sizeof(id->message),
-				       proof);
+	struct vsb_id_message *message = &id->exchange.message;
+
+	memset(message->context, 0, sizeof(message->context));
+	strscpy(message->context, context, sizeof(message->context));
+	return crypto_shash_tfm_digest(mac, (const u8 *)message, sizeof(*message), proof);
 }
 
 /* What the user VM's proof is, given how it has begun. */
@@ -151,9 +152,9 @@ static int vsb_identity_uservm_proof(struct vsb_identity *id, struct crypto_shas
 {
 	char context[VSB_ID_CONTEXT] = VSB_ID_BY_USERVM;
 
-	if (id->begun != VSB_ID_BEGIN)
+	if (id->exchange.begun != VSB_ID_BEGIN)
 		snprintf(context, sizeof(context), VSB_ID_BY_USERVM_FOR,
-			 id->begun - VSB_ID_BEGIN_FOR);
+			 id->exchange.begun - VSB_ID_BEGIN_FOR);
 	return vsb_identity_proof(id, mac, context, proof);
 }
 
@@ -163,23 +164,9 @@ static bool vsb_identity_good(const struct vsb_identity *id)
 	return id->proved && (!id->until || ktime_get_boottime_ns() <= id->until);
 }
 
-static void vsb_identity_enter(struct vsb_identity *id, u8 state)
-{
-	id->state = state;
-	id->pos = 0;
-}
-
-/* The nonces are good for nothing from here on. */
-static void vsb_identity_end(struct vsb_identity *id, u8 state)
-{
-	vsb_identity_enter(id, state);
-	memzero_explicit(&id->message, sizeof(id->message));
-	memzero_explicit(&id->buf, sizeof(id->buf));
-}
-
 static void vsb_identity_refuse(struct vsb_identity *id)
 {
-	vsb_identity_end(id, VSB_ID_REFUSED);
+	vsb_exchange_end(&id->exchange, VSB_ID_REFUSED);
 	if (id->refusals < U32_MAX)
 		id->refusals++;
 }
@@ -188,21 +175,20 @@ static void vsb_identity_refuse(struct vsb_identity *id)
 static void vsb_identity_hello(struct vsb_identity *id, struct vsb_proxy *proxy)
 {
 	struct crypto_shash *mac = vsb_identity_key(proxy);
+	u8 nonce[VSB_ID_NONCE], proof[VSB_ID_PROOF];
 
 	if (!mac) {
 		vsb_identity_refuse(id);
 		return;
 	}
-	memcpy(id->message.name, id->buf.hello.name, VSB_ID_NAME);
-	memcpy(id->message.uservm_nonce, id->buf.hello.nonce, VSB_ID_NONCE);
-	get_random_bytes(id->message.host_nonce, VSB_ID_NONCE);
-	memcpy(id->buf.reply.nonce, id->message.host_nonce, VSB_ID_NONCE);
-	if (vsb_identity_proof(id, mac, VSB_ID_BY_HOST, id->buf.reply.proof)) {
+	get_random_bytes(nonce, sizeof(nonce));
+	vsb_exchange_hello(&id->exchange, nonce);
+	if (vsb_identity_proof(id, mac, VSB_ID_BY_HOST, proof)) {
 		vsb_identity_refuse(id);
 		return;
 	}
 	id->expires = ktime_get_boottime_ns() + VSB_ID_MS * NSEC_PER_MSEC;
-	vsb_identity_enter(id, VSB_ID_REPLY);
+	vsb_exchange_reply(&id->exchange, proof);
 }
 
 /* The answer is complete. A wrong one undoes an earlier right one. */
@@ -214,55 +200,16 @@ static void vsb_identity_answer(struct vsb_identity *id, struct vsb_proxy *proxy
 	id->proved = false;
 	if (!mac || ktime_get_boottime_ns() > id->expires ||
 	    vsb_identity_uservm_proof(id, mac, proof) ||
-	    crypto_memneq(proof, id->buf.answer, VSB_ID_PROOF)) {
+	    crypto_memneq(proof, id->exchange.buf.answer, VSB_ID_PROOF)) {
 		vsb_identity_refuse(id);
 	} else {
 		memcpy(id->key_id, proxy->key_id, sizeof(id->key_id));
 		id->proved = true;
-		id->until = id->begun == VSB_ID_BEGIN ? 0 : ktime_get_boottime_ns() +
-			    ((u64)NSEC_PER_SEC << (id->begun - VSB_ID_BEGIN_FOR));
-		vsb_identity_end(id, VSB_ID_PROVED);
+		id->until = id->exchange.begun == VSB_ID_BEGIN ? 0 : ktime_get_boottime_ns() +
+			    ((u64)NSEC_PER_SEC << (id->exchange.begun - VSB_ID_BEGIN_FOR));
+		vsb_exchange_end(&id->exchange, VSB_ID_PROVED);
 	}
 	memzero_explicit(proof, sizeof(proof));
-}
-
-static bool vsb_identity_begins(u16 reg, u8 value)
-{
-	return reg == VSB_ID_CONTROL &&
-	       (value == VSB_ID_BEGIN || (value >= VSB_ID_BEGIN_FOR &&
-					  value <= VSB_ID_BEGIN_FOR + VSB_ID_MOST_FOR));
-}
-
-/* Return: whether a message is complete, and vsb_identity_complete() has to follow. */
-static bool vsb_identity_write(struct vsb_identity *id, u16 reg, u8 value)
-{
-	u8 size = id->state == VSB_ID_HELLO ? sizeof(id->buf.hello) :
-		  id->state == VSB_ID_ANSWER ? sizeof(id->buf.answer) : 0;
-
-	if (reg == VSB_ID_DATA && id->pos < size) {
-		id->buf.bytes[id->pos++] = value;
-		return id->pos == size;
-	}
-	vsb_identity_end(id, vsb_identity_begins(reg, value) ? VSB_ID_HELLO : VSB_ID_IDLE);
-	id->begun = value;
-	return false;
-}
-
-static u8 vsb_identity_read(struct vsb_identity *id, u16 reg)
-{
-	u8 value;
-
-	if (reg == VSB_ID_CONTROL)
-		return id->state == VSB_ID_PROVED && !vsb_identity_good(id) ? VSB_ID_IDLE :
-		       id->state;
-	if (id->state != VSB_ID_REPLY) {
-		vsb_identity_end(id, VSB_ID_IDLE);
-		return U8_MAX;
-	}
-	value = id->buf.bytes[id->pos++];
-	if (id->pos == sizeof(id->buf.reply))
-		vsb_identity_enter(id, VSB_ID_ANSWER);
-	return value;
 }
 
 /* ---- what comes of it; vCPU context ---- */
@@ -296,7 +243,7 @@ static void vsb_identity_judged(struct vsb_cloud *cloud, struct vsb_l2 *u,
 	if (again)
 		return;		/* nothing was closed meanwhile */
 	if (proved && proxy->required)
-		vsb_proxy_set_replay(proxy, u);	/* see gate.c */
+		vsb_proxy_set_replay(proxy, u);	/* what was hidden of it */
 	if (now)
 		vsb_proxy_notify(now);
 }
@@ -307,6 +254,7 @@ static void vsb_identity_complete(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	bool answered = false, proved, before, again;
 	struct vsb_proxy *proxy = NULL;
 	u8 key_id[VSB_ID_PROOF];
+	const char *name;
 
 	mutex_lock(&cloud->lock);
 	spin_lock(&id->lock);
@@ -314,15 +262,15 @@ static void vsb_identity_complete(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	again = vsb_identity_good(id);
 	memcpy(key_id, id->key_id, sizeof(key_id));
 	/* Another vCPU may have begun anew. Who is forgotten proves nothing. */
-	if (id->state == VSB_ID_HELLO && id->pos == sizeof(id->buf.hello)) {
+	name = vsb_exchange_name(&id->exchange);
+	if (name) {
 		if (!list_empty(&u->node))
-			proxy = vsb_identity_find(cloud, id->buf.hello.name);
-		vsb_identity_hello(id, proxy);
-	} else if (id->state == VSB_ID_ANSWER && id->pos == sizeof(id->buf.answer)) {
-		if (!list_empty(&u->node))
-			proxy = vsb_identity_find(cloud, id->message.name);
-		vsb_identity_answer(id, proxy);
-		answered = true;
+			proxy = vsb_identity_find(cloud, name);
+		answered = id->exchange.state == VSB_ID_ANSWER;
+		if (answered)
+			vsb_identity_answer(id, proxy);
+		else
+			vsb_identity_hello(id, proxy);
 	}
 	proved = id->proved;
 	again &= proved && !memcmp(key_id, id->key_id, sizeof(key_id));
@@ -346,19 +294,25 @@ static void vsb_identity_complete(struct vsb_cloud *cloud, struct vsb_l2 *u)
 int vsb_identity_access(struct vsb_cloud *cloud, struct vsb_l2 *u, const struct vsb_pio *pio,
 			u32 *data)
 {
-	u16 reg = pio->port - vsb_identity_port;
 	struct vsb_identity *id = &u->identity;
+	struct vsb_device *dev = &id->exchange.dev;
+	struct vsb_byte b = {
+		.reg = pio->port - vsb_identity_port, .in = pio->in, .value = *data,
+	};
 	bool complete = false;
 	int ret = 0;
 
 	spin_lock(&id->lock);
-	if (pio->size != 1) {
-		vsb_identity_end(id, VSB_ID_IDLE);
-		ret = -EINVAL;
-	} else if (pio->in) {
-		*data = vsb_identity_read(id, reg);
+	/* A proof that is over is none. */
+	if (id->exchange.state == VSB_ID_PROVED && !vsb_identity_good(id))
+		vsb_exchange_end(&id->exchange, VSB_ID_IDLE);
+	if (pio->size == 1) {
+		complete = dev->ops->access(dev, &b) & VSB_DO_JUDGE;
+		if (pio->in)
+			*data = b.value;
 	} else {
-		complete = vsb_identity_write(id, reg, *data);
+		dev->ops->reset(dev);
+		ret = -EINVAL;
 	}
 	spin_unlock(&id->lock);
 	if (complete)
@@ -378,6 +332,17 @@ bool vsb_identity_proved(struct vsb_l2 *u, struct vsb_proxy *proxy)
 	proved = vsb_identity_good(id) && !memcmp(id->key_id, proxy->key_id, sizeof(id->key_id));
 	spin_unlock(&id->lock);
 	return proved;
+}
+
+/*
+ * VSB_PROXY_REQUIRED: until a user VM has proved who it is, its devices work but no data
+ * passes. A UART answers as ever, so that firmware and drivers find it and do not wait for
+ * one that never becomes ready; but bytes sent reach the proxy as 0, and bytes received
+ * reach the user VM as 0. Other devices are unplugged. vCPU context.
+ */
+bool vsb_identity_shuts(struct vsb_l2 *u, struct vsb_proxy *proxy)
+{
+	return proxy->required && !vsb_identity_proved(u, proxy);
 }
 
 /* Has @u proved who it is, whoever that is? vCPU context. */
@@ -465,7 +430,7 @@ void vsb_uservm_unprove(struct vsb_l2 *u)
 	spin_lock(&id->lock);
 	proved = id->proved;
 	id->proved = false;
-	vsb_identity_end(id, VSB_ID_IDLE);
+	vsb_exchange_end(&id->exchange, VSB_ID_IDLE);
 	spin_unlock(&id->lock);
 	if (proved)
 		vsb_identity_tell(u);

@@ -2,7 +2,7 @@
 /*
  * A user VM proves who it is.
  *
- * id->lock is a spinlock; proxy->lock is inside of it, com->lock outside.
+ * id->lock is a spinlock; proxy->lock is inside of it, slot->lock outside.
  */
 #ifndef VSB_CORE_IDENTITY_H
 #define VSB_CORE_IDENTITY_H
@@ -10,6 +10,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "devices/exchange.h"
 #include "include/uapi/linux/vsbypass_identity.h"
 
 struct vsb_cloud;
@@ -19,35 +20,22 @@ struct vsb_proxy;
 
 /**
  * struct vsb_identity - of a user VM: the exchange in progress, and the proof
- * @lock:	see below
- * @state:	VSB_ID_*
- * @pos:	bytes of @buf that have been written or read
- * @begun:	with this command
+ * @lock:	see above; guards all
+ * @exchange:	the ports
  * @proved:	it has proved who it is, with the key of
  * @key_id:	vsb_proxy.key_id
  * @until:	CLOCK_BOOTTIME after which @proved is over; 0: it has no end
  * @refusals:	exchanges that ended in VSB_ID_REFUSED
  * @expires:	CLOCK_BOOTTIME after which no answer counts
- * @buf:	what is written or read byte by byte now
- * @message:	what the proofs of this exchange are made of
  */
 struct vsb_identity {
-	spinlock_t lock;	/* guards all; innermost but proxy->lock */
-	u8 state;
-	u8 pos;
-	u8 begun;
+	spinlock_t lock;	/* proxy->lock is inside */
+	struct vsb_exchange exchange;
 	bool proved;
 	u8 key_id[VSB_ID_PROOF];
 	u64 until;
 	u32 refusals;
 	u64 expires;
-	union {
-		u8 bytes[64];
-		struct vsb_id_hello hello;
-		struct vsb_id_reply reply;
-		u8 answer[VSB_ID_PROOF];
-	} buf;
-	struct vsb_id_message message;
 };
 
 void vsb_identity_init(struct vsb_identity *id);
@@ -57,12 +45,11 @@ void vsb_identity_free_key(struct vsb_proxy *proxy);
 int vsb_identity_access(struct vsb_cloud *cloud, struct vsb_l2 *u, const struct vsb_pio *pio,
 			u32 *data);
 bool vsb_identity_proved(struct vsb_l2 *u, struct vsb_proxy *proxy);
+bool vsb_identity_shuts(struct vsb_l2 *u, struct vsb_proxy *proxy);
 bool vsb_identity_holds(struct vsb_l2 *u);
 u64 vsb_identity_until(struct vsb_l2 *u);
 void vsb_uservm_unprove(struct vsb_l2 *u);
 void vsb_uservm_doubt(struct vsb_l2 *u);
 void vsb_uservm_expire(struct vsb_l2 *u);
-
-bool vsb_gate_closed(struct vsb_l2 *u, struct vsb_proxy *proxy);
 
 #endif

@@ -5,8 +5,8 @@
  */
 #include <linux/jiffies.h>
 
-#include "core/com.h"
 #include "core/proxy.h"
+#include "core/slots.h"
 #include "core/trace.h"
 
 /*
@@ -82,7 +82,7 @@ int vsb_proxy_set_line(struct vsb_proxy *proxy, u32 gsi, bool level)
 
 	if (gsi >= VSB_NR_GSI)
 		return -EINVAL;
-	if (vsb_com_irq_line(proxy, gsi, level))
+	if (vsb_slots_irq_line(proxy, gsi, level))
 		return 1;
 	spin_lock(&proxy->lock);
 	edge = vsb_irq_set(&proxy->irqs, gsi, level);
@@ -123,15 +123,15 @@ static void vsb_proxy_settle(struct work_struct *work)
 }
 
 /*
- * A front of @coms has changed its line, which @rose perhaps in between. The level is looked
- * at under the lock: of two fronts that share a line the last one here sees both.
+ * A device of @slots has changed its line, which @rose perhaps in between. The level is looked
+ * at under the lock: of two devices that share a line the last one here sees both.
  */
-void vsb_proxy_follow(struct vsb_proxy *proxy, struct vsb_coms *coms, u32 gsi, bool rose)
+void vsb_proxy_follow(struct vsb_proxy *proxy, struct vsb_slots *slots, u32 gsi, bool rose)
 {
 	bool edge, level;
 
 	spin_lock(&proxy->lock);
-	level = vsb_coms_level(coms, gsi);
+	level = vsb_slots_level(slots, gsi);
 	edge = vsb_irq_follow(&proxy->irqs, gsi, level, rose);
 	vsb_proxy_settle_soon(proxy, edge);
 	spin_unlock(&proxy->lock);
@@ -141,10 +141,10 @@ void vsb_proxy_follow(struct vsb_proxy *proxy, struct vsb_coms *coms, u32 gsi, b
 
 static void vsb_proxy_poll_work(struct work_struct *work)
 {
-	vsb_com_poll(container_of(to_delayed_work(work), struct vsb_proxy, poll));
+	vsb_slots_poll(container_of(to_delayed_work(work), struct vsb_proxy, poll));
 }
 
-/* Have vsb_com_poll() called in a moment. */
+/* Have vsb_slots_poll() called in a moment. */
 void vsb_proxy_poll_soon(struct vsb_proxy *proxy)
 {
 	spin_lock(&proxy->lock);
@@ -155,10 +155,10 @@ void vsb_proxy_poll_soon(struct vsb_proxy *proxy)
 
 static void vsb_proxy_moment_work(struct work_struct *work)
 {
-	vsb_com_moment(container_of(to_delayed_work(work), struct vsb_proxy, moment));
+	vsb_slots_moment(container_of(to_delayed_work(work), struct vsb_proxy, moment));
 }
 
-/* Have vsb_com_moment() called VSB_MOMENT_MS after the last call of this. */
+/* Have vsb_slots_moment() called VSB_MOMENT_MS after the last call of this. */
 void vsb_proxy_moment_from_now(struct vsb_proxy *proxy)
 {
 	spin_lock(&proxy->lock);

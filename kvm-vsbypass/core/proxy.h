@@ -16,13 +16,12 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "core/com.h"
 #include "core/irq.h"
 #include "core/pio.h"
+#include "core/slots.h"
 #include "core/uservm.h"
 #include "core/vm.h"
-#include "devices/i8042.h"
-#include "devices/uart.h"
+#include "devices/device.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
 #include "include/uapi/linux/vsbypass_identity.h"
 
@@ -32,8 +31,6 @@ struct vsb_claims;
 struct vsb_cloud;
 
 #define VSB_MAX_SERVERS	16	/* vCPUs of a proxy that serve accesses */
-#define VSB_MAX_REPLAY	(VSB_MAX_RANGES * VSB_UART_WRITES + VSB_KBD_WRITES)
-#define VSB_MAX_ORDER	16	/* accesses to one port in one KVM_EXIT_IO */
 
 struct vsb_queued;
 
@@ -46,7 +43,7 @@ struct vsb_queued;
 struct vsb_order {
 	struct vsb_pio pio;
 	u32 count;
-	u8 data[VSB_MAX_ORDER];
+	u8 data[VSB_IO_SIZE];
 };
 
 /**
@@ -57,7 +54,7 @@ struct vsb_order {
  * @cloud:	its cloud VM, referenced
  * @name:	of the user VM; constant
  * @timeout:	jiffies that an access may wait; constant
- * @front:	16550s are answered by the module; constant
+ * @front:	devices may answer themselves, without it; constant
  * @claims:	ports; constant, lives as long as the proxy
  * @required:	VSB_PROXY_REQUIRED; constant
  * @mac:	has the key of the user VM; NULL until VSB_SET_KEY, then constant.
@@ -72,19 +69,20 @@ struct vsb_order {
  * @events:	readers of the descriptor wait here for events
  * @queue:	accesses that no server has taken
  * @server:	the access that vCPU n has taken to user space
- * @job:	what it does there for a front, or did last; its own
+ * @job:	what it does there for a device, or did last; its own
  * @dead:	answers nothing any more
  * @stalled:	missed a time-out and has not been in KVM_RUN since
  * @idle:	vCPUs waiting in KVM_RUN
- * @replay:	accesses to make before anything else, @replay_nr of them
+ * @replay:	accesses to make before anything else, @replay_nr of them. While that is 0
+ *		written under cloud->lock
  * @replay_pos:	next one
  * @replay_by:	vCPU that makes one now, or -1
  * @irqs:	interrupt lines
  * @unhold:	ends irqs.held if the user VM does not
  * @settle:	has falls reported
- * @poll:	looks at UARTs that may have no interrupt for us
+ * @poll:	calls devices that asked for it, in a moment
  * @expire:	tells the reader that the proof of the user VM is over
- * @moment:	ends a pause of input of fronts
+ * @moment:	the same, behind a pause
  * @hold_until:	jiffies when @unhold does so in any case
  * @touched:	the user VM has made an access since @unhold ran
  * @changed:	VSB_EVENT_USERVM is due
@@ -111,7 +109,7 @@ struct vsb_proxy {
 	wait_queue_head_t events;
 	struct list_head queue;
 	struct vsb_queued *server[VSB_MAX_SERVERS];
-	struct vsb_com_job job[VSB_MAX_SERVERS];
+	struct vsb_job job[VSB_MAX_SERVERS];
 	bool dead;
 	bool stalled;
 	u32 idle;
@@ -157,7 +155,7 @@ void vsb_proxy_stop_lines(struct vsb_proxy *proxy);
 int vsb_proxy_set_line(struct vsb_proxy *proxy, u32 gsi, bool level);
 void vsb_proxy_settle_soon(struct vsb_proxy *proxy, bool edge);
 void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold);
-void vsb_proxy_follow(struct vsb_proxy *proxy, struct vsb_coms *coms, u32 gsi, bool rose);
+void vsb_proxy_follow(struct vsb_proxy *proxy, struct vsb_slots *slots, u32 gsi, bool rose);
 void vsb_proxy_poll_soon(struct vsb_proxy *proxy);
 void vsb_proxy_moment_from_now(struct vsb_proxy *proxy);
 

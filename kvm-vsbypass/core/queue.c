@@ -8,11 +8,10 @@
 #include <linux/sched/signal.h>
 
 #include "core/cloud.h"
-#include "core/com.h"
 #include "core/proxy.h"
+#include "core/slots.h"
 #include "core/trace.h"
 #include "core/uservm.h"
-#include "devices/claims.h"
 
 /**
  * struct vsb_queued - an access in flight, on the stack of the vCPU that waits
@@ -148,15 +147,15 @@ static void vsb_proxy_complete(struct vsb_proxy *proxy, unsigned int n, const vo
 	complete(&access->done);
 }
 
-/* Outside of proxy->lock: com->lock comes first. */
+/* Outside of proxy->lock: slot->lock comes first. */
 static void vsb_proxy_complete_job(struct vsb_proxy *proxy, unsigned int n,
 				   const void *answer)
 {
-	struct vsb_com_job *job = &proxy->job[n];
+	struct vsb_job *job = &proxy->job[n];
 
 	if (!job->serial)
 		return;
-	vsb_com_complete(proxy, job, answer);
+	vsb_slots_complete(proxy, job, answer);
 	job->serial = 0;
 }
 
@@ -175,7 +174,7 @@ static bool vsb_proxy_take_job(struct vsb_proxy *proxy, unsigned int n,
 	struct vsb_pio pio = { .size = 1 };
 	struct vsb_io io;
 
-	if (!vsb_com_take(proxy, &proxy->job[n], &io, &pio.port))
+	if (!vsb_slots_take(proxy, &proxy->job[n], &io, &pio.port))
 		return false;
 	pio.port += io.reg;
 	pio.in = io.in;
@@ -264,28 +263,24 @@ bool vsb_proxy_serve(struct vsb_proxy *proxy, unsigned int n, const void *answer
 	return wait && vsb_proxy_wait(proxy, n, order);
 }
 
-/* What the user VM @u has programmed, but for fronts. Under cloud->lock. */
+/* What the user VM @u has programmed is written into the proxy. Under cloud->lock. */
 void vsb_proxy_set_replay(struct vsb_proxy *proxy, struct vsb_l2 *u)
 {
-	const struct vsb_coms *coms = vsb_locked(proxy->cloud, u->coms);
-	u32 i;
+	u32 nr;
 
-	spin_lock(&u->kbd_lock);
 	spin_lock(&proxy->lock);
 	proxy->replay_nr = 0;
 	proxy->replay_pos = 0;
 	proxy->replay_by = -1;
-	for (i = 0; i < coms->nr; i++)
-		if (!coms->com[i].on)
-			proxy->replay_nr += vsb_uart_replay(&coms->com[i].uart,
-							    proxy->replay + proxy->replay_nr);
-	if (vsb_claims_i8042(proxy->claims))
-		proxy->replay_nr += vsb_i8042_replay(&u->kbd, proxy->replay + proxy->replay_nr);
 	spin_unlock(&proxy->lock);
-	spin_unlock(&u->kbd_lock);
+	/* Nobody reads it now. slot->lock comes before proxy->lock. */
+	nr = vsb_slots_replay(vsb_locked(proxy->cloud, u->slots), proxy->replay);
+	spin_lock(&proxy->lock);
+	proxy->replay_nr = nr;
+	spin_unlock(&proxy->lock);
 	wake_up(&proxy->work);
-	if (proxy->replay_nr)
-		trace_vsbypass_reset(proxy->name, proxy->replay_nr);
+	if (nr)
+		trace_vsbypass_reset(proxy->name, nr);
 }
 
 /* It answers nothing any more: all that wait are released. Any context. */

@@ -8,12 +8,12 @@
 #include <linux/slab.h>
 
 #include "core/cloud.h"
-#include "core/com.h"
 #include "core/host.h"
 #include "core/ident.h"
 #include "core/identity.h"
 #include "core/inner.h"
 #include "core/proxy.h"
+#include "core/slots.h"
 #include "core/trace.h"
 #include "core/uservm.h"
 #include "devices/claims.h"
@@ -63,7 +63,7 @@ bool vsb_uservm_settled(struct vsb_cloud *cloud, struct vsb_l2 *u,
 
 	if (!u)
 		return false;
-	if (!rcu_access_pointer(u->claims) && READ_ONCE(cloud->nr_free) && !READ_ONCE(u->barred))
+	if (!rcu_access_pointer(u->slots) && READ_ONCE(cloud->nr_free) && !READ_ONCE(u->barred))
 		return false;
 	if (id->root && xa_load(&cloud->roots, id->root) != u)
 		return false;
@@ -78,9 +78,8 @@ void vsb_uservm_put(struct vsb_l2 *u)
 {
 	if (!refcount_dec_and_test(&u->ref))
 		return;
-	/* Nobody can look at u->claims without a reference or RCU. */
-	kfree_rcu(rcu_dereference_protected(u->claims, true), rcu);
-	vsb_coms_put(rcu_dereference_protected(u->coms, true));
+	/* Nobody can look at u->slots without a reference or RCU. */
+	vsb_slots_put(rcu_dereference_protected(u->slots, true));
 	kfree_rcu(u, rcu);
 }
 
@@ -91,7 +90,7 @@ static void vsb_uservm_part(struct vsb_cloud *cloud, struct vsb_l2 *u)
 
 	if (!proxy)
 		return;
-	vsb_coms_detach(vsb_locked(cloud, u->coms));
+	vsb_slots_detach(vsb_locked(cloud, u->slots));
 	RCU_INIT_POINTER(u->proxy, NULL);
 	RCU_INIT_POINTER(proxy->uservm, NULL);
 	WRITE_ONCE(cloud->nr_free, cloud->nr_free + 1);
@@ -112,7 +111,7 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 		if (xa_load(&cloud->anchors, u->anchors[i].frame) == &u->anchors[i])
 			xa_erase(&cloud->anchors, u->anchors[i].frame);
 	list_del_init(&u->node);
-	if (!rcu_access_pointer(u->claims))
+	if (!rcu_access_pointer(u->slots))
 		cloud->nr_unbound--;
 	vsb_uservm_part(cloud, u);
 	vsb_uservm_put(u);
@@ -133,37 +132,26 @@ static void vsb_uservm_absorb(struct vsb_l2 *u)
  */
 void vsb_uservm_disown(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
-	struct vsb_claims *claims = vsb_locked(cloud, u->claims);
-	struct vsb_coms *coms = vsb_locked(cloud, u->coms);
+	struct vsb_slots *slots = vsb_locked(cloud, u->slots);
 
 	vsb_uservm_unprove(u);
 	vsb_uservm_part(cloud, u);
 	/* An access that is in there now finds no data of the console that @u had. */
-	vsb_coms_empty(coms);
-	RCU_INIT_POINTER(u->coms, NULL);
-	vsb_coms_put(coms);
+	vsb_slots_clear(slots);
 	vsb_uservm_absorb(u);
-	RCU_INIT_POINTER(u->claims, NULL);
-	kfree_rcu(claims, rcu);
+	RCU_INIT_POINTER(u->slots, NULL);
+	vsb_slots_put(slots);
 	memset(u->name, 0, sizeof(u->name));
 	u->bound_ns = 0;
 	cloud->nr_unbound++;
 }
 
-/*
- * That of the proxy is new to @u. It has programmed another one if it has not just
- * booted. Under cloud->lock.
- */
-static void vsb_uservm_new_keyboard(struct vsb_l2 *u)
+/* Has it programmed devices of the guest hypervisor? Not if it has just booted. */
+static bool vsb_uservm_ran(const struct vsb_l2 *u)
 {
 	const struct vsb_anchor *first = u->nr_anchors ? &u->anchors[0] : &u->unanchored;
 
-	spin_lock(&u->kbd_lock);
-	if (first->u && !first->boots)
-		vsb_i8042_assume(&u->kbd);
-	else
-		vsb_i8042_init(&u->kbd);
-	spin_unlock(&u->kbd_lock);
+	return first->u && !first->boots;
 }
 
 /*
@@ -171,40 +159,28 @@ static void vsb_uservm_new_keyboard(struct vsb_l2 *u)
  * Under cloud->lock. Return: false: no memory.
  */
 static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name,
-			     const struct vsb_claims *from)
+			     const struct vsb_claims *claims)
 {
-	struct vsb_coms *coms = NULL, *old_coms = vsb_locked(cloud, u->coms);
-	struct vsb_claims *claims, *old = vsb_locked(cloud, u->claims);
+	struct vsb_slots *slots, *old = vsb_locked(cloud, u->slots);
 
-	claims = kmemdup(from, sizeof(*claims), GFP_KERNEL_ACCOUNT);
-	if (!claims)
-		return false;
-	/* Other UARTs: their registers start anew. */
-	if (!old || memcmp(old->ranges, claims->ranges, sizeof(old->ranges))) {
-		coms = vsb_coms_create(claims);
-		if (!coms) {
-			kfree(claims);
+	/* Other devices: they start anew. */
+	if (!old || memcmp(old->claims.ranges, claims->ranges, sizeof(claims->ranges))) {
+		slots = vsb_slots_create(claims, vsb_uservm_ran(u));
+		if (!slots)
 			return false;
-		}
-	}
-	if (!old) {
-		cloud->nr_unbound--;
-		u->bound_ns = ktime_get_boottime_ns();
-	}
-	if (coms) {
-		if (old)
+		if (old) {
 			vsb_uservm_absorb(u);
-		rcu_assign_pointer(u->coms, coms);
-		vsb_coms_put(old_coms);
-		vsb_uservm_new_keyboard(u);
+		} else {
+			cloud->nr_unbound--;
+			u->bound_ns = ktime_get_boottime_ns();
+		}
+		rcu_assign_pointer(u->slots, slots);
+		vsb_slots_put(old);
 	} else if (memcmp(u->name, name, sizeof(u->name))) {
 		/* What one console has typed, or is shown, is not for another. */
-		vsb_coms_empty(old_coms);
+		vsb_slots_clear(old);
 	}
 	memcpy(u->name, name, sizeof(u->name));
-	rcu_assign_pointer(u->claims, claims);
-	if (old)
-		kfree_rcu(old, rcu);
 	return true;
 }
 
@@ -212,18 +188,18 @@ static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const ch
 static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
 			    struct vsb_proxy *proxy)
 {
-	struct vsb_coms *coms;
+	struct vsb_slots *slots;
 
 	if (!vsb_uservm_claim(cloud, u, proxy->name, proxy->claims))
 		return;		/* stays as it is: absorbed */
-	coms = vsb_locked(cloud, u->coms);
-	vsb_coms_attach(coms, proxy);
+	slots = vsb_locked(cloud, u->slots);
+	vsb_slots_attach(slots, proxy);
 	vsb_proxy_set_replay(proxy, u);
 	refcount_inc(&u->ref);
 	rcu_assign_pointer(proxy->uservm, u);
 	WRITE_ONCE(cloud->nr_free, cloud->nr_free - 1);
 	rcu_assign_pointer(u->proxy, proxy);
-	vsb_coms_attached(u, coms);
+	vsb_slots_attached(u, slots);
 	trace_vsbypass_bind(u->name, u->ept_pointer, u->anchors[0].frame);
 	vsb_proxy_expire_at(proxy, vsb_identity_until(u));
 	vsb_proxy_notify(proxy);
@@ -284,7 +260,7 @@ static void vsb_uservm_evict(struct vsb_cloud *cloud)
 	struct vsb_l2 *u, *oldest = NULL;
 
 	list_for_each_entry(u, &cloud->uservms, node) {
-		if (rcu_access_pointer(u->claims))
+		if (rcu_access_pointer(u->slots))
 			continue;
 		if (!oldest || !u->absorb)
 			oldest = u;
@@ -306,7 +282,6 @@ static struct vsb_l2 *vsb_uservm_create(struct vsb_cloud *cloud)
 	if (!u)
 		return NULL;
 	refcount_set(&u->ref, 1);
-	spin_lock_init(&u->kbd_lock);
 	vsb_identity_init(&u->identity);
 	list_add_tail(&u->node, &cloud->uservms);
 	cloud->nr_unbound++;
@@ -431,15 +406,15 @@ static struct vsb_l2 *vsb_uservm_moved_in(struct vsb_cloud *cloud, const struct 
  */
 static struct vsb_l2 *vsb_uservm_succeed(struct vsb_cloud *cloud, struct vsb_l2 *old)
 {
-	struct vsb_claims *claims = vsb_locked(cloud, old->claims);
+	struct vsb_slots *slots = vsb_locked(cloud, old->slots);
 	struct vsb_proxy *proxy = vsb_locked(cloud, old->proxy);
 	struct vsb_l2 *u = NULL;
 
-	if (claims) {
+	if (slots) {
 		u = vsb_uservm_create(cloud);
 		if (!u)
 			return NULL;
-		if (!vsb_uservm_claim(cloud, u, old->name, claims)) {
+		if (!vsb_uservm_claim(cloud, u, old->name, &slots->claims)) {
 			vsb_uservm_forget(cloud, u);
 			return NULL;
 		}
@@ -460,12 +435,12 @@ static struct vsb_l2 *vsb_uservm_displace(struct vsb_cloud *cloud, struct vsb_l2
 {
 	struct vsb_proxy *proxy = vsb_locked(cloud, old->proxy);
 
-	if (!rcu_access_pointer(old->claims) && !old->absorb) {
+	if (!rcu_access_pointer(old->slots) && !old->absorb) {
 		vsb_uservm_forget(cloud, old);
 		return NULL;
 	}
 	trace_vsbypass_replaced(old->name);
-	if (rcu_access_pointer(old->claims))
+	if (rcu_access_pointer(old->slots))
 		vsb_uservm_disown(cloud, old);
 	if (proxy)
 		vsb_proxy_retire(cloud, proxy);
@@ -477,14 +452,10 @@ static struct vsb_l2 *vsb_uservm_displace(struct vsb_cloud *cloud, struct vsb_l2
 static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
 	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
-	struct vsb_coms *coms = vsb_locked(cloud, u->coms);
 
 	vsb_count(u, VSB_C_RESETS);
 	vsb_uservm_unprove(u);
-	vsb_coms_reset(u, coms);
-	spin_lock(&u->kbd_lock);
-	vsb_i8042_reset(&u->kbd);
-	spin_unlock(&u->kbd_lock);
+	vsb_slots_reset(u, vsb_locked(cloud, u->slots));
 	if (proxy) {
 		vsb_proxy_set_replay(proxy, u);
 		vsb_proxy_notify(proxy);
@@ -588,7 +559,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		if (proxy)
 			vsb_proxy_notify(proxy);
 	}
-	if (!rcu_access_pointer(u->claims) && !u->barred) {
+	if (!rcu_access_pointer(u->slots) && !u->barred) {
 		list_for_each_entry(proxy, &cloud->pool, node) {
 			if (rcu_access_pointer(proxy->uservm))
 				continue;
@@ -605,11 +576,10 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 {
 	struct vsb_proxy *proxy = vsb_locked(cloud, u->proxy);
 	u64 *counter = (u64 *)&info->counters;
-	struct vsb_coms *coms = vsb_locked(cloud, u->coms);
 	int i;
 
 	BUILD_BUG_ON(sizeof(info->counters) != VSB_NR_COUNTERS * sizeof(u64));
-	if (rcu_access_pointer(u->claims))
+	if (rcu_access_pointer(u->slots))
 		info->flags |= VSB_USERVM_BOUND;
 	if (proxy)
 		info->flags |= VSB_USERVM_PROXY;
@@ -627,7 +597,7 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 	info->bound_ns = u->bound_ns;
 	info->vcpus = u->nr_anchors;
 	info->roots = u->nr_roots;
-	vsb_coms_info(coms, info);
+	vsb_slots_info(vsb_locked(cloud, u->slots), info);
 	for (i = 0; i < VSB_NR_COUNTERS; i++)
 		counter[i] = atomic64_read(&u->count[i]);
 }

@@ -16,15 +16,13 @@
 #include <linux/types.h>
 
 #include "core/identity.h"
-#include "devices/i8042.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
 
 struct kvm_vcpu;
-struct vsb_claims;
 struct vsb_cloud;
-struct vsb_coms;
 struct vsb_ident;
 struct vsb_proxy;
+struct vsb_slots;
 
 #define VSB_MAX_UNBOUND	256	/* user VMs remembered that have no name */
 #define VSB_MAX_ROOTS	16	/* EPT pointers remembered of a user VM */
@@ -67,8 +65,8 @@ struct vsb_anchor {
  * @rcu:	readers of cloud->roots and cloud->anchors
  * @node:	in cloud->uservms, empty: forgotten; cloud->lock
  * @name:	of its proxy, from the binding on; empty: none; cloud->lock
- * @claims:	NULL: it has no name; else what is claimed for as long as it has,
- *		proxy or not. RCU, written under cloud->lock
+ * @slots:	NULL: it has no name; else what is claimed for as long as it has, proxy or
+ *		not, and the devices there. RCU, written under cloud->lock
  * @absorb:	has had claims that it has no longer: no port of the pool is the
  *		guest hypervisor's again. Written under cloud->lock
  * @barred:	an inner VM on the pages of one that had a name: gets no proxy. Written
@@ -84,9 +82,6 @@ struct vsb_anchor {
  * @anchors:	its vCPUs, the first is the one that boots; cloud->lock
  * @unanchored:	those of its vCPUs that show no anchor, as one; no @frame; its @u is
  *		NULL: there are none. Like @anchors
- * @coms:	the 16550s among @claims. RCU, written under cloud->lock
- * @kbd_lock:	guards @kbd
- * @kbd:	keyboard controller, if it is among @claims
  * @identity:	what it has proved
  * @count:	enum vsb_counter
  */
@@ -95,7 +90,7 @@ struct vsb_l2 {
 	struct rcu_head rcu;
 	struct list_head node;
 	char name[VSB_NAME_LEN];
-	struct vsb_claims __rcu *claims;
+	struct vsb_slots __rcu *slots;
 	bool absorb;
 	bool barred;
 	struct vsb_proxy __rcu *proxy;
@@ -110,9 +105,6 @@ struct vsb_l2 {
 	unsigned long roots[VSB_MAX_ROOTS];
 	struct vsb_anchor anchors[VSB_MAX_ANCHORS];
 	struct vsb_anchor unanchored;
-	struct vsb_coms __rcu *coms;
-	spinlock_t kbd_lock;	/* innermost but proxy->lock */
-	struct vsb_i8042 kbd;
 	struct vsb_identity identity;
 	atomic64_t count[VSB_NR_COUNTERS];
 };

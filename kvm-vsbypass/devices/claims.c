@@ -7,29 +7,27 @@
 #include <linux/string.h>
 
 #include "devices/claims.h"
-#include "devices/i8042.h"
+#include "devices/device.h"
 
 static const struct vsb_range vsb_com1 = {
 	.first = 0x3f8, .last = 0x3ff, .device = VSB_DEV_16550,
 };
 
-/* Both ports of a keyboard controller, or none. */
-static bool vsb_claims_check_i8042(const struct vsb_range *ranges, u32 nr)
+/* What each kind of device says. */
+static int vsb_claims_check_kinds(const struct vsb_range *ranges, u32 nr)
 {
-	u32 i, ports = 0;
+	u32 i, kind, of_kind, replays = 0;
 
-	for (i = 0; i < nr; i++) {
-		const struct vsb_range *r = &ranges[i];
+	for (kind = 0; kind < vsb_nr_devices; kind++) {
+		const struct vsb_device_ops *ops = vsb_devices[kind];
 
-		if (r->device != VSB_DEV_I8042)
-			continue;
-		if (r->first != r->last ||
-		    (r->first != VSB_KBD_DATA && r->first != VSB_KBD_COMMAND))
-			return false;
-		ports++;
+		if (ops->claim && !ops->claim(ranges, nr))
+			return -EINVAL;
+		for (i = 0, of_kind = 0; i < nr; i++)
+			of_kind += ranges[i].device == kind;
+		replays += ops->replays * (ops->whole ? !!of_kind : of_kind);
 	}
-	/* No two ranges overlap. */
-	return ports != 1;
+	return replays > VSB_MAX_REPLAY ? -EINVAL : 0;
 }
 
 static int vsb_claims_check(const struct vsb_range *ranges, u32 nr)
@@ -45,26 +43,13 @@ static int vsb_claims_check(const struct vsb_range *ranges, u32 nr)
 	for (i = 0; i < nr; i++) {
 		const struct vsb_range *r = &ranges[i];
 
-		if (r->last < r->first || r->pad || r->device > VSB_DEV_I8042)
-			return -EINVAL;
-		if (r->device == VSB_DEV_16550 && r->last - r->first != 7)
+		if (r->last < r->first || r->pad || r->device >= vsb_nr_devices)
 			return -EINVAL;
 		for (j = 0; j < i; j++)
 			if (r->first <= ranges[j].last && ranges[j].first <= r->last)
 				return -EINVAL;
 	}
-	return vsb_claims_check_i8042(ranges, nr) ? 0 : -EINVAL;
-}
-
-/* Is there a keyboard controller? */
-bool vsb_claims_i8042(const struct vsb_claims *claims)
-{
-	u32 i;
-
-	for (i = 0; i < claims->nr; i++)
-		if (claims->ranges[i].device == VSB_DEV_I8042)
-			return true;
-	return false;
+	return vsb_claims_check_kinds(ranges, nr);
 }
 
 /**

@@ -17,6 +17,5 @@ struct vsb_claims {
 
 struct vsb_claims *vsb_claims_create(const struct vsb_range *ranges, u32 nr);
 bool vsb_claims_any(const struct vsb_claims *claims, u32 port, u32 size);
-bool vsb_claims_i8042(const struct vsb_claims *claims);
 
 #endif

@@ -2,11 +2,12 @@
 /*
  * A 16550A that answers where the exit lands (front.c), and what passes between
  * it and the UART of a proxy (pump.c). Both are state machines without locks,
- * time or types of KVM's; com.c has those, and a unit test builds them, too.
+ * time or types of KVM's; core/slots.c has those, and a unit test builds them, too.
  */
 #ifndef VSB_FRONT_H
 #define VSB_FRONT_H
 
+#include "devices/device.h"
 #include "devices/uart.h"
 
 #define VSB_FIFO_SIZE	16
@@ -38,14 +39,6 @@ struct vsb_params {
 	u8 lcr;		/* without DLAB */
 	u8 mcr;		/* bits 0 to 3 */
 	u8 dll, dlm;
-};
-
-/* What a UART of a proxy is asked to do. */
-struct vsb_io {
-	u8 reg;
-	bool in;
-	u8 count;			/* accesses to this one register */
-	u8 data[VSB_FIFO_SIZE];
 };
 
 /**
@@ -81,7 +74,7 @@ struct vsb_pump {
  * struct vsb_front - a 16550A
  *
  * The registers have no time and nothing to hide: what they say is so at the moment of
- * the read. Only @level, and what com.c makes of it, is for the interrupt that is sent.
+ * the read. Only @level, and what core makes of it, is for the interrupt that is sent.
  *
  * @uart:	its registers as written
  * @fifo:	receiver FIFO: byte, and LSR's error bits of it << 8

@@ -10,7 +10,7 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
-#include "devices/uart.h"
+#include "devices/device.h"
 
 #define VSB_KBD_DATA	0x60
 #define VSB_KBD_COMMAND	0x64

@@ -72,7 +72,7 @@ int vsb_uart_gsi(const struct vsb_uart *uart)
  * they use it; whose first access is one of operation did so in the UART of
  * the guest hypervisor, and may be waiting for an interrupt of it. All of them
  * are switched on then: the driver is woken and looks. One that boots has no
- * driver yet, see vsb_coms_boot(). Return: has @uart->ier been changed so? Once true.
+ * driver yet, see vsb_slots_boot(). Return: has @uart->ier been changed so? Once true.
  */
 bool vsb_uart_in_use(struct vsb_uart *uart, u8 reg, bool in)
 {

@@ -11,6 +11,8 @@
 #include <linux/serial_reg.h>
 #include <linux/types.h>
 
+#include "devices/device.h"
+
 #define VSB_IER_BITS	0x0f
 #define VSB_MCR_BITS	0x1f
 
@@ -29,13 +31,6 @@ struct vsb_uart {
 	bool known;
 	bool woken;
 	u8 ier, fcr, lcr, mcr, scr, dll, dlm;
-};
-
-/* An access of a replay. What is read (@in) is of no interest. */
-struct vsb_reg_write {
-	u16 port;
-	u8 value;
-	bool in;
 };
 
 void vsb_uart_write(struct vsb_uart *uart, u8 reg, u8 value);

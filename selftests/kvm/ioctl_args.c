@@ -247,6 +247,7 @@ struct range_case {
 #define P	VSB_DEV_PLAIN
 #define U	VSB_DEV_16550
 #define K	VSB_DEV_I8042
+#define D	VSB_DEV_DEBUGCON
 
 static const struct range_case range_cases[] = {
 	{ "none: COM1", 0, {}, true },
@@ -277,7 +278,8 @@ static const struct range_case range_cases[] = {
 	{ "half of it plain", 2, { { 0x60, 0x60, P }, { 0x64, 0x64, K } }, false },
 	{ "a keyboard of 5", 1, { { 0x60, 0x64, K } }, false },
 	{ "a keyboard elsewhere", 2, { { 0x60, 0x60, K }, { 0x65, 0x65, K } }, false },
-	{ "unknown device", 1, { { 0x3f8, 0x3ff, 3 } }, false },
+	{ "debug consoles", 2, { { 0xe9, 0xe9, D }, { 0x402, 0x402, D } }, true },
+	{ "unknown device", 1, { { 0x3f8, 0x3ff, 4 } }, false },
 	{ "unknown device, high", 1, { { 0x3f8, 0x3ff, 0x8000 } }, false },
 	{ "pad", 1, { { 0x3f8, 0x3ff, P, 1 } }, false },
 	{ "pad of the second", 2, { { 0x3f8, 0x3ff, P }, { 0x80, 0x80, P, 0x8000 } }, false },

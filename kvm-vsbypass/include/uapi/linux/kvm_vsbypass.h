@@ -70,6 +70,11 @@ struct vsb_create_cloud {
  * replayed, and its ways to reset the machine reset the user VM.
  */
 #define VSB_DEV_I8042		2
+/*
+ * A debug console of firmware, usually port 0xe9 or 0x402: reads as 0xe9, and the proxy's
+ * gets what is written, off the user VM's path. What has no room is lost.
+ */
+#define VSB_DEV_DEBUGCON	3
 
 /**
  * struct vsb_range - claimed ports
