@@ -198,5 +198,18 @@ def picture(_):
     return points
 
 
+def kvm(build):
+    """KVM's own header is included by one room only, by whatever way. Return: points."""
+    def includes(folder):
+        room = Room(folder + "/*", 0)
+        return [s.path for s in (Source(path, room, build) for path in sorted(files_of([room], ".c")))
+                if any(h.endswith("/linux/kvm_host.h") for h in s.headers)]
+    points = [("fail" if includes(f"kvm-vsbypass/{r}") else "ok", f"{r} does not include linux/kvm_host.h",
+               f"seen: {includes(f'kvm-vsbypass/{r}')}") for r in ("devices", "core")]
+    points.append(("ok" if includes("kvm-vsbypass/kvm") else "fail", "kvm does", "seen: none; is anything read?"))
+    return points
+
+
 TESTS = {"layers-" + name: check(levels) for name, levels in ROOMS}
 TESTS["layers-picture"] = picture
+TESTS["layers-kvm"] = kvm
