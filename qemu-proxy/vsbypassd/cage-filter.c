@@ -48,6 +48,7 @@ static const int plain_calls[] = {
 	SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(mprotect),
 	SCMP_SYS(madvise), SCMP_SYS(mincore), SCMP_SYS(msync), SCMP_SYS(membarrier),
 	SCMP_SYS(mlock), SCMP_SYS(mlock2), SCMP_SYS(munlock), SCMP_SYS(mlockall),
+	SCMP_SYS(ftruncate),
 	/* itself */
 	SCMP_SYS(execve), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(wait4), SCMP_SYS(waitid),
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(kill),
@@ -78,6 +79,12 @@ static const int plain_calls[] = {
 #define NAMESPACES	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | \
 			 CLONE_NEWUTS | CLONE_NEWCGROUP)
 
+/*
+ * Since QEMU 9.2 a screen (ramfb) is in a memfd; its control group counts those, but no
+ * huge pages.
+ */
+#define MEMFD		(MFD_CLOEXEC | MFD_ALLOW_SEALING)
+
 /* Beside those of KVM: none that types at a terminal, or mounts, or makes a node. */
 static const int ioctls[] = { FIOCLEX, FIONCLEX, FIONBIO, FIONREAD, TCGETS, TIOCGWINSZ };
 
@@ -94,6 +101,9 @@ static int add_rules(scmp_filter_ctx filter)
 				      SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0));
 	if (!rc)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+	if (!rc)
+		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 1,
+				      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff & ~MEMFD, 0));
 	/* abort(): its signal does nothing to the first process of a PID namespace, which would
 	 * fault then, with a line in the kernel's log. SIGSYS from here ends it. */
 	if (!rc)

@@ -89,8 +89,8 @@ char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const cha
 	add(argv, "-chardev");
 	/* A server: another vsbypassd may come. */
 	add(argv, "socket,id=qmp,fd=%d,server=on,wait=off", PROXY_QMP_FD);
-	add(argv, "-mon");
-	add(argv, "chardev=qmp,mode=control");
+	add(argv, "-qmp");
+	add(argv, "chardev:qmp");
 	add_consoles(argv, ports);
 	if (vsb_ports_ps2(ports))
 		add_keyboard(argv);

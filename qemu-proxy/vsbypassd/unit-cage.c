@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -90,6 +91,7 @@ static const struct {
 	{ "openat", SYS_openat, { -1, (long)"x" }, EBADF },
 	{ "clone of a thread", SYS_clone, { CLONE_THREAD }, EINVAL },
 	{ "ioctl of KVM", SYS_ioctl, { -1, 0xae80 }, EBADF },
+	{ "memfd_create, without a name", SYS_memfd_create, { 0, MFD_CLOEXEC }, EFAULT },
 	{ "FIONREAD", SYS_ioctl, { -1, FIONREAD }, EBADF },
 	{ "socket", SYS_socket, { 1, 1 }, EPERM },
 	{ "connect", SYS_connect, { -1 }, EPERM },
@@ -120,7 +122,7 @@ static const struct {
 	{ "clone3", SYS_clone3, { 0 }, ENOSYS },
 	{ "open_by_handle_at", SYS_open_by_handle_at, { -1 }, EPERM },
 	{ "mknod", SYS_mknod, { 0 }, EPERM },
-	{ "memfd_create", SYS_memfd_create, { 0 }, EPERM },
+	{ "memfd_create of huge pages", SYS_memfd_create, { (long)"", MFD_HUGETLB }, EPERM },
 	{ "shmget", SYS_shmget, { 0, 1, 01000 }, EPERM },
 	{ "mq_open", SYS_mq_open, { 0 }, EPERM },
 	{ "setresuid", SYS_setresuid, { -1, -1, -1 }, EPERM },

@@ -70,7 +70,7 @@ limit_is() {	# PID NAME WANTED
 	grep -q "^Max $2  *$3  *$3 " "/proc/$1/limits"
 }
 only_these_fds() {
-	ls -l "/proc/$1/fd" | sed -n 's/.* -> //p' | grep -v '^socket:\|^pipe:\|^anon_inode:\|^/dev/kvm$\|^/dev/null$\|^/memfd:kvm'
+	ls -l "/proc/$1/fd" | sed -n 's/.* -> //p' | grep -v '^socket:\|^pipe:\|^anon_inode:\|^/dev/kvm$\|^/dev/null$\|^/memfd:kvm\|^/memfd:displaysurface'
 	[ $? = 1 ]
 }
 only_these_files() {
