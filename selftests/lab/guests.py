@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """User VMs that nobody here wrote: boot loaders, firmware and kernels of Debian's packages,
-for the jobs guests-* and linux-guests-*."""
+for the jobs guests-* and reboots-*."""
 
 import glob
 import io
@@ -13,6 +13,9 @@ import kernels
 
 # where they are in L0 and L1
 FOLDER = "lab/guests/"
+
+# jobs whose user VM is a Linux; the series is the end of their names
+LINUX = ("guests-linux-", "reboots-")
 
 GRUB = "/usr/lib/grub/i386-pc"
 GRUB_MODULES = ("biosdisk", "memdisk", "tar", "normal", "serial", "terminfo", "terminal", "echo",
@@ -74,7 +77,7 @@ def _packages():
 def files(jobs):
     """{place in L0 and L1: path} of what JOBS boot."""
     out = {}
-    if any(j.startswith("guests") for j in jobs):
+    if any(j.startswith("guests-") and not j.startswith(LINUX) for j in jobs):
         out["grub.img"] = cache.file("guest-grub", cache.key(GRUB_CFG, GRUB_MODULES, _packages()),
                                      _make_grub)
         for name, (path, package) in FIRMWARE.items():
@@ -82,6 +85,6 @@ def files(jobs):
                 raise cache.Error(f"{path} is missing (package {package}); run 'make deps' as root")
             out[name] = path
     for series in kernels.SUITES:
-        if f"linux-guests-{series}" in jobs:
+        if any(j.startswith(LINUX) and j.endswith("-" + series) for j in jobs):
             out[f"vmlinux-{series}"] = kernels.backports_vmlinux(series)
     return {FOLDER + name: path for name, path in out.items()}
