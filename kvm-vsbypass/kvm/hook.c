@@ -338,7 +338,7 @@ static int vsb_hook_find_lookup(void)
 		return 0;
 	ret = register_kprobe(&kp);
 	if (ret) {
-		pr_err("cannot find kernel functions by name (kprobe: %d); the kernel needs CONFIG_KPROBES and CONFIG_KALLSYMS, and no lockdown\n",
+		pr_err("cannot find kernel functions by name (kprobe: %d); the kernel needs CONFIG_KPROBES and CONFIG_KALLSYMS\n",
 		       ret);
 		return -EOPNOTSUPP;
 	}
