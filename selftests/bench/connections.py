@@ -28,11 +28,6 @@ PIECE = b'0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n' * 
 OUTPUT = 1 << 20
 
 
-def children(pid):
-    with open('/proc/%d/task/%d/children' % (pid, pid), encoding='ascii') as f:
-        return [int(p) for p in f.read().split()]
-
-
 def sizes(pid):
     """Return: (PSS, USS) in KiB."""
     with open('/proc/%d/smaps_rollup' % pid, encoding='ascii') as f:
@@ -46,8 +41,7 @@ class Sum:
     """Of the server, the spawner and the sessions."""
 
     def __init__(self, w):
-        spawner, = children(w.server.pid)
-        self.sessions = children(spawner)
+        spawner, self.sessions = w.processes()
         self.server, self.spawner = sizes(w.server.pid), sizes(spawner)
         each = [sizes(pid) for pid in self.sessions]
         self.all = tuple(sum(s[i] for s in each) for i in (0, 1))

@@ -924,6 +924,19 @@ def test_sandbox(w):
     check(re.search(r'Max processes\s+0\s', limits), limits)
 
 
+def test_session_environment(w):
+    """Of the server's environment a session has what says how OpenSSL works, nothing else."""
+    names = w.env()
+    w.env = lambda: {**names, 'OPENSSL_ia32cap': ':~0x80000', 'OF_THE_SERVER': '1'}
+    w.start()
+    w.client(tty=True).expect(b'for help]')
+    _, (session,) = w.processes()
+    with open('/proc/%d/environ' % session, 'rb') as f:
+        seen = set(f.read().rstrip(b'\0').split(b'\0')) - {b'ASAN_OPTIONS=detect_leaks=0'}
+    check(b'OPENSSL_ia32cap=:~0x80000' in seen, seen)
+    check(all(v.startswith(b'OPENSSL_') for v in seen), seen)
+
+
 def test_garbage(w):
     """Garbage on the port, also after a good beginning, harms nobody."""
     w.start()

@@ -302,6 +302,11 @@ class Client:
         self.process.wait()
 
 
+def children(pid):
+    with open('/proc/%d/task/%d/children' % (pid, pid), encoding='ascii') as f:
+        return [int(p) for p in f.read().split()]
+
+
 class World:
     """A folder with everything that a server needs, and the server."""
 
@@ -364,6 +369,11 @@ class World:
         if chardev:
             self.chardev.connected()
         return self
+
+    def processes(self):
+        """Those of the server: the spawner, and a list of the sessions."""
+        spawner, = children(self.server.pid)
+        return spawner, children(spawner)
 
     def new_chardev(self, vm='vm1'):
         self.things.append(Chardev(self.path('run/console/%s.sock' % vm)))
