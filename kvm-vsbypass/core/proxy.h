@@ -76,7 +76,7 @@ struct vsb_order {
  * @replay:	accesses to make before anything else, @replay_nr of them. While that is 0
  *		written under cloud->lock
  * @replay_pos:	next one
- * @replay_by:	vCPU that makes one now, or -1
+ * @replay_by:	vCPU that makes one now, or -1; VSB_MAX_SERVERS: they are not known yet
  * @irqs:	interrupt lines
  * @unhold:	ends irqs.held if the user VM does not
  * @settle:	has falls reported

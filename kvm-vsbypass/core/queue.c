@@ -269,16 +269,22 @@ void vsb_proxy_set_replay(struct vsb_proxy *proxy, struct vsb_l2 *u)
 	u32 nr;
 
 	spin_lock(&proxy->lock);
-	proxy->replay_nr = 0;
+	/*
+	 * There is one, and nobody may make it yet: an access that comes while the list is
+	 * made is not overtaken by what the list has of before it.
+	 */
+	proxy->replay_nr = 1;
 	proxy->replay_pos = 0;
-	proxy->replay_by = -1;
+	proxy->replay_by = VSB_MAX_SERVERS;
 	spin_unlock(&proxy->lock);
-	/* Nobody reads it now. slot->lock comes before proxy->lock. */
+	/* slot->lock comes before proxy->lock. */
 	nr = vsb_slots_replay(vsb_locked(proxy->cloud, u->slots), proxy->replay);
 	spin_lock(&proxy->lock);
 	proxy->replay_nr = nr;
+	proxy->replay_by = -1;
 	spin_unlock(&proxy->lock);
-	wake_up(&proxy->work);
+	/* Whoever was woken for an access meanwhile has found nothing to do. */
+	wake_up_all(&proxy->work);
 	if (nr)
 		trace_vsbypass_reset(proxy->name, nr);
 }
