@@ -80,15 +80,15 @@ static const int plain_calls[] = {
 			 CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 /*
- * Since QEMU 9.2 a screen (ramfb) is in a memfd; its control group counts those, but no
- * huge pages.
+ * Since QEMU 9.2 a screen (ramfb) is in a memfd. No limit of addresses or data counts what is
+ * written to one; a control group does, but for huge pages.
  */
 #define MEMFD		(MFD_CLOEXEC | MFD_ALLOW_SEALING)
 
 /* Beside those of KVM: none that types at a terminal, or mounts, or makes a node. */
 static const int ioctls[] = { FIOCLEX, FIONCLEX, FIONBIO, FIONREAD, TCGETS, TIOCGWINSZ };
 
-static int add_rules(scmp_filter_ctx filter)
+static int add_rules(scmp_filter_ctx filter, gboolean memfd)
 {
 	int rc = 0;
 
@@ -101,7 +101,7 @@ static int add_rules(scmp_filter_ctx filter)
 				      SCMP_A0(SCMP_CMP_MASKED_EQ, NAMESPACES, 0));
 	if (!rc)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
-	if (!rc)
+	if (!rc && memfd)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 1,
 				      SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffff & ~MEMFD, 0));
 	/* abort(): its signal does nothing to the first process of a PID namespace, which would
@@ -123,7 +123,7 @@ static int add_rules(scmp_filter_ctx filter)
 	return rc;
 }
 
-int cage_filter(GError **error)
+int cage_filter(gboolean memfd, GError **error)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	int fd = memfd_create("cage-filter", MFD_CLOEXEC);
@@ -132,7 +132,7 @@ int cage_filter(GError **error)
 	if (fd < 0)
 		rc = -errno;
 	if (!rc)
-		rc = add_rules(filter);
+		rc = add_rules(filter, memfd);
 	if (!rc)
 		rc = seccomp_export_bpf(filter, fd);
 	seccomp_release(filter);

@@ -5,7 +5,10 @@
 
 #include <glib.h>
 
-/* Return: a descriptor with the program (BPF), at its begin; -1: @error */
-int cage_filter(GError **error);
+/*
+ * @memfd: files in memory are allowed. Return: a descriptor with the program (BPF), at its
+ * begin; -1: @error
+ */
+int cage_filter(gboolean memfd, GError **error);
 
 #endif

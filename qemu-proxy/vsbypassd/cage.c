@@ -27,14 +27,14 @@
 
 /**
  * struct cage - what is the same for all
- * @filter:	descriptor of the program, see cage_filter()
+ * @filter:	descriptors of the programs, see cage_filter(): without and with memfd
  * @first:	user ID of @uid_base is the first of CAGE_UIDS; @next: of these, to try next
  */
 struct cage {
 	char *qemu;
 	char *rom;
 	char *bwrap;
-	int filter;
+	int filter[2];
 	guint32 first;
 	guint32 next;
 };
@@ -65,6 +65,7 @@ static const struct {
 	{ RLIMIT_NOFILE, 256 },
 	{ RLIMIT_DATA, 256UL << 20 },
 	{ RLIMIT_AS, 1UL << 30 },
+	{ RLIMIT_FSIZE, 64UL << 20 },	/* a screen in a memfd: 4096 x 4096 */
 	{ RLIMIT_MEMLOCK, 0 },
 	{ RLIMIT_MSGQUEUE, 0 },
 	{ RLIMIT_SIGPENDING, 64 },
@@ -221,18 +222,18 @@ static gboolean learn_pid(int info, uid_t uid, struct caged *caged, GError **err
 }
 
 /* From its begin, whoever has read it before. */
-static int open_filter(const struct cage *cage)
+static int open_filter(const struct cage *cage, gboolean memfd)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", cage->filter);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", cage->filter[memfd]);
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static gboolean add_fds(const struct cage *cage, GSubprocessLauncher *launcher, int *info,
-			GError **error)
+static gboolean add_fds(const struct cage *cage, GSubprocessLauncher *launcher, gboolean memfd,
+			int *info, GError **error)
 {
-	int filter = open_filter(cage), pipes[2];
+	int filter = open_filter(cage, memfd), pipes[2];
 
 	if (filter < 0 || pipe2(pipes, O_CLOEXEC) < 0) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "descriptors of its cage: %s",
@@ -258,20 +259,25 @@ static int out_of_the_way(int fd)
 }
 
 gboolean cage_spawn(struct cage *cage, GSubprocessLauncher *launcher, const char *name,
-		    char **argv, struct caged *caged, GError **error)
+		    gboolean screen, char **argv, struct caged *caged, GError **error)
 {
 	const gboolean by_systemd = sd_booted() > 0;
 	struct who who = { .group = -1 };
 	struct caged new = { .pidfd = -1 };
 	g_auto(GStrv) all = NULL;
-	gboolean done;
+	gboolean done, memfd;
 	int info;
 
-	if (!pick_uid(cage, &who.uid, error) || !may_open_kvm(&who, error) ||
-	    !add_fds(cage, launcher, &info, error))
+	if (!pick_uid(cage, &who.uid, error) || !may_open_kvm(&who, error))
 		return FALSE;
 	if (!by_systemd)
 		who.group = out_of_the_way(cage_group_make(who.uid));
+	memfd = screen && (by_systemd || who.group >= 0);
+	if (!add_fds(cage, launcher, memfd, &info, error)) {
+		if (who.group >= 0)
+			close(who.group);
+		return FALSE;
+	}
 	all = cage_view(cage->bwrap, cage->qemu, cage->rom, who.uid, argv);
 	g_subprocess_launcher_set_child_setup(launcher, become, &who, NULL);
 	new.process = g_subprocess_launcher_spawnv(launcher, (const char *const *)all, error);
@@ -328,8 +334,11 @@ struct cage *cage_new(const char *qemu, const char *rom, guint32 uid_base, GErro
 	    !is_allowed("/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", error))
 		return NULL;
 	cage = g_new0(struct cage, 1);
-	cage->filter = cage_filter(error);
-	if (cage->filter < 0) {
+	cage->filter[FALSE] = cage_filter(FALSE, error);
+	cage->filter[TRUE] = cage->filter[FALSE] < 0 ? -1 : cage_filter(TRUE, error);
+	if (cage->filter[TRUE] < 0) {
+		if (cage->filter[FALSE] >= 0)
+			close(cage->filter[FALSE]);
 		g_free(cage);
 		return NULL;
 	}
@@ -346,7 +355,8 @@ void cage_free(struct cage *cage)
 {
 	if (!cage)
 		return;
-	close(cage->filter);
+	close(cage->filter[FALSE]);
+	close(cage->filter[TRUE]);
 	g_free(cage->qemu);
 	g_free(cage->rom);
 	g_free(cage->bwrap);

@@ -49,9 +49,10 @@ void cage_free(struct cage *cage);
 
 /*
  * Starts @argv in a cage for user VM @name; @launcher has its descriptors, and is done with then.
+ * @screen: it has one, for which QEMU may want a memfd.
  * Return: FALSE: @caged is as it was.
  */
 gboolean cage_spawn(struct cage *cage, GSubprocessLauncher *launcher, const char *name,
-		    char **argv, struct caged *caged, GError **error);
+		    gboolean screen, char **argv, struct caged *caged, GError **error);
 
 #endif

@@ -186,7 +186,7 @@ int procfd_take_vm(int pidfd, pid_t pid, GError **error)
 
 /* No cage: who tests may be nobody who can make one. */
 gboolean cage_spawn(struct cage *cage, GSubprocessLauncher *launcher, const char *name,
-		    char **argv, struct caged *caged, GError **error)
+		    gboolean screen, char **argv, struct caged *caged, GError **error)
 {
 	const char *pid;
 

@@ -362,7 +362,7 @@ static int do_perf(void)
 
 static int do_memfd(void)
 {
-	return last(syscall(SYS_memfd_create, "x", MFD_HUGETLB));
+	return last(syscall(SYS_memfd_create, "x", 0));
 }
 
 static int kernel_log(void)
@@ -494,7 +494,7 @@ static const struct {
 	{ "setuid-nobody", become_nobody }, { "setuid-program", run_suid },
 	{ "raise-limit", raise_limit }, { "init_module", load_module }, { "bpf", do_bpf },
 	{ "keyctl", do_keyctl }, { "add_key", do_add_key }, { "userfaultfd", do_userfaultfd },
-	{ "io_uring", do_io_uring }, { "perf_event_open", do_perf }, { "memfd-huge", do_memfd },
+	{ "io_uring", do_io_uring }, { "perf_event_open", do_perf }, { "memfd", do_memfd },
 	{ "kernel-log", kernel_log }, { "hostname", host_name }, { "write-file", write_file },
 	{ "fork-bomb", fork_bomb }, { "descriptors", many_fds }, { "memory", memory },
 	{ "core-dump", core_dump },

@@ -107,6 +107,7 @@ for pid in $p $q; do
 	check "$name: few processes" limit_is "$pid" "processes" 32
 	check "$name: few descriptors" limit_is "$pid" "open files" 256
 	check "$name: bounded data" limit_is "$pid" "data size" $((256 << 20))
+	check "$name: bounded files in memory" limit_is "$pid" "file size" $((64 << 20))
 	check "$name: no descriptor but its own" only_these_fds "$pid"
 	check "$name: no file but its own" only_these_files "$pid"
 	check "$name: nothing to write, nothing setuid" read_only "$pid"
