@@ -152,7 +152,7 @@ void proxy_successor_replay(void)
 	CHECK_EQ(GOT(c, 0), rax_after(1, 0x60));
 	check_uart(&next->shm->uart, 0x03);
 	CHECK_EQ(next->shm->uart.thr_writes, 0);
-	CHECK(next->shm->log[next->shm->nr - 1].in);
+	CHECK(proxy_last(next)->in);
 	CHECK(proxy_uservm(next).counters.replays > 0);
 
 	/* With the divisor latch left open, and OUT as the next access. */

@@ -548,7 +548,7 @@ void identity_displaced(void)
 	CHECK_EQ(L1_EXITS(c), 0);
 	CHECK_EQ(GOT(c, 1), rax_after(1, 0xff));
 	L2_RUN(c, 0, OUT(COM1, 1, 'p'));
-	CHECK_EQ(p1->shm->log[p1->shm->nr - 1].value, 'p');
+	CHECK_EQ(proxy_last(p1)->value, 'p');
 	CHECK_EQ(L1_EXITS(c), 0);
 }
 
@@ -577,15 +577,15 @@ void identity_swapped(void)
 	L2_RUN(c, 1, OUT(COM1, 1, 'b'));
 	CHECK_EQ(p2->shm->uart.scr, 0xa5);
 	CHECK_EQ(p2->shm->uart.ier, 0x05);
-	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'b');
+	CHECK_EQ(proxy_last(p2)->value, 'b');
 	CHECK_ERR(vsb_uservm(p1->fd, 0, &u), ENOENT);
 	L2_RUN(c, 0, OUT(COM1, 1, 'a'));
-	CHECK_EQ(p1->shm->log[p1->shm->nr - 1].value, 0);
+	CHECK_EQ(proxy_last(p1)->value, 0);
 	CHECK_EQ(id_prove(c, 0, "vm1", KEY1), VSB_ID_PROVED);
 	L2_RUN(c, 0, OUT(COM1, 1, 'a'));
-	CHECK_EQ(p1->shm->log[p1->shm->nr - 1].value, 'a');
+	CHECK_EQ(proxy_last(p1)->value, 'a');
 	L2_RUN(c, 1, OUT(COM1, 1, 'b'));
-	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'b');
+	CHECK_EQ(proxy_last(p2)->value, 'b');
 	CHECK(proved(p1) && proved(p2));
 	/* A name that nobody of the pool has; one that has no key. */
 	add("vm3", 0, 0);
@@ -598,9 +598,9 @@ void identity_swapped(void)
 	CHECK(proved(p2));
 	CHECK_ERR(vsb_uservm(p1->fd, 0, &u), ENOENT);
 	L2_RUN(c, 0, OUT(COM1, 1, 'c'));
-	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'c');
+	CHECK_EQ(proxy_last(p2)->value, 'c');
 	L2_RUN(c, 1, OUT(COM1, 1, 'b'));
-	CHECK_EQ(p2->shm->log[p2->shm->nr - 1].value, 'c');
+	CHECK_EQ(proxy_last(p2)->value, 'c');
 	CHECK(proved(p2));
 	CHECK_EQ(L1_EXITS(c), 0);
 }

@@ -46,7 +46,7 @@ static bool passes(uint8_t byte)
 {
 	L2_RUN(c, 0, OUT(COM1, 1, byte));
 	CHECK_EQ(L1_EXITS(c), 0);
-	return p->shm->log[p->shm->nr - 1].value == byte;
+	return proxy_last(p)->value == byte;
 }
 
 /*

@@ -401,6 +401,11 @@ static bool same(const struct access *a, const struct access *b)
 	       (a->in || a->value == b->value);
 }
 
+const struct access *proxy_last(struct proxy *p)
+{
+	return &p->shm->log[(p->shm->nr - 1) % LOG_MAX];
+}
+
 /*
  * Moves what is new in the log to @out, but for what the module itself writes
  * to IER: see proxy_uart_in_use().

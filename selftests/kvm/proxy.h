@@ -112,6 +112,9 @@ struct vsb_uservm proxy_uservm(struct proxy *p);
 /* Its descriptor is closed: its KVM_RUN says so, and nothing else. */
 void proxy_wait_over(struct proxy *p);
 
+/* The last access. */
+const struct access *proxy_last(struct proxy *p);
+
 /* The accesses since the last look are exactly these. */
 void proxy_expect(struct proxy *p, const struct access *want, uint32_t n,
 		  const char *file, int line);
