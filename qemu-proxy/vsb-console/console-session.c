@@ -19,6 +19,7 @@
 #include "console-put.h"
 #include "console-request.h"
 #include "console-sandbox.h"
+#include "console-silence.h"
 #include "console-spawner.h"
 #include "console-tty.h"
 
@@ -31,7 +32,6 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define ANSWER_S	10	/* to a request of who has not logged in */
 #define STUCK_S		3	/* CPU time of one run: then libssh does not come back */
 #define MAX_VNC		4	/* channels that forward */
 #define VNC_PORT	5900
@@ -66,9 +66,7 @@ static struct {
 	GIOCondition wanted;
 	struct ssh_server_callbacks_struct cb;
 	struct vsb_login login;
-	guint64 packets_in, packets_out;	/* as of the last one that came in */
-	bool unanswered;	/* so far that one is */
-	gint64 came_us;
+	struct vsb_silence silence;
 	struct channel channels[VSB_CHANNELS];
 	bool dead;
 } session;
@@ -472,57 +470,14 @@ static void run_channel(struct channel *channel)
 		close_channel(channel);
 }
 
-/* The connection ends, and both the log and the client know why. */
+/* The connection ends, and both the log and the client know why. NULL: it does not. */
 static void end_refused(const char *reason)
 {
-	if (session.dead)
+	if (session.dead || !reason)
 		return;
 	vsb_link_refused(&session.link, "%s", reason);
 	ssh_session_set_disconnect_message(session.ssh, reason);
 	session.dead = true;
-}
-
-/*
- * What libssh answers with nothing at all, so that the client would wait until its time
- * is over: it is known by the error that libssh remembers.
- */
-static void refuse_dropped(void)
-{
-	static const struct {
-		const char *error;	/* in 0.10 */
-		const char *reason;
-	} dropped[] = {
-		{ "(ssh-rsa) doesn't match",
-		  "signatures with SHA-1 (ssh-rsa) are not accepted; use a newer client, or an ed25519 key" },
-		{ "Invalid maximum packet size",
-		  "a channel whose maximum packet size has no room for a byte" },
-	};
-	const char *error = ssh_get_error(session.ssh);
-
-	for (gsize i = 0; i < G_N_ELEMENTS(dropped); i++) {
-		if (strstr(error, dropped[i].error))
-			end_refused(dropped[i].reason);
-	}
-}
-
-/*
- * There is more that libssh drops without an answer or a word: a name with a NUL in it, a
- * wrong signature. Behind the key exchange, which is 3 packets and perhaps one that informs,
- * each is answered.
- */
-static void note_packets(void)
-{
-	const struct ssh_counter_struct *now = vsb_put_packets();
-
-	if (now->in_packets != session.packets_in) {
-		session.packets_in = now->in_packets;
-		session.unanswered = session.packets_in > 4 &&
-				     now->out_packets == session.packets_out;
-		session.came_us = g_get_monotonic_time();
-	}
-	if (now->out_packets != session.packets_out)
-		session.unanswered = false;
-	session.packets_out = now->out_packets;
 }
 
 /* Who has asked for packets without bytes has to go. */
@@ -534,13 +489,11 @@ static void check_size(void)
 
 static gboolean on_login_tick(gpointer data)
 {
-	static const char reason[] =
-		"a request that has no answer, such as a name with a NUL or a wrong signature";
+	const char *reason = vsb_silence_too_long(&session.silence);
 
 	if (session.login.user || session.dead)
 		return G_SOURCE_REMOVE;
-	if (!session.unanswered ||
-	    g_get_monotonic_time() - session.came_us < ANSWER_S * G_USEC_PER_SEC)
+	if (!reason)
 		return G_SOURCE_CONTINUE;
 	end_refused(reason);
 	g_main_loop_quit(session.loop);
@@ -569,8 +522,8 @@ static void session_run(void)
 	limit_run(STUCK_S);
 	if (ssh_event_dopoll(session.event, 0) == SSH_ERROR || connection_lost())
 		session.dead = true;
-	note_packets();
-	refuse_dropped();
+	vsb_silence_note(&session.silence);
+	end_refused(vsb_silence_dropped(session.ssh));
 	for (guint i = 0; i < VSB_CHANNELS && !session.dead; i++) {
 		if (session.channels[i].ssh)
 			run_channel(&session.channels[i]);
