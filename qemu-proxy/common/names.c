@@ -37,6 +37,9 @@ static const struct {
 	guint16 irq;
 } com_ports[] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
 
+/* Of debug consoles. */
+static const guint16 debug_ports[VSB_MAX_DEBUGS] = { 0xe9, 0x402 };
+
 static gboolean parse_port(const char *text, guint16 *port)
 {
 	gboolean hex = g_str_has_prefix(text, "0x") || g_str_has_prefix(text, "0X");
@@ -65,6 +68,9 @@ static gboolean parse_range(char *text, struct vsb_range *range)
 	for (gsize i = 0; i < G_N_ELEMENTS(com_ports); i++)
 		if (range->first == com_ports[i].base && range->last == range->first + 7)
 			range->device = VSB_DEV_16550;
+	for (gsize i = 0; i < G_N_ELEMENTS(debug_ports); i++)
+		if (range->first == debug_ports[i] && range->last == range->first)
+			range->device = VSB_DEV_DEBUGCON;
 	return range->first <= range->last;
 }
 
@@ -260,6 +266,16 @@ gboolean vsb_console_name_check(const char *name, GError **error)
 	g_autofree char *uservm = vsb_console_uservm(name);
 
 	return vsb_name_valid(uservm) || vsb_name_check("user VM", name, error);
+}
+
+guint vsb_ports_debugs(const struct vsb_ports *ports, guint debugs[VSB_MAX_DEBUGS])
+{
+	guint nr = 0;
+
+	for (guint i = 0; i < ports->nr; i++)
+		if (ports->range[i].device == VSB_DEV_DEBUGCON)
+			debugs[nr++] = ports->range[i].first;
+	return nr;
 }
 
 gboolean vsb_ports_has_line(const struct vsb_ports *ports, guint gsi)

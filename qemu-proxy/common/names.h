@@ -18,7 +18,8 @@ gboolean vsb_name_check(const char *what, const char *name, GError **error);
  * struct vsb_ports - claimed ports of one user VM
  * @nr:		1 to VSB_MAX_RANGES
  * @range:	in the order given, not overlapping; a COM port of a PC with its
- *		8 ports is a VSB_DEV_16550; those of "ps2" come last
+ *		8 ports is a VSB_DEV_16550, a port of a debug console alone a
+ *		VSB_DEV_DEBUGCON; those of "ps2" come last
  * @no_front:	the proxy answers each access, also to a 16550
  */
 struct vsb_ports {
@@ -80,6 +81,14 @@ char *vsb_console_uservm(const char *console);
 
 /* Whether it may be the name of a console, as above; the error says what it may be. */
 gboolean vsb_console_name_check(const char *name, GError **error);
+
+#define VSB_MAX_DEBUGS	2
+
+/*
+ * Debug consoles of firmware: 0xe9 (Bochs), 0x402 (SeaBIOS, OVMF).
+ * Return: how many there are; their ports are in @debugs, in the order given.
+ */
+guint vsb_ports_debugs(const struct vsb_ports *ports, guint debugs[VSB_MAX_DEBUGS]);
 
 /* Whether a device in the list has this interrupt line. */
 gboolean vsb_ports_has_line(const struct vsb_ports *ports, guint gsi);

@@ -20,6 +20,8 @@
  * @paths:	of their sockets
  * @listen_fd:	shared with each QEMU; -1: only the QEMU has it that was resumed
  * @log_fd:	conlog_start()'s, until QEMU has opened it, else -1
+ * @debugs:	ports of debug consoles, @nr_debugs of them, which have nothing but a log each
+ * @debug_fd:	as @log_fd
  */
 struct consoles {
 	gid_t gid;
@@ -30,6 +32,10 @@ struct consoles {
 	char *paths[VSB_MAX_COMS];
 	int listen_fd[VSB_MAX_COMS];
 	int log_fd[VSB_MAX_COMS];
+	char *name;
+	guint nr_debugs;
+	guint debugs[VSB_MAX_DEBUGS];
+	int debug_fd[VSB_MAX_DEBUGS];
 };
 
 static void close_fd(int *fd)
@@ -49,6 +55,10 @@ struct consoles *consoles_new(const char *dir, gid_t gid, const char *log_dir, c
 	consoles->ports = *ports;
 	consoles->names = vsb_ports_consoles(ports, name);
 	consoles->nr = g_strv_length(consoles->names);
+	consoles->name = g_strdup(name);
+	consoles->nr_debugs = vsb_ports_debugs(ports, consoles->debugs);
+	for (guint i = 0; i < consoles->nr_debugs; i++)
+		consoles->debug_fd[i] = -1;
 	for (guint i = 0; i < consoles->nr; i++) {
 		consoles->paths[i] = g_strdup_printf("%s/%s.sock", dir, consoles->names[i]);
 		consoles->listen_fd[i] = -1;
@@ -65,6 +75,7 @@ void consoles_free(struct consoles *consoles)
 		g_free(consoles->paths[i]);
 	}
 	g_strfreev(consoles->names);
+	g_free(consoles->name);
 	g_free(consoles->log_dir);
 	g_free(consoles);
 }
@@ -93,11 +104,32 @@ void consoles_remove(struct consoles *consoles)
 /* @as: number that it has in QEMU. It is not to be one that another one gets. */
 static gboolean give(GSubprocessLauncher *launcher, int fd, int as)
 {
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, PROXY_LOG_FD(VSB_MAX_COMS));
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, PROXY_FDS_END);
 
 	if (copy >= 0)
 		g_subprocess_launcher_take_fd(launcher, copy, as);
 	return copy >= 0;
+}
+
+/* Return: arguments, or NULL if one cannot be given. */
+static char **give_debugs(struct consoles *consoles, GSubprocessLauncher *launcher, char **argv)
+{
+	for (guint i = 0; i < consoles->nr_debugs; i++) {
+		g_autofree char *chardev = proxy_cmd_debug(consoles->debugs[i]);
+		g_autofree char *log = g_strdup_printf("%s.0x%x", consoles->name,
+						       consoles->debugs[i]);
+
+		consoles->debug_fd[i] = conlog_start(consoles->log_dir, log, CONLOG_MAX,
+						     CONLOG_KEEP);
+		if (consoles->debug_fd[i] < 0)
+			continue;
+		argv = conlog_add(argv, chardev, PROXY_DEBUG_FD(i));
+		if (give(launcher, consoles->debug_fd[i], PROXY_DEBUG_FD(i)))
+			continue;
+		g_strfreev(argv);
+		return NULL;
+	}
+	return argv;
 }
 
 char **consoles_give(struct consoles *consoles, GSubprocessLauncher *launcher, char **argv,
@@ -115,11 +147,13 @@ char **consoles_give(struct consoles *consoles, GSubprocessLauncher *launcher, c
 		    (consoles->log_fd[i] < 0 ||
 		     give(launcher, consoles->log_fd[i], PROXY_LOG_FD(i))))
 			continue;
+		g_clear_pointer(&argv, g_strfreev);
+		break;
+	}
+	argv = argv ? give_debugs(consoles, launcher, argv) : NULL;
+	if (!argv)
 		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "console socket: %s",
 			    g_strerror(errno));
-		g_strfreev(argv);
-		return NULL;
-	}
 	return argv;
 }
 
@@ -127,10 +161,14 @@ void consoles_opened(struct consoles *consoles)
 {
 	for (guint i = 0; i < consoles->nr; i++)
 		conlog_opened(&consoles->log_fd[i]);
+	for (guint i = 0; i < consoles->nr_debugs; i++)
+		conlog_opened(&consoles->debug_fd[i]);
 }
 
 void consoles_drop_logs(struct consoles *consoles)
 {
 	for (guint i = 0; i < consoles->nr; i++)
 		close_fd(&consoles->log_fd[i]);
+	for (guint i = 0; i < consoles->nr_debugs; i++)
+		close_fd(&consoles->debug_fd[i]);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The consoles of a proxy, one for each COM port: their sockets, which outlive each QEMU,
- * and the pipes to the writers of their logs.
+ * and the pipes to the writers of their logs; and the logs of debug consoles.
  */
 #ifndef VSB_CONSOLES_H
 #define VSB_CONSOLES_H

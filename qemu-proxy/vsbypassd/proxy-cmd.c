@@ -60,6 +60,24 @@ static void add_consoles(GPtrArray *argv, const struct vsb_ports *ports)
 	}
 }
 
+char *proxy_cmd_debug(guint port)
+{
+	return g_strdup_printf("null,id=debug-0x%x", port);
+}
+
+static void add_debugs(GPtrArray *argv, const struct vsb_ports *ports)
+{
+	guint debugs[VSB_MAX_DEBUGS];
+	guint nr = vsb_ports_debugs(ports, debugs);
+
+	for (guint i = 0; i < nr; i++) {
+		add(argv, "-chardev");
+		g_ptr_array_add(argv, proxy_cmd_debug(debugs[i]));
+		add(argv, "-device");
+		add(argv, "isa-debugcon,iobase=0x%x,chardev=debug-0x%x", debugs[i], debugs[i]);
+	}
+}
+
 char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,
 		 const struct vsb_ports *ports)
 {
@@ -92,6 +110,7 @@ char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const cha
 	add(argv, "-qmp");
 	add(argv, "chardev:qmp");
 	add_consoles(argv, ports);
+	add_debugs(argv, ports);
 	if (vsb_ports_ps2(ports))
 		add_keyboard(argv);
 	g_ptr_array_add(argv, NULL);

@@ -14,6 +14,8 @@
 #define PROXY_QMP_FD		4	/* listening socket of QMP */
 #define PROXY_CONSOLE_FD(n)	((n) ? 4 + 2 * (int)(n) : 3)
 #define PROXY_LOG_FD(n)		(5 + 2 * (int)(n))
+#define PROXY_DEBUG_FD(n)	(4 + 2 * VSB_MAX_COMS + (int)(n))	/* log of a debug console */
+#define PROXY_FDS_END		PROXY_DEBUG_FD(VSB_MAX_DEBUGS)
 
 /* ID of a console's character device in QMP commands. */
 #define PROXY_CHARDEV		"console"	/* of the first; */
@@ -39,5 +41,8 @@ JsonObject *proxy_vnc_listen(const char *fdname);
 
 /* Return: (transfer full): ID of the character device of console @n. */
 char *proxy_cmd_chardev(const struct vsb_ports *ports, guint n);
+
+/* Return: (transfer full): the -chardev argument of the debug console at @port. */
+char *proxy_cmd_debug(guint port);
 
 #endif

@@ -93,6 +93,22 @@ static void test_coms(void)
 		}
 }
 
+static void test_debugs(void)
+{
+	g_autofree char *both = joined("0x402,0x3f8-0x3ff,0xe9");
+	g_autofree char *none = joined("0x400-0x403,0xe8-0xe9");
+
+	has(both, "-chardev null,id=debug-0x402 -device isa-debugcon,iobase=0x402,chardev=debug-0x402 "
+	    "-chardev null,id=debug-0xe9 -device isa-debugcon,iobase=0xe9,chardev=debug-0xe9");
+	g_assert_null(strstr(none, "debug"));
+	for (guint i = 0; i < VSB_MAX_DEBUGS; i++)
+		for (guint j = 0; j < VSB_MAX_COMS; j++) {
+			g_assert_cmpint(PROXY_DEBUG_FD(i), >, PROXY_LOG_FD(j));
+			g_assert_cmpint(PROXY_DEBUG_FD(i), >, PROXY_CONSOLE_FD(j));
+			g_assert_cmpint(PROXY_DEBUG_FD(i), <, PROXY_FDS_END);
+		}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -100,5 +116,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/proxy-cmd/ps2", test_ps2);
 	g_test_add_func("/proxy-cmd/others", test_others);
 	g_test_add_func("/proxy-cmd/coms", test_coms);
+	g_test_add_func("/proxy-cmd/debugs", test_debugs);
 	return g_test_run();
 }

@@ -97,14 +97,14 @@ tap_only_us() {
 	[ ! -s /run/others ] && grep -q pckbd_kbd_write_command /run/tap/ps2.log
 }
 
-# tap_on: record every port access that KVM in L1 gets to see on COM1 and on the
-# keyboard controller
+# tap_on [PORT]: record every port access that KVM in L1 gets to see on COM1, on the
+# keyboard controller, and there
 tap_on() {
 	local t=/sys/kernel/tracing
 	echo 0 >$t/tracing_on
 	: >$t/trace
 	echo 20000 >$t/buffer_size_kb
-	echo 'port >= 0x3f8 && port <= 0x3ff || port == 0x60 || port == 0x64' \
+	echo "port >= 0x3f8 && port <= 0x3ff || port == 0x60 || port == 0x64${1:+ || port == $1}" \
 		>$t/events/kvm/kvm_pio/filter &&
 	echo 1 >$t/events/kvm/kvm_pio/enable &&
 	echo 1 >$t/tracing_on

@@ -65,8 +65,13 @@ l1 relay_stop
 check "control: user VM ends" l1 l2_kill vm1
 
 stage "run 2, with bypass: module, daemons, proxy"
-check "bypass is set up" bypass_on vm1=0x3f8-0x3ff,0x2f8-0x2ff,ps2 || exit 0
-check "the tap is set" l1 tap_on
+# where the firmware of the user VM writes its messages, and where they are to be read
+debug=
+[ -n "$DEMO" ] || debug=0x402
+firmware=/var/log/vsbypass/vm1.0x402.log
+(umask 077; mkdir -p ${firmware%/*}; : >$firmware)
+check "bypass is set up" bypass_on "vm1=0x3f8-0x3ff,0x2f8-0x2ff,ps2${debug:+,$debug}" || exit 0
+check "the tap is set" l1 "tap_on $debug"
 stage "run 2: user VM boots"
 check "user VM is started" keyboard_start vm1 "$SECRET2"
 check "SSH reaches the console" ssh_console
@@ -97,6 +102,7 @@ taps run2
 # warnings and what is worse; all of it would take minutes on this console
 [ -n "$DEMO" ] || con_run "dmesg -r | grep '^<[0-4]>'" | klog_of l2
 check "vsbctl says that the user VM is bound" sh -c 'vsbctl status --json | tr -d " \n" | grep -q "\"state\":\"bound\""'
+[ -z "$debug" ] || check "the debug console's log has what SeaBIOS says" grep -a SeaBIOS $firmware
 check "tap: no access to the claimed ports" test "$(cat /run/tap.lines)" = 0
 check "tap: not one byte in the character device's log" test ! -s /run/tap.log
 check "tap: the secret is nowhere in the trace" \
