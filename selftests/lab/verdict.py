@@ -18,6 +18,12 @@ def kernel_log(text):
     return [line for line in text.splitlines() if BAD.search(line)]
 
 
+def note(line):
+    """What a job remarks beside its points (note() in guest/lib.sh), or None."""
+    m = re.match(r"# [0-9.]+ (.*)", line)
+    return m.group(1) if m else None
+
+
 class Tap:
     """Points of one TAP stream, and what it printed around failures."""
 
