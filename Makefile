@@ -10,13 +10,15 @@ V		?= 0
 PREFIX		?= /usr/local
 DESTDIR		?=
 HOST		?= amd
-# Kernels of the lab: of the host, and of its VMs
-KERNEL		?= 6.1
-GUEST_KERNEL	?= 6.1
+# Kernels of the lab: of the host, and of its VMs; none: that of this machine's Debian
+KERNEL		?=
+GUEST_KERNEL	?=
 T		?=
-# The kernel to build the module for: headers of Debian's 6.1 unless told
-# otherwise. The newest if there are several; none before 'make deps' has run.
-KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-6.1.*-amd64 2>/dev/null | sort -V))
+# The kernel to build the module for: headers of this Debian's own kernel unless told
+# otherwise (Debian 12: 6.1, 13: 6.12). The newest if there are several; none before
+# 'make deps' has run.
+SERIES		:= $(if $(filter trixie,$(shell . /etc/os-release && echo $$VERSION_CODENAME)),6.12,6.1)
+KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-$(SERIES).*-amd64 2>/dev/null | sort -V))
 
 PROGRAMS	:= $(addprefix qemu-proxy/,common vsbypassd vsb-console vsbctl) libvirt-hooks l1-agent guest-tools
 PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/keyboard \

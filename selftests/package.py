@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 
 import cache
+import packages as release
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # what ours depend on, and what dkms needs to build for a kernel
@@ -60,8 +61,8 @@ def base_root(name="package-root", packages=BASE):
         options = ["--aptopt=" + line for line in run("apt-config", "dump").splitlines()
                    if line.startswith("Acquire::http") and "Proxy" in line]
         run("mmdebstrap", "--variant=apt", "--mode=root", "--format=tar", "--include=" + packages,
-            *options, "bookworm", path, *sources())
-    return cache.file(name, cache.key(packages), make)
+            *options, release.machine(), path, *sources())
+    return cache.file(name, cache.key(release.machine(), packages), make)
 
 
 class Root:

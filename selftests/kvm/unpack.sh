@@ -10,7 +10,7 @@ tarball=$1
 folder=$2
 
 if [ ! -r "$tarball" ]; then
-	echo "unpack.sh: $tarball: not there; install package linux-source-6.1" >&2
+	echo "unpack.sh: $tarball: not there; package linux-source-6.1 of Debian 12 has it" >&2
 	exit 1
 fi
 

@@ -9,12 +9,19 @@
 
 set -u
 
+# the kernel's compiler, and what is in one release only
+codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+case $codename in
+trixie) own="gcc-14" ;;
+*) own="gcc-12 linux-source-6.1" ;;
+esac
+
 build="build-essential pkg-config libglib2.0-dev libjson-glib-dev libssh-dev
 libsystemd-dev libxml2-dev
-libseccomp-dev libbpf-dev libvterm-dev nettle-dev linux-headers-amd64 gcc-12 pahole kmod python3 python3-docutils
+libseccomp-dev libbpf-dev libvterm-dev nettle-dev linux-headers-amd64 pahole kmod python3 python3-docutils
 python3-sphinx"
 # the kernel tree for build-intree, checkpatch and KVM's selftest library
-check="linux-source-6.1 xz-utils bzip2 bc bison flex libelf-dev libssl-dev
+check="xz-utils bzip2 bc bison flex libelf-dev libssl-dev
 perl sparse openssh-client systemd"
 # the clients of vsb-console, and who watches over its algorithms
 clients="openssh-client putty-tools dropbear-bin python3-paramiko python3-asyncssh
@@ -29,7 +36,7 @@ bochsbios vgabios isolinux syslinux-common xorriso"
 guests="grub-pc-bin grub-common memtest86+ u-boot-qemu ovmf ipxe-qemu zstd python3-pyte"
 
 missing=
-for p in $build $check $clients $bench $package $lab $guests; do
+for p in $own $build $check $clients $bench $package $lab $guests; do
 	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
 	installed) ;;
 	*) missing="$missing $p" ;;

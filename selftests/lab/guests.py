@@ -74,8 +74,8 @@ def _packages():
     return [(f, os.stat(f).st_size, os.stat(f).st_mtime_ns) for f in sorted(files)]
 
 
-def files(jobs):
-    """{place in L0 and L1: path} of what JOBS boot."""
+def files(jobs, guest):
+    """{place in L0 and L1: path} of what JOBS boot. GUEST: kernel of L1, which is there."""
     out = {}
     if any(j.startswith("guests-") and not j.startswith(LINUX) for j in jobs):
         out["grub.img"] = cache.file("guest-grub", cache.key(GRUB_CFG, GRUB_MODULES, _packages()),
@@ -85,6 +85,6 @@ def files(jobs):
                 raise cache.Error(f"{path} is missing (package {package}); run 'make deps' as root")
             out[name] = path
     for series in kernels.SUITES:
-        if any(j.startswith(LINUX) and j.endswith("-" + series) for j in jobs):
+        if series != guest and any(j.startswith(LINUX) and j.endswith("-" + series) for j in jobs):
             out[f"vmlinux-{series}"] = kernels.backports_vmlinux(series)
     return {FOLDER + name: path for name, path in out.items()}

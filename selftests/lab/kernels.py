@@ -14,7 +14,12 @@ import cache
 import packages
 
 
-def release(series="6.1"):
+# The kernel of the Debian that this machine has: the module is built for it unless told
+# otherwise, and the lab has it at all levels.
+NATIVE = {"trixie": "6.12"}.get(packages.machine(), "6.1")
+
+
+def release(series=NATIVE):
     """The release whose headers the module is built against, e.g. 6.1.0-56-amd64."""
     found = [os.path.basename(p)[len("linux-headers-"):]
              for p in glob.glob(f"/usr/src/linux-headers-{series}.*-amd64")]
@@ -132,7 +137,7 @@ SYSTEMS = {"6.1": System("6.1", ("bookworm",), "gcc-12"),
            "7.3": System("7.3", ("trixie", "trixie-backports"), "gcc-14")}
 BACKPORT = System("6.12", ("bookworm", "bookworm-backports"), "gcc-12")
 # of user VMs
-SUITES = {"6.12": ("bookworm", "bookworm-backports"), "7.3": ("trixie", "trixie-backports")}
+SUITES = {"6.1": ("bookworm",), "6.12": ("bookworm", "bookworm-backports"), "7.3": ("trixie", "trixie-backports")}
 
 
 def _image(lists, series):
@@ -146,9 +151,9 @@ def _image(lists, series):
     return [image]
 
 
-def _installed():
-    """The 6.1 whose headers are on this machine, for which 'make module' builds."""
-    rel = release()
+def _installed(series):
+    """The one whose headers are on this machine, for which 'make module' builds."""
+    rel = release(series)
     version = packages.run(["dpkg-query", "-W", "-f", "${Version}", "linux-headers-" + rel],
                            "/", "asking for the headers' version").strip()
     name = "linux-image-" + rel
@@ -157,7 +162,7 @@ def _installed():
         packages.download([f"{name}={version}"], tmp)
         _arrange(tmp)
 
-    path = cache.folder("linux6.1", cache.key(name, version, 3), make)
+    path = cache.folder("linux" + series, cache.key(name, version, 3), make)
     return Kernel(path, rel)
 
 
@@ -182,10 +187,10 @@ def _arrange(tmp):
         packages.run(["xz", "-d", *packed[at:at + 500]], tmp, "unpacking modules")
 
 
-def kernel(series="6.1"):
+def kernel(series=NATIVE):
     system = SYSTEMS[series]
-    if series == "6.1":
-        return _installed()
+    if series == NATIVE:
+        return _installed(series)
 
     def make(tmp):
         with packages.Lists(system.suites) as lists:
@@ -216,6 +221,13 @@ def headers(system):
     if len(build) != 1:
         raise cache.Error(f"{path}: not one set of headers; remove it and try again")
     return build[0]
+
+
+def build_folder(series):
+    """As above, or that of the headers which are installed."""
+    if series == NATIVE:
+        return f"/usr/src/linux-headers-{release(series)}"
+    return headers(SYSTEMS[series])
 
 
 def compiler(system):

@@ -10,12 +10,17 @@ import glob
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 
+sys.dont_write_bytecode = True
+# pylint: disable=wrong-import-position
 import cache
 import kernels
+import packages
 
-TARBALL = "/usr/src/linux-source-6.1.tar.xz"
+SERIES = "6.1"
+TARBALL = f"/usr/src/linux-source-{SERIES}.tar.xz"
 PLACE = "virt/vsbypass"     # where our tree is laid
 
 
@@ -28,12 +33,26 @@ def _run(cmd, cwd, what):
     return r.stdout
 
 
+def tarball():
+    """The sources: the installed package's, or where the machine's Debian has none, unpacked
+    in the cache."""
+    suites = kernels.SYSTEMS[SERIES].suites
+    if kernels.NATIVE == SERIES or os.path.exists(TARBALL):
+        return TARBALL
+
+    def make(tmp):
+        with packages.Lists(suites) as lists:
+            lists.unpack([f"linux-source-{SERIES}"], tmp)
+
+    return cache.folder("linux-source", cache.key(packages.sources(suites), 1), make) + TARBALL
+
+
 def _identity():
     try:
-        st = os.stat(TARBALL)
+        st = os.stat(tarball())
     except OSError as e:
         raise cache.Error(f"{TARBALL}: {e.strerror}; run 'make deps' as root") from e
-    return cache.key(st.st_size, st.st_mtime_ns, kernels.release(), 2)
+    return cache.key(st.st_size, st.st_mtime_ns, kernels.build_folder(SERIES), 3)
 
 
 def source():
@@ -44,7 +63,7 @@ def source():
               "*/lib/*", "*/virt/*", "*/certs/*", "*/security/selinux/*"]
 
     def make(tmp):
-        _run(["tar", "-xJf", TARBALL, "--strip-components=1", "--wildcards",
+        _run(["tar", "-xJf", tarball(), "--strip-components=1", "--wildcards",
               "--exclude=*/tools/testing/*", "--exclude=*/Documentation/[a-z]*",
               "--exclude=*/arch/x86/crypto/*.S", *wanted], tmp, "unpacking " + TARBALL)
 
@@ -57,7 +76,7 @@ def file(name):
 
 def prepared():
     """The tree with Debian's configuration, ready for modules."""
-    headers = f"/usr/src/linux-headers-{kernels.release()}"
+    headers = kernels.build_folder(SERIES)
     origin = source()
 
     def make(tmp):
@@ -112,3 +131,10 @@ def build(tree, root):
         if r.returncode == 0 and not glob.glob(place + "/kvm-vsbypass/kvm-vsbypass.ko"):
             return 1, "error: no kvm-vsbypass.ko was built\n" + r.stdout
         return r.returncode, r.stdout
+
+
+if __name__ == "__main__":
+    try:
+        print(tarball())
+    except cache.Error as e:
+        sys.exit(f"kerneltree: {e}")

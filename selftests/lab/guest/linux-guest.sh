@@ -20,7 +20,7 @@ linux_guest() {
 
 linux_run() {
 	local series=$1 cpus=$2 reboots=$3 run=$4 kernel=/lab/guests/vmlinux-$1 n=0
-	[ "$series" != 6.1 ] || kernel=/lab/vmlinux
+	[ "$series" != "$GUEST_KERNEL" ] || kernel=/lab/vmlinux
 	GUEST="Linux $series, CPUs: $cpus" RUN=$run
 	stage "$GUEST, $RUN"
 	if [ "$run" = control ]; then
