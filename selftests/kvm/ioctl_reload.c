@@ -75,7 +75,7 @@ static void load_kvm(bool both)
 {
 	if (both)
 		load("kvm", kvm_args);
-	load(vendor, "nested=1");
+	load(vendor, getenv("VSB_KVM_OPTIONS") ?: "nested=1");
 }
 
 static void attach_and_close(void)

@@ -119,7 +119,7 @@ def origin(system):
             lists.tree(PACKAGES, tmp)
 
     return Tree(cache.folder("programs" + system.series,
-                             cache.key(packages.sources(system.suites), PACKAGES, 1), make))
+                             cache.key(packages.sources(system.suites), PACKAGES, 2), make))
 
 
 def _modules_of_guests(kernel, guest):

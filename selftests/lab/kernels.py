@@ -241,7 +241,7 @@ def compiler(system):
             lists.tree(names, tmp)
 
     return cache.folder("compiler-" + system.suites[0],
-                        cache.key(packages.sources(system.suites[:1]), names, 1), make)
+                        cache.key(packages.sources(system.suites[:1]), names, 2), make)
 
 
 def build(system, source, *arguments):

@@ -45,7 +45,9 @@ def sources(suites):
 def extract(folder):
     """Unpack the packages in FOLDER there."""
     for deb in glob.glob(os.path.join(folder, "*.deb")):
-        run(["dpkg-deb", "-x", deb, folder], folder, "unpacking")
+        # Debian 12 has packages with folders where others have symbolic links (/bin, /lib64)
+        run(["sh", "-c", 'dpkg-deb --fsys-tarfile "$0" | tar -xp --keep-directory-symlink', deb],
+            folder, "unpacking")
         os.unlink(deb)
 
 

@@ -37,7 +37,7 @@ refused "no vendor module of KVM" "No such device" "neither kvm-intel nor kvm-am
 check "load $vendor without nesting" insmod /lab/modules/$vendor.ko nested=0
 refused "no nested virtualization" "not supported" "nested virtualization is off"
 check "unload $vendor again" rmmod $vendor
-check "load $vendor with nesting" insmod /lab/modules/$vendor.ko nested=1
+check "load $vendor with nesting" insmod /lab/modules/$vendor.ko $VSB_KVM_OPTIONS
 # Newer kernels do not let it be turned off any more (7.3).
 if echo 0 2>/dev/null >/proc/sys/kernel/ftrace_enabled; then
 	refused "ftrace is off" "busy" "ftrace is off"
