@@ -12,7 +12,7 @@ set -u
 # the kernel's compiler, and what is in one release only
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 case $codename in
-trixie) own="gcc-14" ;;
+trixie) own="gcc-14 bochs bochs-term bochsbios vgabios" ;;
 *) own="gcc-12 linux-source-6.1" ;;
 esac
 
@@ -29,8 +29,7 @@ python3-cryptography ssh-audit bsdutils"
 bench="gnuplot-nox"
 package="debhelper dh-dkms lintian mmdebstrap e2fsprogs fakeroot systemd-container
 openssh-client procps"
-lab="busybox-static bubblewrap qemu-system-x86 qemu-system-data seabios bochs bochs-term
-bochsbios vgabios isolinux syslinux-common xorriso"
+lab="busybox-static bubblewrap qemu-system-x86 qemu-system-data seabios isolinux syslinux-common xorriso"
 
 # user VMs that nobody here wrote, and a terminal to look at their screens
 guests="grub-pc-bin grub-common memtest86+ u-boot-qemu ovmf ipxe-qemu zstd python3-pyte"

@@ -19,6 +19,7 @@ import subprocess
 import time
 import tty
 
+import bochs
 import cache
 
 # tsc=reliable: the emulators' TSC is, but the check compares it with timers
@@ -104,13 +105,18 @@ class Host:
         # In a session of its own, out of reach of who ends us; it ends when this thread does.
         self.proc = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "sh", "-c", LIMITS, "sh",
                                       *self.command()],
-                                     cwd=self.dir, env=environment(self.dir), umask=0o077,
+                                     cwd=self.dir, env={**environment(self.dir), **self.more_env()},
+                                     umask=0o077,
                                      stdin=subprocess.PIPE,
                                      stdout=self.log, stderr=subprocess.STDOUT,
                                      start_new_session=True)
         # one that has ended already says why in its log
         with contextlib.suppress(BrokenPipeError):
             self.started()
+
+    def more_env(self):
+        """What it has beside environment()."""
+        return {}
 
     def started(self):
         """What the emulator wants to be told first."""
@@ -213,6 +219,7 @@ class Intel(Host):
     MORE = " noxsave clearcpuid=ht tsc_early_khz=350000"
 
     def prepare(self):
+        self.bochs = bochs.Bochs()
         tree = os.path.join(self.dir, "iso")
         os.makedirs(os.path.join(tree, "isolinux"))
         self.join_initrds(os.path.join(tree, "initrd"))
@@ -232,6 +239,8 @@ class Intel(Host):
         run(["xorriso", "-as", "mkisofs", "-quiet", "-f", "-o", iso,
              "-b", "isolinux/isolinux.bin", "-c", "isolinux/boot.cat",
              "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", tree])
+        for name, path in (("bios", "BIOS-bochs-latest"), ("vgabios", "VGABIOS-lgpl-latest")):
+            os.symlink(self.bochs.share + "/" + path, os.path.join(self.dir, name))
         # The screen is a pseudo terminal of Bochs' own, at which nobody looks: the two KB that
         # are ever written there fit in. "rfb" would take a port from 5900 to 5949 of all the
         # machine's addresses, and dies if there is none.
@@ -240,8 +249,8 @@ class Intel(Host):
 config_interface: textconfig
 display_library: term
 memory: guest={self.MEMORY}, host={self.MEMORY}
-romimage: file=/usr/share/bochs/BIOS-bochs-latest
-vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+romimage: file=bios
+vgaromimage: file=vgabios
 cpu: model=corei7_skylake_x, count=1, ips={self.IPS}, ignore_bad_msrs=1, reset_on_triple_fault=0
 clock: sync={'slowdown' if self.person else 'none'}, time0={BOOT_TIME}
 pci: enabled=1, chipset=i440fx
@@ -267,7 +276,10 @@ plugin_ctrl: speaker=0, sb16=0, es1370=0, gameport=0
         return "ata0-slave: type=disk, mode=volatile, path=disk, journal=redolog, cylinders=0\n"
 
     def command(self):
-        return ["bochs", "-q", "-f", "bochsrc"]
+        return [*self.bochs.command, "-q", "-f", "bochsrc"]
+
+    def more_env(self):
+        return self.bochs.env
 
     def started(self):
         # the package is built with the debugger, which waits for "continue"
