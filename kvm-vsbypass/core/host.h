@@ -34,10 +34,10 @@ struct mm_struct;
  *		Return: is there one?
  * @has_frame:	has it this frame of the cloud VM there? 1, yes; 0, nothing is there; -1,
  *		something else
- * @writable:	the lowest frames of the cloud VM, at most @max, that it may write to.
- *		Return: how many
+ * @frames:	the lowest frames of the cloud VM that it has, at most @max; @writable: that it
+ *		may write to. Return: how many
  * @maps:	does the table at @root, of so many levels, map all these frames, less than
- *		32? It may be garbage
+ *		32? @writable: to be written to. It may be garbage
  */
 struct vsb_host_ops {
 	u32 max_vcpus;
@@ -49,8 +49,9 @@ struct vsb_host_ops {
 	void (*sync)(struct kvm *kvm);
 	bool (*first_frame)(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
 	int (*has_frame)(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
-	int (*writable)(struct kvm_vcpu *vcpu, u64 *gfns, int max);
-	bool (*maps)(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr);
+	int (*frames)(struct kvm_vcpu *vcpu, u64 *gfns, int max, bool writable);
+	bool (*maps)(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr,
+		     bool writable);
 };
 
 /* Set before the device node is there, then constant. */

@@ -7,7 +7,8 @@
  * The user VM has to enter it, which exits. The next nested exit of this vCPU of the cloud
  * VM, if another root is shown, may be the inner VM's; or that of a user VM whose turn it was.
  * All memory of an inner VM is its user VM's. A user VM has its own. What is compared is
- * what it may write to: pages alone for reading may be shared (KSM).
+ * what it may write to: pages alone for reading may be shared (KSM). One that has none such
+ * yet runs firmware in ROM; its user VM, which has put that there, may write to it.
  *
  * And it must be new: what a user VM is known by is not an inner VM's.
  */
@@ -139,8 +140,11 @@ bool vsb_inner_judge(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud, const struc
 	levels = vsb_inner_outer(&cloud->inners, id, &outer);
 	if (!levels || (outer & GENMASK_ULL(51, 12)) >> PAGE_SHIFT == id->root)
 		return false;
-	nr = vsb_host->writable(vcpu, gfns, FRAMES);
-	return nr && vsb_host->maps(vcpu, outer, levels, gfns, nr);
+	nr = vsb_host->frames(vcpu, gfns, FRAMES, true);
+	if (nr)
+		return vsb_host->maps(vcpu, outer, levels, gfns, nr, false);
+	nr = vsb_host->frames(vcpu, gfns, FRAMES, false);
+	return nr && vsb_host->maps(vcpu, outer, levels, gfns, nr, true);
 }
 
 /* It is one, and has been judged. Under cloud->lock. */

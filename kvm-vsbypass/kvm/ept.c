@@ -34,6 +34,7 @@
  * @gfns:	frames of the cloud VM that are looked for, or found
  * @nr:		of them
  * @max_gfns:	of them, at most
+ * @writable:	those alone that the table lets be written to
  * @found:	which of those that are looked for, a bit each
  */
 struct vsb_walk {
@@ -47,6 +48,7 @@ struct vsb_walk {
 	u64 *gfns;
 	int nr;
 	int max_gfns;
+	bool writable;
 	unsigned long found;
 };
 
@@ -166,26 +168,33 @@ bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn)
 	return true;
 }
 
-static bool vsb_ept_is_writable(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte)
+/* Is it one of those that are asked for? */
+static bool vsb_ept_suits(const struct vsb_walk *w, u64 pte)
 {
-	if (pte & PTE_WRITABLE && vsb_ept_is_memory(w, l1_gfn))
+	return !w->writable || pte & PTE_WRITABLE;
+}
+
+static bool vsb_ept_takes(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte)
+{
+	if (vsb_ept_suits(w, pte) && vsb_ept_is_memory(w, l1_gfn))
 		w->gfns[w->nr++] = l1_gfn;
 	return w->nr == w->max_gfns;
 }
 
 /**
- * vsb_ept_writable - the lowest frames that a user VM may write to
+ * vsb_ept_frames - the lowest frames that a user VM has
  * @vcpu: runs it; vCPU context, KVM's SRCU held
  * @gfns: out: the frames of the cloud VM
  * @max: of them
+ * @writable: those that it may write to
  *
  * Return: how many.
  */
-int vsb_ept_writable(struct kvm_vcpu *vcpu, u64 *gfns, int max)
+int vsb_ept_frames(struct kvm_vcpu *vcpu, u64 *gfns, int max, bool writable)
 {
 	struct vsb_walk w = {
-		.vcpu = vcpu, .max = MAX_PAGES, .visit = vsb_ept_is_writable,
-		.gfns = gfns, .max_gfns = max,
+		.vcpu = vcpu, .max = MAX_PAGES, .visit = vsb_ept_takes,
+		.gfns = gfns, .max_gfns = max, .writable = writable,
 	};
 
 	vsb_ept_walk_all(&w, vsb_ept_root(vcpu), vsb_ept_levels(vcpu));
@@ -196,7 +205,7 @@ static bool vsb_ept_has_all(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 
 {
 	int i;
 
-	for (i = 0; i < w->nr; i++)
+	for (i = 0; i < w->nr && vsb_ept_suits(w, pte); i++)
 		if (w->gfns[i] - l1_gfn < nr)
 			w->found |= BIT(i);
 	return w->found == BIT(w->nr) - 1;
@@ -209,12 +218,14 @@ static bool vsb_ept_has_all(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 
  * @levels: of the table
  * @gfns: frames of the cloud VM
  * @nr: of them, less than 32
+ * @writable: each to be written to
  */
-bool vsb_ept_maps(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr)
+bool vsb_ept_maps(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr,
+		  bool writable)
 {
 	struct vsb_walk w = {
 		.vcpu = vcpu, .max = MAX_PAGES_SEARCHED, .visit = vsb_ept_has_all,
-		.gfns = (u64 *)gfns, .nr = nr,
+		.gfns = (u64 *)gfns, .nr = nr, .writable = writable,
 	};
 
 	return vsb_ept_walk_all(&w, root, levels);

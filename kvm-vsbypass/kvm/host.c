@@ -42,7 +42,7 @@ static const struct vsb_host_ops vsb_kvm_ops = {
 	.sync = vsb_kvm_sync,
 	.first_frame = vsb_ept_first_frame,
 	.has_frame = vsb_ept_has_frame,
-	.writable = vsb_ept_writable,
+	.frames = vsb_ept_frames,
 	.maps = vsb_ept_maps,
 };
 
