@@ -209,6 +209,7 @@ def _l2(build, kernel):
         w.copy(f"lib/modules/{m}.ko", kernel.module(m))
     w.copy("bin/keys", os.path.join(GUEST, "l2-keys"))
     w.copy("bin/bench-line", os.path.join(GUEST, "l2-bench"))
+    w.copy("bin/vm", os.path.join(GUEST, "l2-vm"))
     identify = os.path.join(build, "guest-tools/vsb-identify")
     if os.path.exists(identify):
         w.copy("bin/vsb-identify", identify)

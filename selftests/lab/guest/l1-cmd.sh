@@ -4,15 +4,15 @@
 # What the administrator of the cloud VM does, as functions for L1's shell.
 
 # l2_start NAME HASH [KEY]: our user VM. What it writes to COM2 is in a file. L2_KERNEL:
-# another one than Debian stable's; L2_APPEND: more for it
+# another one than Debian stable's; L2_INITRD: another image; L2_APPEND: more for the kernel
 l2_start() {
-	l2_qemu "$1" -serial "file:/run/tap/$1.com2.log" -kernel "${L2_KERNEL:-/lab/vmlinux}" -initrd /lab/l2.img \
+	l2_qemu "$1" -serial "file:/run/tap/$1.com2.log" -kernel "${L2_KERNEL:-/lab/vmlinux}" -initrd "${L2_INITRD:-/lab/l2.img}" \
 		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3} $L2_APPEND"
 }
 
 # l2_qemu NAME ARGUMENT...: a user VM as any KVM host would start it. Its console is
 # a socket on which the host's own console tool sits; the administrator has the
-# character device logged, but for L2_LOG=off. L2_SMP: how many CPUs; L2_WAIT=on: it
+# character device logged, but for L2_LOG=off. L2_SMP: how many CPUs; L2_MB: memory; L2_WAIT=on: it
 # starts when somebody is there; L2_MONITOR: monitor, or qmp. L2_ARGS: more for QEMU.
 l2_qemu() {
 	local name=$1 log=",logfile=/run/tap/$1.log"
@@ -20,7 +20,7 @@ l2_qemu() {
 	[ "$L2_LOG" != off ] || log=
 	rm -f "/run/tap/$name.log"
 	sh -c 'renice -n "$0" -p $$ >/dev/null; exec "$@"' "${L2_NICE:-15}" \
-	qemu-system-x86_64 -name "$name" -accel kvm -cpu host -m 160 -smp "${L2_SMP:-1}" \
+	qemu-system-x86_64 -name "$name" -accel kvm -cpu host -m "${L2_MB:-160}" -smp "${L2_SMP:-1}" \
 		-nodefaults -display none -no-user-config \
 		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=${L2_WAIT:-off}$log" \
 		-serial chardev:con \
@@ -34,6 +34,15 @@ l2_qemu() {
 		sleep 0.2
 	done
 	kill -0 $! || { cat "/run/qemu-$name.log"; return 1; }
+}
+
+# l2_vm_image: that of L2 with what it needs for VMs of its own (l2-vm): all of it is here
+l2_vm_image() {
+	cd / || return
+	{
+		cat lab/l2.img
+		{ echo lab; find usr lib lib64 lab/modules* lab/guests; } | cpio -o -H newc
+	} >/run/l2-vm.img
 }
 
 # l2_ended: say so of QEMUs that nobody has told to end, and what they have said

@@ -293,10 +293,11 @@ stop_daemon() {
 vsbypassd_ready() { vsbctl status --json; }
 console_ready() { netstat -ltn | grep -q ':2222 '; }
 
-# bypass_on [VM...]: module, daemons, agent; the cloud VM attached. VM as for vsbctl
+# bypass_on [VM...]: module, daemons, agent; the cloud VM attached. VM as for vsbctl.
+# MODULE: another one than is tested
 bypass_on() {
 	[ $# -gt 0 ] || set -- vm1
-	[ -d /sys/module/kvm_vsbypass ] || insmod /lab/kvm-vsbypass.ko || return
+	[ -d /sys/module/kvm_vsbypass ] || insmod "${MODULE:-/lab/kvm-vsbypass.ko}" || return
 	mkdir -p /run/ssh /etc/vsbypass/keys /var/lib/vsbypass
 	chown vsbypass:vsbypass /var/lib/vsbypass
 	[ -e $SSH_KEY ] || ssh-keygen -q -t ed25519 -N "" -f $SSH_KEY || return
