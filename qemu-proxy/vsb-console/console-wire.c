@@ -44,14 +44,7 @@ static struct packet *packet_new(const struct vsb_wire *wire, gsize len, int fd)
 	return packet;
 }
 
-static gboolean on_broken(gpointer data)
-{
-	struct vsb_link *link = data;
-
-	link->idle = 0;
-	link->ops->lost(link, link->why);
-	return G_SOURCE_REMOVE;
-}
+static gboolean on_broken(gpointer data);
 
 static void broken(struct vsb_link *link, const char *why)
 {
@@ -216,9 +209,9 @@ static gssize receive(struct vsb_link *link, struct vsb_wire *wire, int *fd)
 	return n - (ssize_t)HEAD;
 }
 
-static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
+/* Return: was there a message? Who has got it may have ended the link. */
+static bool deliver(struct vsb_link *link)
 {
-	struct vsb_link *link = data;
 	struct packet *packet = g_queue_pop_head(&link->early);
 	struct vsb_wire wire;
 	gssize len;
@@ -228,13 +221,32 @@ static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
 		link->ops->message(link, wire_of(packet), packet->len, packet->fd);
 		packet->fd = -1;
 		packet_free(packet);
-	} else {
-		len = receive(link, &wire, &passed);
-		if (len >= 0)
-			link->ops->message(link, &wire, (gsize)len, passed);
+		return true;
 	}
+	len = receive(link, &wire, &passed);
+	if (len >= 0)
+		link->ops->message(link, &wire, (gsize)len, passed);
+	return len >= 0;
+}
+
+static gboolean on_readable(gint fd, GIOCondition condition, gpointer data)
+{
+	deliver(data);
 	return g_source_is_destroyed(g_main_current_source()) ?
 	       G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+}
+
+/* Who cannot be told anything any more may have said something before: why it goes. */
+static gboolean on_broken(gpointer data)
+{
+	struct vsb_link *link = data;
+
+	if (!link->why && deliver(link))
+		return g_source_is_destroyed(g_main_current_source()) ?
+		       G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
+	link->idle = 0;
+	link->ops->lost(link, link->why);
+	return G_SOURCE_REMOVE;
 }
 
 static gboolean on_early(gpointer data)

@@ -172,11 +172,31 @@ static void test_unread(void)
 	teardown(&end);
 }
 
+/* Who says why it goes, and is told something at that moment, is heard. */
+static void test_last_words(void)
+{
+	struct vsb_wire wire = { .type = VSB_WIRE_REFUSED };
+	struct end end;
+
+	setup(&end);
+	send_raw(&end, &wire, HEAD, 0);
+	send_raw(&end, &wire, HEAD, 1);
+	close(end.other);
+	vsb_link_send(&end.link, VSB_WIRE_PING, 0, 0, NULL, 0, -1);
+	run();
+	g_assert_cmpuint(end.messages, ==, 2);
+	g_assert_cmpuint(end.passed, ==, 1);
+	g_assert_true(end.lost);
+	end.other = dup(0);
+	teardown(&end);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/console/wire/descriptors", test_descriptors);
 	g_test_add_func("/console/wire/bounds", test_bounds);
 	g_test_add_func("/console/wire/unread", test_unread);
+	g_test_add_func("/console/wire/last-words", test_last_words);
 	return g_test_run();
 }
