@@ -46,8 +46,8 @@ def extract(folder):
     """Unpack the packages in FOLDER there."""
     for deb in glob.glob(os.path.join(folder, "*.deb")):
         # Debian 12 has packages with folders where others have symbolic links (/bin, /lib64)
-        run(["sh", "-c", 'dpkg-deb --fsys-tarfile "$0" | tar -xp --keep-directory-symlink', deb],
-            folder, "unpacking")
+        run(["bash", "-o", "pipefail", "-c",
+             'dpkg-deb --fsys-tarfile "$0" | tar -xp --keep-directory-symlink', deb], folder, "unpacking")
         os.unlink(deb)
 
 
