@@ -32,7 +32,6 @@ struct consoles {
 	char *paths[VSB_MAX_COMS];
 	int listen_fd[VSB_MAX_COMS];
 	int log_fd[VSB_MAX_COMS];
-	char *name;
 	guint nr_debugs;
 	guint debugs[VSB_MAX_DEBUGS];
 	int debug_fd[VSB_MAX_DEBUGS];
@@ -55,7 +54,6 @@ struct consoles *consoles_new(const char *dir, gid_t gid, const char *log_dir, c
 	consoles->ports = *ports;
 	consoles->names = vsb_ports_consoles(ports, name);
 	consoles->nr = g_strv_length(consoles->names);
-	consoles->name = g_strdup(name);
 	consoles->nr_debugs = vsb_ports_debugs(ports, consoles->debugs);
 	for (guint i = 0; i < consoles->nr_debugs; i++)
 		consoles->debug_fd[i] = -1;
@@ -75,7 +73,6 @@ void consoles_free(struct consoles *consoles)
 		g_free(consoles->paths[i]);
 	}
 	g_strfreev(consoles->names);
-	g_free(consoles->name);
 	g_free(consoles->log_dir);
 	g_free(consoles);
 }
@@ -111,50 +108,48 @@ static gboolean give(GSubprocessLauncher *launcher, int fd, int as)
 	return copy >= 0;
 }
 
-/* Return: arguments, or NULL if one cannot be given. */
-static char **give_debugs(struct consoles *consoles, GSubprocessLauncher *launcher, char **argv)
+/* The log @name of what has the argument @chardev, if there is one. @fd: out. */
+static gboolean give_log(struct consoles *consoles, GSubprocessLauncher *launcher,
+			 const char *name, const char *chardev, int as, int *fd, char ***argv)
 {
-	for (guint i = 0; i < consoles->nr_debugs; i++) {
-		g_autofree char *chardev = proxy_cmd_debug(consoles->debugs[i]);
-		g_autofree char *log = g_strdup_printf("%s.0x%x", consoles->name,
-						       consoles->debugs[i]);
-
-		consoles->debug_fd[i] = conlog_start(consoles->log_dir, log, CONLOG_MAX,
-						     CONLOG_KEEP);
-		if (consoles->debug_fd[i] < 0)
-			continue;
-		argv = conlog_add(argv, chardev, PROXY_DEBUG_FD(i));
-		if (give(launcher, consoles->debug_fd[i], PROXY_DEBUG_FD(i)))
-			continue;
-		g_strfreev(argv);
-		return NULL;
-	}
-	return argv;
+	*fd = conlog_start(consoles->log_dir, name, CONLOG_MAX, CONLOG_KEEP);
+	if (*fd < 0)
+		return TRUE;
+	*argv = conlog_add(*argv, chardev, as);
+	return give(launcher, *fd, as);
 }
 
-char **consoles_give(struct consoles *consoles, GSubprocessLauncher *launcher, char **argv,
-		     GError **error)
+static gboolean give_all(struct consoles *consoles, GSubprocessLauncher *launcher, char ***argv)
 {
 	for (guint i = 0; i < consoles->nr; i++) {
 		g_autofree char *id = proxy_cmd_chardev(&consoles->ports, i);
 		g_autofree char *chardev = g_strdup_printf("socket,id=%s,", id);
 
-		consoles->log_fd[i] = conlog_start(consoles->log_dir, consoles->names[i],
-						   CONLOG_MAX, CONLOG_KEEP);
-		if (consoles->log_fd[i] >= 0)
-			argv = conlog_add(argv, chardev, PROXY_LOG_FD(i));
-		if (give(launcher, consoles->listen_fd[i], PROXY_CONSOLE_FD(i)) &&
-		    (consoles->log_fd[i] < 0 ||
-		     give(launcher, consoles->log_fd[i], PROXY_LOG_FD(i))))
-			continue;
-		g_clear_pointer(&argv, g_strfreev);
-		break;
+		if (!give_log(consoles, launcher, consoles->names[i], chardev, PROXY_LOG_FD(i),
+			      &consoles->log_fd[i], argv) ||
+		    !give(launcher, consoles->listen_fd[i], PROXY_CONSOLE_FD(i)))
+			return FALSE;
 	}
-	argv = argv ? give_debugs(consoles, launcher, argv) : NULL;
-	if (!argv)
-		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "console socket: %s",
-			    g_strerror(errno));
-	return argv;
+	for (guint i = 0; i < consoles->nr_debugs; i++) {
+		g_autofree char *chardev = proxy_cmd_debug(consoles->debugs[i]);
+		g_autofree char *name = g_strdup_printf("%s.0x%x", consoles->names[0],
+							consoles->debugs[i]);
+
+		if (!give_log(consoles, launcher, name, chardev, PROXY_DEBUG_FD(i),
+			      &consoles->debug_fd[i], argv))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+char **consoles_give(struct consoles *consoles, GSubprocessLauncher *launcher, char **argv,
+		     GError **error)
+{
+	if (give_all(consoles, launcher, &argv))
+		return argv;
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "console socket: %s", g_strerror(errno));
+	g_strfreev(argv);
+	return NULL;
 }
 
 void consoles_opened(struct consoles *consoles)
