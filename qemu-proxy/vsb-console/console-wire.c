@@ -52,6 +52,8 @@ static void broken(struct vsb_link *link, const char *why)
 		return;
 	link->broken = true;
 	link->why = why;
+	/* What it has said is still read, see on_broken(), but it says nothing more. */
+	shutdown(link->fd, SHUT_RD);
 	g_clear_handle_id(&link->in, g_source_remove);
 	g_clear_handle_id(&link->out, g_source_remove);
 	g_clear_handle_id(&link->late, g_source_remove);

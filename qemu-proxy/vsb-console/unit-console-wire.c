@@ -191,6 +191,23 @@ static void test_last_words(void)
 	teardown(&end);
 }
 
+/* But not for longer: who lives on and cannot be told anything does not go on to speak. */
+static void test_no_more_words(void)
+{
+	struct vsb_wire wire = { .type = VSB_WIRE_PONG };
+	struct end end;
+
+	setup(&end);
+	shutdown(end.link.fd, SHUT_WR);
+	send_raw(&end, &wire, HEAD, 0);
+	vsb_link_send(&end.link, VSB_WIRE_PING, 0, 0, NULL, 0, -1);
+	g_assert_cmpint(send(end.other, &wire, HEAD, MSG_NOSIGNAL | MSG_DONTWAIT), <, 0);
+	run();
+	g_assert_cmpuint(end.messages, ==, 1);
+	g_assert_true(end.lost);
+	teardown(&end);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -198,5 +215,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/wire/bounds", test_bounds);
 	g_test_add_func("/console/wire/unread", test_unread);
 	g_test_add_func("/console/wire/last-words", test_last_words);
+	g_test_add_func("/console/wire/no-more-words", test_no_more_words);
 	return g_test_run();
 }
