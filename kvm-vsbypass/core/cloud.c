@@ -318,6 +318,21 @@ static long vsb_cloud_set_flags(struct vsb_cloud *cloud, void __user *argp)
 	return 0;
 }
 
+static long vsb_cloud_set_irq(struct vsb_cloud *cloud, void __user *argp)
+{
+	u32 irq;
+
+	if (copy_from_user(&irq, argp, sizeof(irq)))
+		return -EFAULT;
+	if (!irq || irq & ~(VSB_IRQ_EVENTS | VSB_IRQ_EXITS | VSB_IRQ_DIRECT) ||
+	    (irq & VSB_IRQ_DIRECT && !(irq & VSB_IRQ_EXITS)))
+		return -EINVAL;
+	mutex_lock(&cloud->lock);
+	WRITE_ONCE(cloud->irq, irq);
+	mutex_unlock(&cloud->lock);
+	return 0;
+}
+
 static long vsb_cloud_create_proxy(struct vsb_cloud *cloud, void __user *argp)
 {
 	struct vsb_create_proxy args;
@@ -343,6 +358,8 @@ static long vsb_cloud_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return vsb_cloud_freeze(cloud, arg);
 	case VSB_COUNT_UNBOUND:
 		return arg ? -EINVAL : vsb_cloud_count_unbound(cloud);
+	case VSB_SET_IRQ:
+		return vsb_cloud_set_irq(cloud, argp);
 	case VSB_GET_USERVM:
 		return vsb_get_uservm(argp, cloud, NULL);
 	}
@@ -421,6 +438,7 @@ static struct vsb_cloud *vsb_cloud_alloc(const struct vsb_create_cloud *args)
 	cloud->vm.cloud = cloud;
 	cloud->flags = args->flags;
 	cloud->unclaimed = args->unclaimed;
+	cloud->irq = VSB_IRQ_EVENTS;
 	cloud->ports = kvzalloc(VSB_NR_PORTS / BITS_PER_BYTE, GFP_KERNEL_ACCOUNT);
 	cloud->vcpus = kvcalloc(vsb_host->max_vcpus, sizeof(*cloud->vcpus), GFP_KERNEL_ACCOUNT);
 	if (!cloud->ports || !cloud->vcpus) {

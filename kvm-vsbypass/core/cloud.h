@@ -52,6 +52,7 @@ struct vsb_vcpu {
  * @started:	nested exits are redirected; written under @lock
  * @flags:	VSB_CLOUD_*; @lock
  * @unclaimed:	VSB_UNCLAIMED_*; written under @lock
+ * @irq:	VSB_IRQ_*; written under @lock
  * @absorb:	it counts as VSB_UNCLAIMED_ABSORB for good; written under @lock
  * @identity:	a proxy of it has had a key: the ports for a proof are claimed for
  *		all its user VMs, for good. Written under @lock
@@ -85,6 +86,7 @@ struct vsb_cloud {
 	bool started;
 	u32 flags;
 	u32 unclaimed;
+	u32 irq;
 	bool absorb;
 	bool identity;
 	bool frozen;

@@ -59,6 +59,7 @@ void args_wrong_object(void)
 		{ "VSB_SET_ON_CLOSE", VSB_SET_ON_CLOSE, false, true, false },
 		{ "VSB_FREEZE", VSB_FREEZE, false, true, false },
 		{ "VSB_COUNT_UNBOUND", VSB_COUNT_UNBOUND, false, true, false },
+		{ "VSB_SET_IRQ", VSB_SET_IRQ, false, true, false },
 		{ "VSB_GET_USERVM", VSB_GET_USERVM, false, true, true },
 		{ "VSB_UNBIND", VSB_UNBIND, false, false, true },
 		{ "VSB_SET_KEY", VSB_SET_KEY, false, false, true },

@@ -168,7 +168,9 @@ struct vsb_counters {
  *		last, 0 if it has none: what a UART needs that takes over
  * @com_ier:	the same of those at 0x2f8, 0x3e8 and 0x2e8
  * @refusals:	times that it failed to prove its identity
- * @pad:	0
+ * @irq_exits:	synthetic exits shown to the guest hypervisor (VSB_IRQ_EXITS)
+ * @irq_direct:	interrupts injected without it (VSB_IRQ_DIRECT)
+ * @halts:	times that its HLT was kept from the guest hypervisor
  */
 struct vsb_uservm {
 	__u32 index;
@@ -184,7 +186,9 @@ struct vsb_uservm {
 	__u8 ier;
 	__u8 com_ier[3];
 	__u32 refusals;
-	__u8 pad[24];
+	__u64 irq_exits;
+	__u64 irq_direct;
+	__u64 halts;
 };
 
 /*
@@ -253,6 +257,29 @@ struct vsb_event {
  */
 #define VSB_COUNT_UNBOUND	_IO(VSB_IOC, 0x14)
 
+/*
+ * How the interrupts of a proxy's devices come to the user VM. A new cloud VM has
+ * VSB_IRQ_EVENTS alone.
+ */
+/*
+ * The reader of the proxy fd has them raised in the cloud VM (VSB_EVENT_IRQ). With
+ * VSB_IRQ_EXITS as well it is told only of what has to wait, as no vCPU of the user
+ * VM runs now: it may wake one.
+ */
+#define VSB_IRQ_EVENTS		0x1
+/*
+ * The module shows the guest hypervisor nested exits that the user VM never made: port
+ * accesses, without data of anybody, by which its own device raises the line.
+ */
+#define VSB_IRQ_EXITS		0x2
+/* What it has learned from these it does without them. Needs VSB_IRQ_EXITS. */
+#define VSB_IRQ_DIRECT		0x4
+/*
+ * Replace them (VSB_IRQ_*) for all proxies of the cloud VM. EINVAL: one is unknown, or
+ * there is none, or VSB_IRQ_DIRECT without VSB_IRQ_EXITS.
+ */
+#define VSB_SET_IRQ		_IOW(VSB_IOC, 0x15, __u32)
+
 /* On a cloud fd or a proxy fd */
 
 /*
@@ -296,5 +323,13 @@ struct vsb_key {
  * not 0.
  */
 #define VSB_REPORT_ALL		_IO(VSB_IOC, 0x23)
+/*
+ * With VSB_IRQ_EXITS: the guest hypervisor's 16550s get the line control and interrupt
+ * enable registers that the user VM believes in, so that they can go back to it. To be
+ * called while accesses are frozen (VSB_FREEZE). ENOENT: no user VM is bound. EOPNOTSUPP: not
+ * with VSB_IRQ_EXITS. ETIMEDOUT: no vCPU of the user VM ran for 2 s. EINTR. EINVAL: the
+ * argument is not 0.
+ */
+#define VSB_GIVE_BACK		_IO(VSB_IOC, 0x24)
 
 #endif
