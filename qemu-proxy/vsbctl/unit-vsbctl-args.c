@@ -31,6 +31,12 @@ static void test_good(void)
 		{ "vsbctl attach --pid 12 --agent /a vm1",
 		  "{\"execute\":\"attach\",\"arguments\":{\"pid\":12,\"agent\":\"/a\","
 		  "\"uservms\":[{\"name\":\"vm1\"}]}}", DEFAULT_SOCKET, FALSE },
+		{ "vsbctl attach --pid 12 --irq auto vm1",
+		  "{\"execute\":\"attach\",\"arguments\":{\"pid\":12,\"irq\":\"auto\","
+		  "\"uservms\":[{\"name\":\"vm1\"}]}}", DEFAULT_SOCKET, FALSE },
+		{ "vsbctl attach --pid 12 --agent /a --irq=agent vm1",
+		  "{\"execute\":\"attach\",\"arguments\":{\"pid\":12,\"agent\":\"/a\","
+		  "\"irq\":\"agent\",\"uservms\":[{\"name\":\"vm1\"}]}}", DEFAULT_SOCKET, FALSE },
 		{ "vsbctl attach vm1 --cloud=c --pid=12 --agent=/a --unclaimed reflect "
 		  "vm2=0x3f8-0x3ff,0x60",
 		  "{\"execute\":\"attach\",\"arguments\":{\"cloud\":\"c\",\"pid\":12,"
@@ -118,7 +124,8 @@ static void test_bad(void)
 	static const char * const cases[] = {
 		"vsbctl", "vsbctl --json", "vsbctl nosuch", "vsbctl status x",
 		"vsbctl status --pid 1", "vsbctl --nosuch status", "vsbctl attach",
-		"vsbctl attach vm1", "vsbctl attach --pid 1 vm1", "vsbctl attach --agent /a vm1",
+		"vsbctl attach vm1", "vsbctl attach --pid 1 --irq agent vm1", "vsbctl attach --agent /a vm1",
+		"vsbctl attach --pid 1 --irq exits vm1", "vsbctl attach --pid 1 --irq", "vsbctl add --irq auto c vm1",
 		"vsbctl attach --pid 0 --agent /a vm1", "vsbctl attach --pid -4 --agent /a vm1",
 		"vsbctl attach --pid x --agent /a vm1", "vsbctl attach --pid 1 --agent /a",
 		"vsbctl attach --pid 1 --agent /a vm/1", "vsbctl attach --pid 1 --agent /a vm1=",
@@ -194,6 +201,10 @@ static void test_show(void)
 		{ "status", "{\"clouds\":[{\"name\":\"c\",\"pid\":7,\"agent\":\"lost\","
 		  "\"unclaimed\":\"absorb\",\"uservms\":[{\"name\":\"vm1\",\"state\":\"bound\","
 		  "\"counters\":{\"reads\":12345}}]}]}", "12345" },
+		{ "status", "{\"clouds\":[{\"irq\":\"auto\",\"agent\":\"none\"}]}",
+		  ", irq auto, agent none, " },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"counters\":{\"irq_exits\":11,"
+		  "\"irq_direct\":22,\"halts\":33}}]}]}", "      11       22       33" },
 		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"required\"}]}]}",
 		  "required,unproved" },
 		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"required\",\"proved\":3}]}]}",

@@ -19,7 +19,8 @@ static char *metrics_of(const char *json)
 		"\"line\":\"unknown\"}"
 #define BOUND	"{\"name\":\"vm1\",\"state\":\"bound\",\"proxy_pid\":7,\"restarts\":0,\"proved\":true," \
 		"\"line\":\"found\",\"refusals\":2,\"counters\":{\"reads\":10,\"writes\":20,\"absorbed\":0," \
-		"\"timeouts\":1,\"retries\":4,\"irq_edges\":5,\"root_changes\":6,\"replays\":7,\"resets\":8}}"
+		"\"timeouts\":1,\"retries\":4,\"irq_edges\":5,\"root_changes\":6,\"replays\":7,\"resets\":8," \
+		"\"irq_exits\":11,\"irq_direct\":12,\"halts\":13}}"
 #define CLOUDS	"{\"clouds\":[{\"name\":\"c1\",\"pid\":4,\"unbound\":9,\"agent\":\"connected\"," \
 		"\"uservms\":[" BOUND "," UNBOUND "]},{\"name\":\"c2\",\"pid\":5,\"unbound\":0," \
 		"\"agent\":\"lost\",\"uservms\":[]}]}"
@@ -52,6 +53,9 @@ static void test_values(void)
 	has(text, "vsbypass_proxy_restarts_total{cloud=\"c1\",uservm=\"vm2\"} 3");
 	has(text, "# TYPE vsbypass_port_reads_total counter\n"
 	    "vsbypass_port_reads_total{cloud=\"c1\",uservm=\"vm1\"} 10");
+	has(text, "vsbypass_irq_exits_total{cloud=\"c1\",uservm=\"vm1\"} 11");
+	has(text, "vsbypass_irq_direct_total{cloud=\"c1\",uservm=\"vm1\"} 12");
+	has(text, "vsbypass_uservm_halts_total{cloud=\"c1\",uservm=\"vm1\"} 13");
 	has(text, "vsbypass_uservm_resets_total{cloud=\"c1\",uservm=\"vm1\"} 8");
 	/* Not bound: nobody has made an access. */
 	g_assert_null(strstr(text, "port_reads_total{cloud=\"c1\",uservm=\"vm2\"}"));

@@ -7,6 +7,7 @@
 #include "control-socket.h"
 #include "error.h"
 #include "identity-store.h"
+#include "irq-mode.h"
 #include "keymap.h"
 #include "keys.h"
 #include "names.h"
@@ -21,6 +22,7 @@ struct values {
 	char *cloud;
 	int pid;
 	char *agent;
+	char *irq;
 	char *unclaimed;
 	char *keymap;
 	int lines;
@@ -109,14 +111,18 @@ static gboolean build_attach(const struct values *values, char **words, JsonObje
 			     GError **error)
 {
 	g_autoptr(JsonArray) uservms = json_array_new();
+	g_autofree char *agent = NULL;
+	enum irq_mode irq;
 
 	if (values->pid <= 0)
 		return usage_error(error, "give --pid, the process of the cloud VM's QEMU");
-	if (!values->agent)
-		return usage_error(error, "give --agent, the UNIX socket of the agent's "
-				   "virtio-serial port");
 	if (!words[0])
 		return usage_error(error, "name at least one user VM");
+	if (!irq_mode_parse(values->irq ? values->irq : IRQ_MODE_DEFAULT, &irq, error))
+		return FALSE;
+	if (irq == IRQ_MODE_AGENT && !values->agent)
+		return usage_error(error, "with --irq agent give --agent, the UNIX socket of the "
+				   "agent's virtio-serial port; or --irq auto");
 	if (values->cloud && !vsb_name_check("cloud VM", values->cloud, error))
 		return FALSE;
 	if (values->unclaimed && strcmp(values->unclaimed, "absorb") &&
@@ -129,13 +135,13 @@ static gboolean build_attach(const struct values *values, char **words, JsonObje
 		json_object_set_string_member(arguments, "cloud", values->cloud);
 	json_object_set_int_member(arguments, "pid", values->pid);
 	/* vsbypassd runs elsewhere: give it an absolute path. */
-	if (g_path_is_absolute(values->agent)) {
-		json_object_set_string_member(arguments, "agent", values->agent);
-	} else {
-		g_autofree char *path = g_canonicalize_filename(values->agent, NULL);
-
-		json_object_set_string_member(arguments, "agent", path);
+	if (values->agent) {
+		agent = g_path_is_absolute(values->agent) ? g_strdup(values->agent) :
+			g_canonicalize_filename(values->agent, NULL);
+		json_object_set_string_member(arguments, "agent", agent);
 	}
+	if (values->irq)
+		json_object_set_string_member(arguments, "irq", values->irq);
 	if (values->unclaimed)
 		json_object_set_string_member(arguments, "unclaimed", values->unclaimed);
 	json_object_set_array_member(arguments, "uservms", g_steal_pointer(&uservms));
@@ -278,7 +284,7 @@ static const struct command commands[] = {
 	  "0x3f8-0x3ff (the default), separated by commas; with front=off among them the\n"
 	  "module hands each access to the proxy, ps2 adds keyboard and mouse. MODE is first-seen (the default) or\n"
 	  "required: nothing passes until the user VM has proved who it is.",
-	  build_attach, "cpau" },
+	  build_attach, "cpaIu" },
 	{ "add", "CLOUD NAME[=[PORTS][,identity=MODE]]...",
 	  "Adds proxies to the pool of a cloud VM\n"
 	  "NAMEs are as for 'attach', behind those that there are.", build_add, "" },
@@ -362,7 +368,12 @@ static gboolean parse_command(const struct command *command, char **argv,
 		{ 'P', { "pid", 0, 0, G_OPTION_ARG_INT, &values->pid,
 			 "Process of the domain's QEMU", "PID" } },
 		{ 'a', { "agent", 0, 0, G_OPTION_ARG_FILENAME, &values->agent,
-			 "UNIX socket of its virtio-serial port org.vsbypass.agent.0", "PATH" } },
+			 "UNIX socket of its virtio-serial port org.vsbypass.agent.0, if it has "
+			 "an agent", "PATH" } },
+		{ 'I', { "irq", 0, 0, G_OPTION_ARG_STRING, &values->irq,
+			 "How interrupts come to user VMs: by the module, with the help of an agent "
+			 "where one is connected (auto), by synthetic exits alone (exit), by an agent "
+			 "alone (agent); default " IRQ_MODE_DEFAULT, "auto|exit|agent" } },
 		{ 'u', { "unclaimed", 0, 0, G_OPTION_ARG_STRING, &values->unclaimed,
 			 "What user VMs without a proxy see: an unplugged device (absorb, "
 			 "default) or the guest hypervisor's (reflect)", "absorb|reflect" } },
@@ -487,6 +498,7 @@ out:
 	g_free(values.socket);
 	g_free(values.cloud);
 	g_free(values.agent);
+	g_free(values.irq);
 	g_free(values.unclaimed);
 	g_free(values.identity);
 	g_free(values.keymap);

@@ -30,7 +30,7 @@ struct metric {
 
 static const struct metric metrics[] = {
 	{ "vsbypass_cloud_agent_connected", "gauge",
-	  "1 if the agent of the cloud VM answers, else interrupts wait.", "cloud", "agent", "connected" },
+	  "1 if an agent in the cloud VM answers; with irq=agent interrupts wait without.", "cloud", "agent", "connected" },
 	{ "vsbypass_cloud_unbound_uservms", "gauge",
 	  "User VMs that found no proxy free.", "cloud", "unbound", NULL },
 	{ "vsbypass_uservm_ready", "gauge",
@@ -57,6 +57,12 @@ static const struct metric metrics[] = {
 	  "Port accesses that were withdrawn and came again.", "counters", "retries", NULL },
 	{ "vsbypass_irq_edges_total", "counter",
 	  "Edges of interrupt lines of the proxy.", "counters", "irq_edges", NULL },
+	{ "vsbypass_irq_exits_total", "counter",
+	  "Synthetic exits shown to the guest hypervisor.", "counters", "irq_exits", NULL },
+	{ "vsbypass_irq_direct_total", "counter",
+	  "Interrupts injected without the guest hypervisor.", "counters", "irq_direct", NULL },
+	{ "vsbypass_uservm_halts_total", "counter",
+	  "Times that a halt of the user VM was kept from the guest hypervisor.", "counters", "halts", NULL },
 	{ "vsbypass_uservm_root_changes_total", "counter",
 	  "Times that the page table of the user VM got another root.", "counters", "root_changes", NULL },
 	{ "vsbypass_proxy_replays_total", "counter",

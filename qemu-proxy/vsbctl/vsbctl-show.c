@@ -95,11 +95,16 @@ static void show_uservm(GString *text, JsonObject *uservm)
 			       number_of(uservm, "restarts"));
 	if (counters)
 		g_string_append_printf(text, " %10" G_GINT64_FORMAT " %10" G_GINT64_FORMAT
-				       " %9" G_GINT64_FORMAT, number_of(counters, "reads"),
-				       number_of(counters, "writes"),
-				       number_of(counters, "absorbed"));
+				       " %9" G_GINT64_FORMAT " %8" G_GINT64_FORMAT
+				       " %8" G_GINT64_FORMAT " %8" G_GINT64_FORMAT,
+				       number_of(counters, "reads"), number_of(counters, "writes"),
+				       number_of(counters, "absorbed"),
+				       number_of(counters, "irq_exits"),
+				       number_of(counters, "irq_direct"),
+				       number_of(counters, "halts"));
 	else
-		g_string_append_printf(text, " %10s %10s %9s", "-", "-", "-");
+		g_string_append_printf(text, " %10s %10s %9s %8s %8s %8s", "-", "-", "-", "-", "-",
+				       "-");
 	g_string_append_printf(text, "  %-17s  %s", identity_of(uservm), text_of(uservm, "ports"));
 	show_consoles(text, uservm);
 	if (json_object_has_member(uservm, "domain"))
@@ -118,12 +123,14 @@ static void show_status(GString *text, JsonObject *result)
 		g_autoptr(GPtrArray) uservms = objects_of(cloud, "uservms");
 
 		g_string_append_printf(text, "%sCloud VM %s: process %" G_GINT64_FORMAT
-				       ", agent %s, unclaimed user VMs: %s\n", i ? "\n" : "",
-				       text_of(cloud, "name"), number_of(cloud, "pid"),
+				       ", irq %s, agent %s, unclaimed user VMs: %s\n",
+				       i ? "\n" : "", text_of(cloud, "name"),
+				       number_of(cloud, "pid"), text_of(cloud, "irq"),
 				       text_of(cloud, "agent"), text_of(cloud, "unclaimed"));
-		g_string_append_printf(text, "  %-20s %-9s %-10s %8s %8s %10s %10s %9s  %-17s  %s\n",
-				       "USER VM", "STATE", "LINE", "PROXY", "RESTARTS", "READS",
-				       "WRITES", "ABSORBED", "IDENTITY", "PORTS");
+		g_string_append_printf(text, "  %-20s %-9s %-10s %8s %8s %10s %10s %9s %8s %8s %8s  %-17s  "
+				       "%s\n", "USER VM", "STATE", "LINE", "PROXY", "RESTARTS",
+				       "READS", "WRITES", "ABSORBED", "EXITS", "DIRECT", "HALTS",
+				       "IDENTITY", "PORTS");
 		for (guint u = 0; u < uservms->len; u++)
 			show_uservm(text, uservms->pdata[u]);
 	}

@@ -141,6 +141,14 @@ static void end_give(struct agent_link *link, struct vm *vm)
 		link->ops->given(link->data);
 }
 
+static void set_greeted(struct agent_link *link, gboolean greeted)
+{
+	if (link->greeted == greeted)
+		return;
+	link->greeted = greeted;
+	link->ops->connected(greeted, link->data);
+}
+
 /* A new agent, or an old one that forgot: everything has to be told again. */
 static void begin_session(struct agent_link *link)
 {
@@ -168,7 +176,7 @@ static void begin_session(struct agent_link *link)
 static void end_session(struct agent_link *link)
 {
 	link->greet = FALSE;
-	link->greeted = FALSE;
+	set_greeted(link, FALSE);
 	begin_session(link);
 	unqueue_all(link);
 }
@@ -249,7 +257,7 @@ static void fill(struct agent_link *link)
 			link->greet = FALSE;
 			put(link, &(struct agent_msg){ .type = AGENT_HELLO, .nonce = link->nonce });
 			begin_session(link);
-			link->greeted = TRUE;
+			set_greeted(link, TRUE);
 		}
 		while (link->greeted && link->out->len < OUT_LOW &&
 		       (vm = g_queue_pop_head(&link->work))) {
@@ -426,7 +434,8 @@ struct agent_link *agent_link_new(const char *path, const char *cloud,
 	link->out = g_string_new(NULL);
 	link->vms = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	g_queue_init(&link->work);
-	start_connect(link);
+	if (path)
+		start_connect(link);
 	return link;
 }
 
@@ -434,6 +443,8 @@ void agent_link_free(struct agent_link *link)
 {
 	if (!link)
 		return;
+	/* Nobody is told any more. */
+	link->greeted = FALSE;
 	disconnect(link, RETRY_MS);
 	remove_source(&link->retry_id);
 	g_hash_table_unref(link->vms);
@@ -521,6 +532,8 @@ void agent_link_lines_low(struct agent_link *link, guint32 id)
 
 enum agent_link_state agent_link_get_state(const struct agent_link *link)
 {
+	if (!link->path)
+		return AGENT_LINK_NONE;
 	if (link->fd < 0)
 		return AGENT_LINK_LOST;
 	return link->greeted ? AGENT_LINK_CONNECTED : AGENT_LINK_WAITING;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The channel to the agent in one cloud VM: keeps it connected, tells the agent
+ * The channel to the agent in one cloud VM, if it has one: keeps it connected, tells the agent
  * which user VMs there are and what their interrupt lines do. What comes back
  * can change what status says, and end a user VM's use of its proxy.
  */
@@ -12,6 +12,7 @@
 struct agent_link;
 
 enum agent_link_state {
+	AGENT_LINK_NONE,	/* it has no channel */
 	AGENT_LINK_LOST,	/* no connection */
 	AGENT_LINK_WAITING,	/* open, no hello yet, or pings are not answered */
 	AGENT_LINK_CONNECTED,
@@ -29,13 +30,15 @@ enum agent_link_vm {
  * struct agent_link_ops - what the link tells; none may free it
  * @given:	see agent_link_give()
  * @gone:	the agent says that the QEMU of user VM @id has ended
+ * @connected:	the agent is there, or is not any more: AGENT_LINK_CONNECTED or not
  */
 struct agent_link_ops {
 	void (*given)(gpointer data);
 	void (*gone)(guint32 id, gpointer data);
+	void (*connected)(gboolean connected, gpointer data);
 };
 
-/* @path: UNIX socket of the virtio-serial port; @cloud: for messages. */
+/* @path: UNIX socket of the virtio-serial port, NULL: there is none; @cloud: for messages. */
 struct agent_link *agent_link_new(const char *path, const char *cloud,
 				  const struct agent_link_ops *ops, gpointer data);
 void agent_link_free(struct agent_link *link);

@@ -9,6 +9,9 @@
 /**
  * struct cloud - see cloud.h
  * @start_time:	of process @pid, procfd_start_time()
+ * @agent_path:	NULL: it has no channel for an agent
+ * @irq:	how interrupts come to its user VMs,
+ * @irq_mask:	and what the module has been told of it
  * @access_dir:	set with the first of @proxies
  * @proxies:	struct proxy, in pool order
  * @started:	proxies [0, started) have been started,
@@ -21,12 +24,16 @@
  * @add_failure: why not all of them will; @add_id tells
  * @releasing:	the ports are being given back
  * @release_id:	ends that
+ * @give_id:	prepares it, by the module,
+ * @given:	so far for so many of @proxies
  */
 struct cloud {
 	char *name;
 	pid_t pid;
 	guint64 start_time;
 	char *agent_path;
+	enum irq_mode irq;
+	guint32 irq_mask;
 	guint unclaimed;
 	const struct cloud_ops *ops;
 	gpointer data;
@@ -48,6 +55,8 @@ struct cloud {
 	GError *add_failure;
 	gboolean releasing;
 	guint release_id;
+	guint give_id;
+	guint given;
 };
 
 /*
@@ -61,8 +70,20 @@ struct cloud *cloud_begin(const struct attach_args *args, guint64 start_time, in
 struct proxy *cloud_add_proxy(struct cloud *cloud, const struct proxy_env *env,
 			      const struct attach_uservm *uservm, GError **error);
 
+/* Tells the module how interrupts come, while no agent is connected, */
+gboolean cloud_irq_begin(struct cloud *cloud, GError **error);
+/* and when one comes or goes. */
+void cloud_irq_agent(struct cloud *cloud, gboolean connected);
+
 /* What the module knows of the user VM goes to the agent. */
 void cloud_tell_agent(struct cloud *cloud, struct proxy *proxy);
+
+/* The agent has prepared all that it was told of, see cloud_release(). */
+void cloud_given(struct cloud *cloud);
+void cloud_release_end(struct cloud *cloud);
+
+/* An error for who comes while another command is at work. */
+void cloud_set_busy(const struct cloud *cloud, GError **error);
 
 /* Whether the proxy's user VM has proved who it is. */
 gboolean cloud_is_proved(struct proxy *proxy);

@@ -27,7 +27,7 @@ JsonObject *cloud_save(struct cloud *cloud)
 {
 	struct attach_args args = {
 		.cloud = cloud->name, .pid = cloud->pid, .agent = cloud->agent_path,
-		.unclaimed = cloud->unclaimed,
+		.irq = cloud->irq, .unclaimed = cloud->unclaimed,
 		.uservms = g_ptr_array_new_with_free_func(g_free),
 	};
 	JsonObject *object = json_object_new();

@@ -5,8 +5,9 @@
 #include "agent-link.h"
 #include "module.h"
 
-static void add_counters(JsonObject *object, const struct vsb_counters *counters)
+static void add_counters(JsonObject *object, const struct vsb_uservm *uservm)
 {
+	const struct vsb_counters *counters = &uservm->counters;
 	JsonObject *c = json_object_new();
 
 #define ADD(member, text) json_object_set_int_member(c, text, (gint64)counters->member)
@@ -20,6 +21,9 @@ static void add_counters(JsonObject *object, const struct vsb_counters *counters
 	ADD(replays, "replays");
 	ADD(resets, "resets");
 #undef ADD
+	json_object_set_int_member(c, "irq_exits", (gint64)uservm->irq_exits);
+	json_object_set_int_member(c, "irq_direct", (gint64)uservm->irq_direct);
+	json_object_set_int_member(c, "halts", (gint64)uservm->halts);
 	json_object_set_object_member(object, "counters", c);
 }
 
@@ -36,7 +40,8 @@ static void add_typing(JsonObject *object, const struct proxy *proxy)
 	json_object_set_object_member(object, "typing", typing);
 }
 
-static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
+/* Whether the agent can raise its interrupts, and if not, whether the module does. */
+static const char *line_of(const struct cloud *cloud, const struct proxy *proxy)
 {
 	static const char * const lines[] = {
 		[AGENT_LINK_VM_UNKNOWN] = "unknown",
@@ -44,6 +49,16 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 		[AGENT_LINK_VM_MISSING] = "missing",
 		[AGENT_LINK_VM_AMBIGUOUS] = "ambiguous",
 	};
+
+	enum agent_link_vm said = agent_link_get_vm(cloud->agent, proxy_id(proxy));
+
+	if (said != AGENT_LINK_VM_FOUND && cloud->irq_mask & VSB_IRQ_EXITS)
+		return "module";
+	return lines[said];
+}
+
+static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
+{
 	g_autofree char *ports = vsb_ports_format(proxy_ports(proxy));
 	g_auto(GStrv) names = vsb_ports_consoles(proxy_ports(proxy), proxy_name(proxy));
 	JsonArray *consoles = json_array_new();
@@ -71,8 +86,7 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 	json_object_set_boolean_member(object, "key", proxy_identity(proxy)->has_key);
 	json_object_set_boolean_member(object, "proved", bound &&
 				       uservm.flags & VSB_USERVM_PROVED);
-	json_object_set_string_member(object, "line",
-				      lines[agent_link_get_vm(cloud->agent, proxy_id(proxy))]);
+	json_object_set_string_member(object, "line", line_of(cloud, proxy));
 	add_typing(object, proxy);
 	if (!bound)
 		return object;
@@ -82,13 +96,14 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 	json_object_set_int_member(object, "vcpus", uservm.vcpus);
 	json_object_set_int_member(object, "roots", uservm.roots);
 	json_object_set_int_member(object, "refusals", uservm.refusals);
-	add_counters(object, &uservm.counters);
+	add_counters(object, &uservm);
 	return object;
 }
 
 JsonObject *cloud_status(struct cloud *cloud)
 {
 	static const char * const agents[] = {
+		[AGENT_LINK_NONE] = "none",
 		[AGENT_LINK_LOST] = "lost",
 		[AGENT_LINK_WAITING] = "waiting",
 		[AGENT_LINK_CONNECTED] = "connected",
@@ -100,6 +115,7 @@ JsonObject *cloud_status(struct cloud *cloud)
 	json_object_set_int_member(object, "pid", cloud->pid);
 	json_object_set_string_member(object, "unclaimed", unclaimed_text(cloud->unclaimed));
 	json_object_set_int_member(object, "unbound", module_count_unbound(cloud->fd));
+	json_object_set_string_member(object, "irq", irq_mode_text(cloud->irq));
 	json_object_set_string_member(object, "agent",
 				      agents[agent_link_get_state(cloud->agent)]);
 	for (guint i = 0; i < cloud->proxies->len; i++)

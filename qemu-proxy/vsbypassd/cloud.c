@@ -13,15 +13,11 @@
 #include <glib-unix.h>
 
 #include "access.h"
-#include "agent-wire.h"
 #include "error.h"
 #include "module.h"
 #include "procfd.h"
 
 #define STARTING_AT_ONCE	4
-#define RELEASE_S		10	/* for the agent; emulated hosts are slow */
-#define FREEZE_MS		20000
-G_STATIC_ASSERT(FREEZE_MS > RELEASE_S * 1000 && FREEZE_MS <= VSB_MAX_FREEZE_MS);
 
 static gboolean on_finish(gpointer data)
 {
@@ -203,19 +199,6 @@ static struct proxy *find_id(const struct cloud *cloud, guint32 id)
 	return NULL;
 }
 
-static gboolean on_released(gpointer data)
-{
-	struct cloud *cloud = data;
-
-	cloud->release_id = 0;
-	if (agent_link_giving(cloud->agent))
-		g_warning("cloud VM '%s': the agent did not take the interrupt lines back in "
-			  "%d s; a user VM may wait for an interrupt for ever. Is the agent "
-			  "running?", cloud->name, RELEASE_S);
-	cloud->ops->released(cloud, cloud->data);
-	return G_SOURCE_REMOVE;
-}
-
 /*
  * A user VM's QEMU has ended, the agent says. A lie costs the user VM its
  * console until its next access, as a new user VM; to stop it would do the same.
@@ -233,15 +216,15 @@ static void on_gone(guint32 id, gpointer data)
 		proxy_renew(proxy, "its user VM has ended");
 }
 
+static void on_connected(gboolean connected, gpointer data)
+{
+	cloud_irq_agent(data, connected);
+}
+
 /* The agent has taken all back. */
 static void on_given(gpointer data)
 {
-	struct cloud *cloud = data;
-
-	if (!cloud->release_id)
-		return;
-	g_source_remove(cloud->release_id);
-	cloud->release_id = g_idle_add(on_released, cloud);
+	cloud_given(data);
 }
 
 static void on_changed(struct proxy *proxy, gpointer data)
@@ -314,12 +297,14 @@ struct proxy *cloud_add_proxy(struct cloud *cloud, const struct proxy_env *env,
 struct cloud *cloud_begin(const struct attach_args *args, guint64 start_time, int device_fd,
 			   const struct cloud_ops *ops, gpointer data, GError **error)
 {
-	static const struct agent_link_ops agent_ops = { on_given, on_gone };
+	static const struct agent_link_ops agent_ops = { on_given, on_gone, on_connected };
 	struct cloud *cloud = g_new0(struct cloud, 1);
+	g_autoptr(GError) cause = NULL;
 
 	cloud->name = g_strdup(args->cloud);
 	cloud->pid = args->pid;
 	cloud->agent_path = g_strdup(args->agent);
+	cloud->irq = args->irq;
 	cloud->unclaimed = args->unclaimed;
 	cloud->ops = ops;
 	cloud->data = data;
@@ -329,7 +314,18 @@ struct cloud *cloud_begin(const struct attach_args *args, guint64 start_time, in
 		cloud_free(cloud);
 		return NULL;
 	}
-	cloud->agent = agent_link_new(args->agent, cloud->name, &agent_ops, cloud);
+	if (!cloud_irq_begin(cloud, &cause)) {
+		/* One that is taken over is not given up for that. */
+		if (!start_time) {
+			g_propagate_error(error, g_steal_pointer(&cause));
+			cloud_free(cloud);
+			return NULL;
+		}
+		g_warning("cloud VM '%s': %s", cloud->name, cause->message);
+	}
+	/* With irq=exit there is nothing that an agent might do. */
+	cloud->agent = agent_link_new(cloud->irq == IRQ_MODE_EXIT ? NULL : args->agent,
+				      cloud->name, &agent_ops, cloud);
 	cloud->pidfd_id = g_unix_fd_add(cloud->pidfd, G_IO_IN, on_pidfd, cloud);
 	return cloud;
 }
@@ -360,9 +356,7 @@ static void let_go(struct cloud *cloud)
 		close(cloud->fd);
 	if (cloud->finish_id)
 		g_source_remove(cloud->finish_id);
-	if (cloud->release_id)
-		g_source_remove(cloud->release_id);
-	cloud->release_id = 0;
+	cloud_release_end(cloud);
 	if (cloud->add_id)
 		g_source_remove(cloud->add_id);
 	if (cloud->pidfd_id)
@@ -403,7 +397,7 @@ void cloud_leave(struct cloud *cloud)
 	free_rest(cloud);
 }
 
-static void set_busy(const struct cloud *cloud, GError **error)
+void cloud_set_busy(const struct cloud *cloud, GError **error)
 {
 	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
 		    "cloud VM '%s' is being changed by another command; try again", cloud->name);
@@ -415,51 +409,8 @@ static gboolean check_settled(const struct cloud *cloud, const struct proxy *pro
 {
 	if (cloud->attached && !cloud->releasing && !is_being_added(cloud, proxy))
 		return TRUE;
-	set_busy(cloud, error);
+	cloud_set_busy(cloud, error);
 	return FALSE;
-}
-
-/* What its UARTs have to be given back with. */
-static guint32 iers_of(const struct vsb_ports *ports, const struct vsb_uservm *uservm)
-{
-	const guint8 iers[AGENT_IER_COMS] = {
-		uservm->ier, uservm->com_ier[0], uservm->com_ier[1], uservm->com_ier[2],
-	};
-	struct vsb_com_port coms[VSB_MAX_COMS];
-	guint nr = vsb_ports_coms(ports, coms), mask = 0;
-
-	for (guint i = 0; i < nr; i++)
-		mask |= 1u << (coms[i].number - 1);
-	return agent_ier_make(mask, iers);
-}
-
-gboolean cloud_release(struct cloud *cloud, GError **error)
-{
-	struct vsb_uservm uservm;
-
-	g_return_val_if_fail(!cloud->releasing, FALSE);
-	if (cloud->adding) {
-		set_busy(cloud, error);
-		return FALSE;
-	}
-	if (!module_freeze(cloud->fd, FREEZE_MS, error))
-		return FALSE;
-	if (!module_set_on_close(cloud->fd, 0, error)) {
-		module_freeze(cloud->fd, 0, NULL);
-		return FALSE;
-	}
-	cloud->releasing = TRUE;
-	cloud->release_id = g_timeout_add_seconds(RELEASE_S, on_released, cloud);
-	for (guint i = 0; i < cloud->proxies->len; i++) {
-		struct proxy *proxy = cloud->proxies->pdata[i];
-
-		if (module_get_uservm(proxy_fd(proxy), &uservm))
-			agent_link_give(cloud->agent, proxy_id(proxy),
-					iers_of(proxy_ports(proxy), &uservm));
-	}
-	if (!agent_link_giving(cloud->agent))
-		on_given(cloud);
-	return TRUE;
 }
 
 gboolean cloud_is_releasing(const struct cloud *cloud)
@@ -542,7 +493,7 @@ gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *
 	guint before = cloud->proxies->len;
 
 	if (!cloud->attached || cloud->releasing || cloud->adding) {
-		set_busy(cloud, error);
+		cloud_set_busy(cloud, error);
 		return FALSE;
 	}
 	if (before + uservms->len > VSB_MAX_PROXIES) {

@@ -178,10 +178,10 @@ static gboolean parse_unclaimed(const char *text, guint *unclaimed, GError **err
 static struct attach_args *parse_attach(JsonObject *object, gboolean whole, GError **error)
 {
 	static const char * const members[] = {
-		"cloud", "pid", "agent", "unclaimed", "uservms", NULL
+		"cloud", "pid", "agent", "irq", "unclaimed", "uservms", NULL
 	};
 	struct attach_args *args = g_new0(struct attach_args, 1);
-	const char *cloud = NULL, *agent = "", *unclaimed = "absorb";
+	const char *cloud = NULL, *agent = NULL, *unclaimed = "absorb", *irq = IRQ_MODE_DEFAULT;
 	const gsize path_max = sizeof(((struct sockaddr_un *)0)->sun_path);
 	gint64 pid = 0;
 
@@ -189,16 +189,25 @@ static struct attach_args *parse_attach(JsonObject *object, gboolean whole, GErr
 	if (!json_line_only(object, members, error) ||
 	    !json_line_int(object, "pid", 1, G_MAXINT32, whole, &pid, error) ||
 	    !json_line_string(object, "cloud", !whole, &cloud, error) ||
-	    !json_line_string(object, "agent", whole, &agent, error) ||
+	    !json_line_string(object, "agent", FALSE, &agent, error) ||
+	    !json_line_string(object, "irq", FALSE, &irq, error) ||
+	    !irq_mode_parse(irq, &args->irq, error) ||
 	    !json_line_string(object, "unclaimed", FALSE, &unclaimed, error) ||
 	    !parse_unclaimed(unclaimed, &args->unclaimed, error) ||
 	    (cloud && !vsb_name_check("cloud VM", cloud, error)) ||
 	    !parse_uservms(object, args->uservms, error))
 		goto fail;
-	if ((whole || *agent) && (agent[0] != '/' || strlen(agent) >= path_max)) {
+	if (agent && (agent[0] != '/' || strlen(agent) >= path_max)) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 			    "argument 'agent' must be the absolute path of a UNIX socket, "
 			    "at most %" G_GSIZE_FORMAT " bytes", path_max - 1);
+		goto fail;
+	}
+	/* Before its start a domain's is not known. */
+	if (whole && !agent && args->irq == IRQ_MODE_AGENT) {
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+				    "with irq=agent interrupts come from an agent in the cloud VM: "
+				    "give 'agent', the socket of its channel, or irq=auto");
 		goto fail;
 	}
 	args->pid = (pid_t)pid;
@@ -222,7 +231,9 @@ JsonObject *attach_args_format(const struct attach_args *args)
 
 	json_object_set_string_member(object, "cloud", args->cloud);
 	json_object_set_int_member(object, "pid", args->pid);
-	json_object_set_string_member(object, "agent", args->agent);
+	if (args->agent)
+		json_object_set_string_member(object, "agent", args->agent);
+	json_object_set_string_member(object, "irq", irq_mode_text(args->irq));
 	json_object_set_string_member(object, "unclaimed",
 				      unclaimed_text(args->unclaimed));
 	for (guint i = 0; i < args->uservms->len; i++) {

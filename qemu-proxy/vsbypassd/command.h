@@ -8,6 +8,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "irq-mode.h"
 #include "names.h"
 
 /* Who asks. */
@@ -33,7 +34,8 @@ struct attach_uservm {
  * struct attach_args - arguments of "attach", checked
  * @cloud:	name, the default filled in
  * @pid:	of the cloud VM's QEMU
- * @agent:	path of the agent channel's UNIX socket
+ * @agent:	path of the agent channel's UNIX socket, NULL: there is none
+ * @irq:	how interrupts come to its user VMs
  * @unclaimed:	VSB_UNCLAIMED_*
  * @uservms:	struct attach_uservm, in pool order, names different, at least one
  */
@@ -41,6 +43,7 @@ struct attach_args {
 	char *cloud;
 	pid_t pid;
 	char *agent;
+	enum irq_mode irq;
 	guint unclaimed;
 	GPtrArray *uservms;
 };
@@ -48,8 +51,7 @@ struct attach_args {
 void attach_args_free(struct attach_args *args);
 
 /*
- * From the arguments of "attach" and to them, those of "check" having no pid and perhaps
- * no agent: 0 and "". Return: (transfer full), NULL: @error.
+ * From the arguments of "attach" and to them, those of "check" having no pid: 0. Return: (transfer full), NULL: @error.
  */
 struct attach_args *attach_args_parse(JsonObject *object, GError **error);
 JsonObject *attach_args_format(const struct attach_args *args);

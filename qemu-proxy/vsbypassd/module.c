@@ -110,6 +110,22 @@ gboolean module_start(int cloud_fd, GError **error)
 	return FALSE;
 }
 
+gboolean module_set_irq(int cloud_fd, guint32 mask, GError **error)
+{
+	__u32 arg = mask;
+
+	if (!ioctl(cloud_fd, VSB_SET_IRQ, &arg))
+		return TRUE;
+	/* One that has no such call does this and nothing else. */
+	if (errno == ENOTTY && mask == VSB_IRQ_EVENTS)
+		return TRUE;
+	set_error(error, "VSB_SET_IRQ", errno, errno == ENOTTY || errno == EINVAL ?
+		  "the module that is loaded is older than vsbypassd and raises no interrupts "
+		  "itself: detach all cloud VMs and load the new one (modprobe -r kvm-vsbypass; "
+		  "modprobe kvm-vsbypass), or attach with an agent (irq=agent)" : NULL);
+	return FALSE;
+}
+
 gboolean module_set_on_close(int cloud_fd, guint32 flags, GError **error)
 {
 	__u32 arg = flags;
@@ -148,6 +164,16 @@ gboolean module_unbind(int proxy_fd, GError **error)
 				    "no user VM is bound to it");
 	else
 		set_error(error, "VSB_UNBIND", errno, NULL);
+	return FALSE;
+}
+
+gboolean module_give_back(int proxy_fd, GError **error)
+{
+	if (!ioctl(proxy_fd, VSB_GIVE_BACK, 0) || errno == ENOENT)
+		return TRUE;
+	set_error(error, "VSB_GIVE_BACK", errno,
+		  errno == ETIMEDOUT ? "none of its vCPUs ran: is it paused?" :
+		  errno == ENOTTY ? "the module that is loaded is older than vsbypassd" : NULL);
 	return FALSE;
 }
 

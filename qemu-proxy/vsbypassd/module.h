@@ -27,6 +27,9 @@ gboolean module_set_key(int proxy_fd, const guint8 *key, GError **error);
 
 gboolean module_start(int cloud_fd, GError **error);
 
+/* How interrupts come to its user VMs: VSB_IRQ_*. */
+gboolean module_set_irq(int cloud_fd, guint32 mask, GError **error);
+
 /* What becomes of the ports after the cloud fd is closed: VSB_CLOUD_* flags. */
 gboolean module_set_on_close(int cloud_fd, guint32 flags, GError **error);
 
@@ -40,6 +43,12 @@ gboolean module_get_uservm(int proxy_fd, struct vsb_uservm *uservm);
 guint module_count_unbound(int cloud_fd);
 
 gboolean module_unbind(int proxy_fd, GError **error);
+
+/*
+ * The guest hypervisor's serial ports get what the user VM believes in; user VMs have to be
+ * frozen. TRUE: also if none is bound. May take 2 s.
+ */
+gboolean module_give_back(int proxy_fd, GError **error);
 
 /* The next events tell all that is so now. */
 gboolean module_report_all(int proxy_fd, GError **error);

@@ -19,6 +19,8 @@ struct rig {
 	GString *got;		/* what the agent read and did not check yet */
 	guint given;		/* calls of given() */
 	guint gone;		/* last ID of gone() */
+	gboolean connected;	/* as connected() has said */
+	guint turns;		/* calls of that */
 };
 
 static void gone(guint32 id, gpointer data)
@@ -34,6 +36,15 @@ static void given(gpointer data)
 
 	g_assert_false(agent_link_giving(rig->link));
 	rig->given++;
+}
+
+static void connected(gboolean connected, gpointer data)
+{
+	struct rig *rig = data;
+
+	g_assert_cmpint(connected, !=, rig->connected);
+	rig->connected = connected;
+	rig->turns++;
 }
 
 static void settle(struct rig *rig)
@@ -59,7 +70,7 @@ static void accept_link(struct rig *rig)
 
 static void setup(struct rig *rig)
 {
-	static const struct agent_link_ops ops = { given, gone };
+	static const struct agent_link_ops ops = { given, gone, connected };
 	g_autoptr(GError) error = NULL;
 
 	memset(rig, 0, sizeof(*rig));
@@ -111,8 +122,10 @@ static void test_hello(void)
 	expect(&rig, "");
 	g_assert_cmpint(agent_link_get_vm(rig.link, 1), ==, AGENT_LINK_VM_UNKNOWN);
 
+	g_assert_false(rig.connected);
 	say(&rig, "hello 1 abc\n");
 	expect(&rig, "hello 1 abc\nvm 1 10 20\nirq 1 4 1\n");
+	g_assert_true(rig.connected);
 	g_assert_cmpint(agent_link_get_state(rig.link), ==, AGENT_LINK_CONNECTED);
 	say(&rig, "vm 1 missing\n");
 	g_assert_cmpint(agent_link_get_vm(rig.link, 1), ==, AGENT_LINK_VM_MISSING);
@@ -123,8 +136,24 @@ static void test_hello(void)
 	/* A new agent in the same cloud VM hears all of it again. */
 	say(&rig, "hello 1 def\n");
 	expect(&rig, "hello 1 def\nvm 1 10 20\nirq 1 4 1\n");
+	g_assert_cmpuint(rig.turns, ==, 1);
 	g_assert_cmpint(agent_link_get_vm(rig.link, 1), ==, AGENT_LINK_VM_UNKNOWN);
 	teardown(&rig);
+}
+
+/* A cloud VM without a channel: all is remembered, nobody is told. */
+static void test_none(void)
+{
+	struct agent_link *link = agent_link_new(NULL, "c", NULL, NULL);
+
+	g_assert_cmpint(agent_link_get_state(link), ==, AGENT_LINK_NONE);
+	agent_link_set_vm(link, 1, 0x10, 0x20);
+	agent_link_irq(link, 1, 4, 1);
+	agent_link_lines_low(link, 1);
+	agent_link_forget(link, 1);
+	g_assert_false(agent_link_giving(link));
+	g_assert_cmpint(agent_link_get_vm(link, 1), ==, AGENT_LINK_VM_UNKNOWN);
+	agent_link_free(link);
 }
 
 static void test_vms(void)
@@ -359,6 +388,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/agent-link/hello", test_hello);
+	g_test_add_func("/agent-link/none", test_none);
 	g_test_add_func("/agent-link/vms", test_vms);
 	g_test_add_func("/agent-link/give", test_give);
 	g_test_add_func("/agent-link/slow", test_slow);

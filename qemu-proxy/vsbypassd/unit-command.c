@@ -26,7 +26,8 @@ static void on_done(gpointer data, JsonObject *result, const GError *error)
 static void op_attach(struct attach_args *args, command_done done, gpointer done_data,
 		      gpointer data)
 {
-	g_string_append_printf(calls, "attach %s %d %s %u", args->cloud, args->pid, args->agent,
+	g_string_append_printf(calls, "attach %s %d %s %s %u", args->cloud, args->pid,
+			       args->agent ? args->agent : "-", irq_mode_text(args->irq),
 			       args->unclaimed);
 	for (guint i = 0; i < args->uservms->len; i++) {
 		struct attach_uservm *uservm = args->uservms->pdata[i];
@@ -44,7 +45,8 @@ static void op_attach(struct attach_args *args, command_done done, gpointer done
 static void op_check(struct attach_args *args, command_done done, gpointer done_data,
 		     gpointer data)
 {
-	g_string_append_printf(calls, "check %s %d '%s' %u", args->cloud, args->pid, args->agent,
+	g_string_append_printf(calls, "check %s %d %s %s %u", args->cloud, args->pid,
+			       args->agent ? args->agent : "-", irq_mode_text(args->irq),
 			       args->uservms->len);
 	attach_args_free(args);
 	done(done_data, NULL, NULL);
@@ -184,20 +186,25 @@ static void test_good(void)
 		{ "{\"execute\":\"detach\",\"arguments\":{\"cloud\":\"c\",\"reflect\":true}}",
 		  "detach c 1" },
 		{ "{\"execute\":\"attach\",\"arguments\":{\"pid\":9,\"agent\":\"/a\","
-		  "\"uservms\":[{\"name\":\"v\"}]}}", "attach cloud-9 9 /a 0 v=0x3f8-0x3ff" },
+		  "\"uservms\":[{\"name\":\"v\"}]}}", "attach cloud-9 9 /a " IRQ_MODE_DEFAULT " 0 v=0x3f8-0x3ff" },
 		{ "{\"execute\":\"attach\",\"arguments\":{\"cloud\":\"c\",\"pid\":9,"
-		  "\"agent\":\"/a\",\"unclaimed\":\"reflect\",\"uservms\":[{\"name\":\"v\","
+		  "\"agent\":\"/a\",\"irq\":\"exit\",\"unclaimed\":\"reflect\",\"uservms\":[{\"name\":\"v\","
 		  "\"ports\":\"0x60,0x64\"},{\"name\":\"w\"}]}}",
-		  "attach c 9 /a 1 v=0x60,0x64 w=0x3f8-0x3ff" },
+		  "attach c 9 /a exit 1 v=0x60,0x64 w=0x3f8-0x3ff" },
 		{ "{\"execute\":\"attach\",\"arguments\":{\"pid\":9,\"agent\":\"/a\","
 		  "\"uservms\":[{\"name\":\"v\",\"identity\":\"required\"},"
 		  "{\"name\":\"w\",\"identity\":\"first-seen\"}]}}",
-		  "attach cloud-9 9 /a 0 v=0x3f8-0x3ff! w=0x3f8-0x3ff" },
+		  "attach cloud-9 9 /a " IRQ_MODE_DEFAULT " 0 v=0x3f8-0x3ff! w=0x3f8-0x3ff" },
 		{ "{\"execute\":\"attach\",\"arguments\":{\"pid\":9,\"agent\":\"/a\","
 		  "\"uservms\":[{\"name\":\"v\",\"keys\":[\"" KEY "\",\"" KEY " al\"]}]}}",
-		  "attach cloud-9 9 /a 0 v=0x3f8-0x3ff " KEY " " KEY " al" },
+		  "attach cloud-9 9 /a " IRQ_MODE_DEFAULT " 0 v=0x3f8-0x3ff " KEY " " KEY " al" },
 		{ "{\"execute\":\"check\",\"arguments\":{\"cloud\":\"c\","
-		  "\"uservms\":[{\"name\":\"v\"}]}}", "check c 0 '' 1" },
+		  "\"uservms\":[{\"name\":\"v\"}]}}", "check c 0 - " IRQ_MODE_DEFAULT " 1" },
+		/* Without an agent, and with its path known to who starts the cloud VM alone. */
+		{ "{\"execute\":\"attach\",\"arguments\":{\"pid\":9,\"irq\":\"auto\","
+		  "\"uservms\":[{\"name\":\"v\"}]}}", "attach cloud-9 9 - auto 0 v=0x3f8-0x3ff" },
+		{ "{\"execute\":\"check\",\"arguments\":{\"cloud\":\"c\",\"irq\":\"agent\","
+		  "\"uservms\":[{\"name\":\"v\"}]}}", "check c 0 - agent 1" },
 #define SERVE(args) "{\"execute\":\"serve\",\"arguments\":{\"cloud\":\"c\",\"uservm\":\"v\"" args "}}"
 		{ SERVE(",\"domain\":\"d\",\"pid\":9"), "serve c v d 9" },
 	};
@@ -255,7 +262,9 @@ static void test_bad(void)
 		"{\"execute\":\"log\",\"arguments\":{\"lines\":1.5}}",
 		"{\"execute\":\"log\",\"arguments\":{\"lines\":99999999999999999999}}",
 		"{\"execute\":\"log\",\"arguments\":{\"lines\":\"5\"}}",
-		ATTACH(""), ATTACH(FINE), ATTACH(VMS), ATTACH("\"pid\":9," VMS),
+		ATTACH(""), ATTACH(FINE), ATTACH(VMS), ATTACH("\"pid\":9,\"irq\":\"agent\"," VMS),
+		ATTACH(FINE ",\"irq\":\"\"," VMS), ATTACH(FINE ",\"irq\":1," VMS),
+		ATTACH(FINE ",\"irq\":\"exits\"," VMS),
 		ATTACH("\"agent\":\"/a\"," VMS), ATTACH("\"pid\":0,\"agent\":\"/a\"," VMS),
 		ATTACH("\"pid\":-1,\"agent\":\"/a\"," VMS),
 		ATTACH("\"pid\":4294967297,\"agent\":\"/a\"," VMS),

@@ -117,6 +117,15 @@ gboolean module_start(int cloud_fd, GError **error)
 	return TRUE;
 }
 
+gboolean module_set_irq(int cloud_fd, guint32 mask, GError **error)
+{
+	if (fails("set_irq", error))
+		return FALSE;
+	fake.irq = mask;
+	fake.irq_when = fake.started;
+	return TRUE;
+}
+
 gboolean module_set_on_close(int cloud_fd, guint32 flags, GError **error)
 {
 	if (fails("set_on_close", error))
@@ -152,6 +161,15 @@ gboolean module_unbind(int proxy_fd, GError **error)
 	if (fails("unbind", error))
 		return FALSE;
 	fake.unbound++;
+	return TRUE;
+}
+
+gboolean module_give_back(int proxy_fd, GError **error)
+{
+	g_assert_true(fake.frozen);
+	if (fails("give_back", error))
+		return FALSE;
+	fake.given++;
 	return TRUE;
 }
 

@@ -20,8 +20,11 @@
  * @proxy_flags: of the last one
  * @keyed:	and whether it was given a key,
  * @key:	which
+ * @irq:	last VSB_SET_IRQ, 0: none
+ * @irq_when:	and how many times VSB_START had been called then
  * @started:	VSB_START calls
  * @unbound:	VSB_UNBIND calls
+ * @given:	VSB_GIVE_BACK calls
  * @bound:	VSB_GET_USERVM finds a user VM, @uservm,
  * @reading:	which has read a port since the last time
  * @event_fds:	write ends of the proxy descriptors, in order
@@ -44,8 +47,11 @@ struct fake_module {
 	guint32 proxy_flags;
 	gboolean keyed;
 	guint8 key[32];
+	guint32 irq;
+	guint irq_when;
 	guint started;
 	guint unbound;
+	guint given;
 	gboolean bound;
 	gboolean reading;
 	struct vsb_uservm uservm;
