@@ -93,16 +93,19 @@ static const xmlNode *find_channel(const xmlNode *devices)
 
 #define CHANNEL_XML	"<channel type='unix'><target type='virtio' name='" AGENT_CHANNEL "'/></channel>"
 
-static gboolean check_channel(const xmlNode *root, char **agent, GError **error)
+/* One that is there has to be right, unless nobody uses it. */
+static gboolean check_channel(const xmlNode *root, enum irq_mode irq, char **agent, GError **error)
 {
 	const xmlNode *devices = element_child(root, "devices");
 	const xmlNode *channel = find_channel(devices);
 	const xmlNode *source = element_child(channel, "source");
 	const gsize path_max = sizeof(((struct sockaddr_un *)0)->sun_path);
 
+	if (irq == IRQ_MODE_EXIT || (irq == IRQ_MODE_AUTO && !channel))
+		return TRUE;
 	if (!channel)
-		return refuse(devices ? devices : root, "the agent's channel is missing; add to "
-			      "<devices>: " CHANNEL_XML, error);
+		return refuse(devices ? devices : root, "irq='agent', but the agent's channel is "
+			      "missing; add to <devices>: " CHANNEL_XML ", or use irq='auto'", error);
 	if (!attribute_is(channel, "type", "unix") ||
 	    !attribute_is(element_child(channel, "target"), "type", "virtio") ||
 	    attribute_is(source, "mode", "connect"))
@@ -124,13 +127,13 @@ static gboolean check_kvm(const xmlNode *root, GError **error)
 		      "VSBypass can serve", error);
 }
 
-gboolean domain_check(xmlDoc *domain, char **agent, GError **error)
+gboolean domain_check(xmlDoc *domain, enum irq_mode irq, char **agent, GError **error)
 {
 	const xmlNode *root = xmlDocGetRootElement(domain);
 
 	*agent = NULL;
 	return check_kvm(root, error) && check_cpu(root, error) &&
-	       check_channel(root, agent, error);
+	       check_channel(root, irq, agent, error);
 }
 
 static gboolean check_firmware(const xmlNode *root, GError **error)

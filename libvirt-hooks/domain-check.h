@@ -9,12 +9,12 @@
 #define AGENT_CHANNEL	"org.vsbypass.agent.0"
 
 /*
- * KVM, a CPU with nested virtualization, the agent's channel.
- * @agent: set to the path of the channel's socket (transfer full), or NULL: libvirt
- * chooses it at the start, so it is not in the XML of a domain that does not run.
+ * KVM, a CPU with nested virtualization, and where @irq needs it the agent's channel.
+ * @agent: set to the path of the channel's socket (transfer full), or NULL: there is none, or
+ * libvirt chooses it at the start, so it is not in the XML of a domain that does not run.
  * Return: FALSE with an error that says what to add.
  */
-gboolean domain_check(xmlDoc *domain, char **agent, GError **error);
+gboolean domain_check(xmlDoc *domain, enum irq_mode irq, char **agent, GError **error);
 
 /* Firmware in which no guest code runs, see rundir.c. */
 #define HALT_ROM	"/run/vsbypass/proxy/halt.rom"

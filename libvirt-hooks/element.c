@@ -433,21 +433,34 @@ static gboolean fits_schema(xmlNode *cloud, GError **error)
 
 static JsonObject *read_cloud(xmlNode *cloud, GError **error)
 {
-	static const char * const names[] = { "name", "unclaimed", NULL };
+	static const char * const names[] = { "name", "irq", "unclaimed", NULL };
 	static const char * const policies[] = { "absorb", "reflect", NULL };
+	static const char * const ways[] = { "auto", "exit", "agent", NULL };
 	g_autoptr(JsonObject) arguments = json_object_new();
 	g_autoptr(JsonArray) uservms = json_array_new();
 	g_autofree char *name = cloud_name_of(cloud, error);
-	const char *unclaimed = policies[0];
+	const char *unclaimed = policies[0], *irq = NULL;
 
 	if (!name || !only_attributes(cloud, names, error) ||
+	    !word_of(cloud, "irq", ways, &irq, error) ||
 	    !word_of(cloud, "unclaimed", policies, &unclaimed, error) ||
 	    !read_uservms(cloud, uservms, error) || !fits_schema(cloud, error))
 		return NULL;
 	json_object_set_string_member(arguments, "cloud", name);
+	if (irq)
+		json_object_set_string_member(arguments, "irq", irq);
 	json_object_set_string_member(arguments, "unclaimed", unclaimed);
 	json_object_set_array_member(arguments, "uservms", g_steal_pointer(&uservms));
 	return g_steal_pointer(&arguments);
+}
+
+enum irq_mode element_irq(JsonObject *cloud)
+{
+	enum irq_mode mode = IRQ_MODE_AUTO;
+
+	irq_mode_parse(json_object_get_string_member_with_default(cloud, "irq", IRQ_MODE_DEFAULT),
+		       &mode, NULL);
+	return mode;
 }
 
 /* An attribute that is the name of a @what, into @arguments under its own. */

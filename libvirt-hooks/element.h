@@ -11,6 +11,8 @@
 #include <json-glib/json-glib.h>
 #include <libxml/tree.h>
 
+#include "irq-mode.h"
+
 #define ELEMENT_NS	"urn:vsbypass:libvirt:domain:1.0"
 #define ELEMENT_XML_MAX	(8 * 1024 * 1024)	/* bytes of a domain's XML */
 
@@ -42,6 +44,9 @@ enum element_kind {
  * or @error says what is wrong.
  */
 JsonObject *element_read(xmlDoc *domain, enum element_kind *kind, GError **error);
+
+/* Of what element_read() has returned of a cloud VM: how interrupts come to its user VMs. */
+enum irq_mode element_irq(JsonObject *cloud);
 
 /* The root's first child element of that name without a namespace, or NULL. */
 xmlNode *element_child(const xmlNode *parent, const char *name);

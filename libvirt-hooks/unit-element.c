@@ -62,6 +62,9 @@ static void test_good(void)
 		  "{\"cloud\":\"d\",\"unclaimed\":\"reflect\",\"uservms\":[{\"name\":\"a\","
 		  "\"ports\":\"0x3f8-0x3ff,front=off\",\"identity\":\"first-seen\"},{\"name\":\"b\","
 		  "\"ports\":\"0x3f8-0x3ff\",\"identity\":\"first-seen\"}]}" },
+		{ DOMAIN("<v:cloud irq='exit' " NS "><v:uservm name='a'/></v:cloud>"),
+		  "{\"cloud\":\"c1\",\"irq\":\"exit\",\"unclaimed\":\"absorb\",\"uservms\":[{"
+		  "\"name\":\"a\",\"ports\":\"0x3f8-0x3ff\",\"identity\":\"first-seen\"}]}" },
 		{ VM("<v:ps2/>"), "{\"cloud\":\"c1\",\"unclaimed\":\"absorb\",\"uservms\":[{"
 		  "\"name\":\"a\",\"ports\":\"ps2\",\"identity\":\"first-seen\"}]}" },
 		{ VM("<v:ps2/><v:serial ports='0x2f8-0x2ff'/><v:key>\n " KEY " al\n</v:key>"
@@ -126,6 +129,8 @@ static void test_bad(void)
 		  "line 4: <cloud> beside <cloud>" },
 		{ DOMAIN("<v:cloud x='y' " NS "/>"), "line 3: <cloud> has no attribute 'x'" },
 		{ DOMAIN("<v:cloud v:name='y' " NS "/>"), "line 3: <cloud> has no attribute 'name'" },
+		{ DOMAIN("<v:cloud irq='' " NS "/>"),
+		  "line 3: <cloud>: irq=''; it is 'auto' or 'exit' or 'agent'" },
 		{ DOMAIN("<v:cloud unclaimed='x' " NS "/>"),
 		  "line 3: <cloud>: unclaimed='x'; it is 'absorb' or 'reflect'" },
 		{ DOMAIN("<v:cloud name='a/b' " NS "/>"), "line 3: <cloud>: cloud VM name 'a/b' is malformed" },
@@ -215,35 +220,42 @@ static void test_domain(void)
 #define D(type, cpu, devices)	"<domain type='" type "'>\n" cpu "\n<devices>\n" devices "</devices></domain>"
 	static const struct {
 		const char *xml, *wanted, *agent;
+		enum irq_mode irq;
 	} cases[] = {
-		{ D("kvm", CPU, CHANNEL), NULL, NULL },
+		{ D("kvm", CPU, CHANNEL), NULL, NULL, IRQ_MODE_AUTO },
 		{ D("kvm", CPU, "<channel type='unix'><source mode='bind' path='/a/b'/><target "
-		    "type='virtio' name='org.vsbypass.agent.0'/></channel>"), NULL, "/a/b" },
-		{ D("kvm", "<cpu mode='host-model'/>", CHANNEL), NULL, NULL },
+		    "type='virtio' name='org.vsbypass.agent.0'/></channel>"), NULL, "/a/b", IRQ_MODE_AUTO },
+		{ D("kvm", "<cpu mode='host-model'/>", CHANNEL), NULL, NULL, IRQ_MODE_AUTO },
 		{ D("kvm", "<cpu mode='custom'><model>Haswell</model><feature name='vmx' "
-		    "policy='require'/></cpu>", CHANNEL), NULL, NULL },
-		{ D("kvm", "<cpu><model>EPYC-Rome</model></cpu>", CHANNEL), NULL, NULL },
-		{ D("qemu", CPU, CHANNEL), "line 1: the domain is not of type='kvm'", NULL },
-		{ D("kvm", "", CHANNEL), "line 1: the CPU has no nested virtualization", NULL },
+		    "policy='require'/></cpu>", CHANNEL), NULL, NULL, IRQ_MODE_AUTO },
+		{ D("kvm", "<cpu><model>EPYC-Rome</model></cpu>", CHANNEL), NULL, NULL, IRQ_MODE_AUTO },
+		{ D("qemu", CPU, CHANNEL), "line 1: the domain is not of type='kvm'", NULL, IRQ_MODE_AUTO },
+		{ D("kvm", "", CHANNEL), "line 1: the CPU has no nested virtualization", NULL, IRQ_MODE_AUTO },
 		{ D("kvm", "<cpu><model>Haswell</model></cpu>", CHANNEL),
-		  "line 2: the CPU has no nested virtualization", NULL },
+		  "line 2: the CPU has no nested virtualization", NULL, IRQ_MODE_AUTO },
 		{ D("kvm", "<cpu><model>EPYC</model><feature policy='disable' name='svm'/></cpu>", CHANNEL),
-		  "line 2: the CPU has vmx or svm switched off", NULL },
+		  "line 2: the CPU has vmx or svm switched off", NULL, IRQ_MODE_AUTO },
 		{ D("kvm", "<cpu mode='host-passthrough'><feature policy='forbid' name='vmx'/></cpu>",
-		    CHANNEL), "line 2: the CPU has vmx or svm switched off", NULL },
-		{ D("kvm", CPU, ""), "line 3: the agent's channel is missing; add to <devices>: "
-		  "<channel type='unix'><target type='virtio' name='org.vsbypass.agent.0'/></channel>",
-		  NULL },
+		    CHANNEL), "line 2: the CPU has vmx or svm switched off", NULL, IRQ_MODE_AUTO },
+		{ D("kvm", CPU, ""), "line 3: irq='agent', but the agent's channel is missing; add "
+		  "to <devices>: <channel type='unix'><target type='virtio' name='org.vsbypass.agent.0'/>"
+		  "</channel>, or use irq='auto'", NULL, IRQ_MODE_AGENT },
 		{ D("kvm", CPU, "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/>"
-		    "</channel>"), "line 3: the agent's channel is missing", NULL },
+		    "</channel>"), "line 3: irq='agent', but the agent's channel is missing", NULL, IRQ_MODE_AGENT },
+		{ D("kvm", CPU, ""), NULL, NULL, IRQ_MODE_AUTO },
+		{ D("kvm", CPU, ""), NULL, NULL, IRQ_MODE_EXIT },
 		{ D("kvm", CPU, "<channel type='pty'><target type='virtio' name='org.vsbypass.agent.0'/>"
-		    "</channel>"), "line 4: channel org.vsbypass.agent.0 must be", NULL },
+		    "</channel>"), NULL, NULL, IRQ_MODE_EXIT },
+		{ D("kvm", CPU, "<channel type='unix'><source mode='bind' path='/a/b'/><target "
+		    "type='virtio' name='org.vsbypass.agent.0'/></channel>"), NULL, "/a/b", IRQ_MODE_AGENT },
+		{ D("kvm", CPU, "<channel type='pty'><target type='virtio' name='org.vsbypass.agent.0'/>"
+		    "</channel>"), "line 4: channel org.vsbypass.agent.0 must be", NULL, IRQ_MODE_AUTO },
 		{ D("kvm", CPU, "<channel type='unix'><source mode='connect' path='/a'/><target "
 		    "type='virtio' name='org.vsbypass.agent.0'/></channel>"),
-		  "line 4: channel org.vsbypass.agent.0 must be", NULL },
+		  "line 4: channel org.vsbypass.agent.0 must be", NULL, IRQ_MODE_AUTO },
 		{ D("kvm", CPU, "<channel type='unix'><source mode='bind' path='a/b'/><target "
 		    "type='virtio' name='org.vsbypass.agent.0'/></channel>"),
-		  "line 4: the path of channel org.vsbypass.agent.0 is not absolute", NULL },
+		  "line 4: the path of channel org.vsbypass.agent.0 is not absolute", NULL, IRQ_MODE_AUTO },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -253,7 +265,7 @@ static void test_domain(void)
 		g_autofree char *agent = NULL;
 
 		g_assert_no_error(error);
-		g_assert_cmpint(domain_check(domain, &agent, &error), ==, !cases[i].wanted);
+		g_assert_cmpint(domain_check(domain, cases[i].irq, &agent, &error), ==, !cases[i].wanted);
 		g_assert_cmpstr(agent, ==, cases[i].agent);
 		if (!cases[i].wanted)
 			continue;
@@ -348,11 +360,11 @@ static void test_examples(void)
 		if (kind == ELEMENT_PROXY)
 			g_assert_true(domain_check_proxy(domain, NULL, &error));
 		else
-			g_assert_true(domain_check(domain, &agent, &error));
+			g_assert_true(domain_check(domain, element_irq(arguments), &agent, &error));
 		g_assert_no_error(error);
 		n++;
 	}
-	g_assert_cmpuint(n, >=, 6);
+	g_assert_cmpuint(n, >=, 7);
 }
 
 /* Any change of some bytes is read or refused; neither crashes. */

@@ -288,6 +288,34 @@ static void test_life(void)
 	teardown(&rig);
 }
 
+/* A cloud VM with nothing of ours in it. */
+static void test_no_agent(void)
+{
+	static const struct {
+		const char *xml;
+		guint32 mask;
+	} cases[] = {
+		{ XML("<v:cloud " NS " irq='auto'>" VMS "</v:cloud>", CPU, ""),
+		  VSB_IRQ_EXITS | VSB_IRQ_DIRECT },
+		{ XML("<v:cloud " NS " irq='exit'>" VMS "</v:cloud>", CPU, ""), VSB_IRQ_EXITS },
+	};
+	struct rig rig;
+
+	setup(&rig);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		passes(&rig, "prepare", cases[i].xml);
+		passes(&rig, "started", cases[i].xml);
+		g_assert_cmpint(attached(&rig), ==, rig.victim);
+		g_assert_cmphex(fake.irq, ==, cases[i].mask);
+		end_victim(&rig);
+		while (attached(&rig))
+			g_main_context_iteration(NULL, TRUE);
+		start_victim(&rig);
+		write_victim(&rig);
+	}
+	teardown(&rig);
+}
+
 static void test_refused(void)
 {
 	static const struct {
@@ -298,9 +326,9 @@ static void test_refused(void)
 		{ XML("<v:cloud " NS "/>", CPU, CHANNEL), "line 4: <cloud> has 0 <uservm>" },
 		{ XML("<v:cloud " NS ">" VMS "</v:cloud>", "", CHANNEL),
 		  "line 1: the CPU has no nested virtualization; use <cpu mode='host-passthrough'/>" },
-		{ XML("<v:cloud " NS ">" VMS "</v:cloud>", CPU, ""),
-		  "line 7: the agent's channel is missing; add to <devices>: <channel type='unix'>"
-		  "<target type='virtio' name='org.vsbypass.agent.0'/></channel>" },
+		{ XML("<v:cloud " NS " irq='agent'>" VMS "</v:cloud>", CPU, ""),
+		  "line 7: irq='agent', but the agent's channel is missing; add to <devices>: "
+		  "<channel type='unix'><target type='virtio' name='org.vsbypass.agent.0'/></channel>" },
 		{ XML("<v:cloud " NS "><v:uservm name='vm1'><v:identity policy='required'/></v:uservm>"
 		      "</v:cloud>", CPU, CHANNEL), "make it with 'vsbctl key'" },
 		{ "<domain type='kvm'><name>c2</name><metadata><v:cloud " NS ">" VMS "</v:cloud>"
@@ -330,7 +358,7 @@ static void test_refused(void)
 	refused(&rig, "started", GOOD, "it holds no process number");
 	write_pid(&rig, "123456789012345678901234567890123456789012345");
 	refused(&rig, "started", GOOD, "it is longer than 32 bytes");
-	refused(&rig, "started", XML("<v:cloud " NS ">" VMS "</v:cloud>", CPU, "<channel type='unix'>"
+	refused(&rig, "started", XML("<v:cloud " NS " irq='agent'>" VMS "</v:cloud>", CPU, "<channel type='unix'>"
 		"<target type='virtio' name='org.vsbypass.agent.0'/></channel>"), "has no path");
 	write_victim(&rig);
 	passes(&rig, "prepare", GOOD);
@@ -472,6 +500,7 @@ int main(int argc, char **argv)
 		return g_test_run();
 	}
 	g_test_add_func("/hook/life", test_life);
+	g_test_add_func("/hook/no-agent", test_no_agent);
 	g_test_add_func("/hook/refused", test_refused);
 	g_test_add_func("/hook/proxy", test_proxy);
 	g_test_add_func("/hook/no-daemon", test_no_daemon);

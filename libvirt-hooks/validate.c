@@ -48,7 +48,7 @@ static gboolean validate(const char *name, const char *file, GError **error)
 		       json_object_get_string_member(arguments, "cloud"));
 		return TRUE;
 	}
-	if (!domain_check(domain, &agent, error))
+	if (!domain_check(domain, element_irq(arguments), &agent, error))
 		return FALSE;
 	printf("%s: cloud VM '%s' with %u user VMs\n", name,
 	       json_object_get_string_member(arguments, "cloud"),

@@ -136,7 +136,7 @@ static gboolean on_prepare(struct call *call, GError **error)
 {
 	g_autoptr(JsonObject) result = NULL;
 
-	if (!domain_check(call->xml, &call->agent, error))
+	if (!domain_check(call->xml, element_irq(call->element), &call->agent, error))
 		return FALSE;
 	result = ask("check", call->element, ASK_MS, error);
 	return result != NULL;
@@ -147,9 +147,9 @@ static gboolean on_started(struct call *call, GError **error)
 	g_autoptr(JsonObject) result = NULL;
 	int pid;
 
-	if (!domain_check(call->xml, &call->agent, error))
+	if (!domain_check(call->xml, element_irq(call->element), &call->agent, error))
 		return FALSE;
-	if (!call->agent) {
+	if (!call->agent && element_irq(call->element) == IRQ_MODE_AGENT) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "channel " AGENT_CHANNEL " has no "
 			    "path; give it one: <source mode='bind' path='/...'/>");
 		return FALSE;
@@ -158,7 +158,8 @@ static gboolean on_started(struct call *call, GError **error)
 	if (pid < 0)
 		return FALSE;
 	json_object_set_int_member(call->element, "pid", pid);
-	json_object_set_string_member(call->element, "agent", call->agent);
+	if (call->agent)
+		json_object_set_string_member(call->element, "agent", call->agent);
 	result = ask("attach", call->element, ATTACH_MS, error);
 	return result != NULL;
 }
