@@ -205,6 +205,12 @@ static void test_show(void)
 		  ", irq auto, agent none, " },
 		{ "status", "{\"clouds\":[{\"uservms\":[{\"counters\":{\"irq_exits\":11,"
 		  "\"irq_direct\":22,\"halts\":33}}]}]}", "      11       22       33" },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"idle_s\":59,\"counters\":{}}]}]}", "    59s " },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"idle_s\":3599,\"counters\":{}}]}]}", "  59min " },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"idle_s\":172799,\"counters\":{}}]}]}", "    47h " },
+		{ "status", "{\"clouds\":[{\"uservms\":[{\"idle_s\":172800,\"counters\":{}}]}]}", "     2d " },
+		{ "status", "{\"clouds\":[{\"unbound\":1,\"uservms\":[]}]}",
+		  "  (1 without a proxy; if a user VM that is bound has ended: vsbctl unbind NAME)" },
 		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"required\"}]}]}",
 		  "required,unproved" },
 		{ "status", "{\"clouds\":[{\"uservms\":[{\"identity\":\"required\",\"proved\":3}]}]}",

@@ -18,7 +18,7 @@ static char *metrics_of(const char *json)
 #define UNBOUND	"{\"name\":\"vm2\",\"state\":\"starting\",\"restarts\":3,\"proved\":false," \
 		"\"line\":\"unknown\"}"
 #define BOUND	"{\"name\":\"vm1\",\"state\":\"bound\",\"proxy_pid\":7,\"restarts\":0,\"proved\":true," \
-		"\"line\":\"found\",\"refusals\":2,\"counters\":{\"reads\":10,\"writes\":20,\"absorbed\":0," \
+		"\"line\":\"found\",\"refusals\":2,\"idle_s\":14,\"counters\":{\"reads\":10,\"writes\":20,\"absorbed\":0," \
 		"\"timeouts\":1,\"retries\":4,\"irq_edges\":5,\"root_changes\":6,\"replays\":7,\"resets\":8," \
 		"\"irq_exits\":11,\"irq_direct\":12,\"halts\":13}}"
 #define CLOUDS	"{\"clouds\":[{\"name\":\"c1\",\"pid\":4,\"unbound\":9,\"agent\":\"connected\"," \
@@ -50,6 +50,7 @@ static void test_values(void)
 	    "vsbypass_uservm_bound{cloud=\"c1\",uservm=\"vm2\"} 0");
 	has(text, "vsbypass_uservm_proved{cloud=\"c1\",uservm=\"vm1\"} 1");
 	has(text, "vsbypass_uservm_refusals_total{cloud=\"c1\",uservm=\"vm1\"} 2");
+	has(text, "vsbypass_uservm_idle_seconds{cloud=\"c1\",uservm=\"vm1\"} 14");
 	has(text, "vsbypass_proxy_restarts_total{cloud=\"c1\",uservm=\"vm2\"} 3");
 	has(text, "# TYPE vsbypass_port_reads_total counter\n"
 	    "vsbypass_port_reads_total{cloud=\"c1\",uservm=\"vm1\"} 10");

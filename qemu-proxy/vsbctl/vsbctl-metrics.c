@@ -41,6 +41,8 @@ static const struct metric metrics[] = {
 	  "1 if the user VM has proved who it is.", "uservm", "proved", NULL },
 	{ "vsbypass_uservm_line_found", "gauge",
 	  "1 if the agent can raise its interrupts.", "uservm", "line", "found" },
+	{ "vsbypass_uservm_idle_seconds", "gauge",
+	  "For how long the user VM has made no access.", "uservm", "idle_s", NULL },
 	{ "vsbypass_uservm_refusals_total", "counter",
 	  "Times that the user VM failed to prove who it is.", "uservm", "refusals", NULL },
 	{ "vsbypass_proxy_restarts_total", "counter",

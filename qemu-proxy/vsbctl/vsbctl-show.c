@@ -85,9 +85,22 @@ static void show_consoles(GString *text, JsonObject *uservm)
 		g_string_append_c(text, ')');
 }
 
+/* Seconds in one short word. Return: (transfer full). */
+static char *time_of(gint64 s)
+{
+	if (s < 60)
+		return g_strdup_printf("%" G_GINT64_FORMAT "s", s);
+	if (s < 60 * 60)
+		return g_strdup_printf("%" G_GINT64_FORMAT "min", s / 60);
+	if (s < 48 * 60 * 60)
+		return g_strdup_printf("%" G_GINT64_FORMAT "h", s / (60 * 60));
+	return g_strdup_printf("%" G_GINT64_FORMAT "d", s / (24 * 60 * 60));
+}
+
 static void show_uservm(GString *text, JsonObject *uservm)
 {
 	JsonObject *counters = object_of(uservm, "counters");
+	g_autofree char *idle = time_of(number_of(uservm, "idle_s"));
 
 	g_string_append_printf(text, "  %-20s %-9s %-10s %8" G_GINT64_FORMAT " %8" G_GINT64_FORMAT,
 			       text_of(uservm, "name"), text_of(uservm, "state"),
@@ -96,15 +109,15 @@ static void show_uservm(GString *text, JsonObject *uservm)
 	if (counters)
 		g_string_append_printf(text, " %10" G_GINT64_FORMAT " %10" G_GINT64_FORMAT
 				       " %9" G_GINT64_FORMAT " %8" G_GINT64_FORMAT
-				       " %8" G_GINT64_FORMAT " %8" G_GINT64_FORMAT,
+				       " %8" G_GINT64_FORMAT " %8" G_GINT64_FORMAT " %6s",
 				       number_of(counters, "reads"), number_of(counters, "writes"),
 				       number_of(counters, "absorbed"),
 				       number_of(counters, "irq_exits"),
 				       number_of(counters, "irq_direct"),
-				       number_of(counters, "halts"));
+				       number_of(counters, "halts"), idle);
 	else
-		g_string_append_printf(text, " %10s %10s %9s %8s %8s %8s", "-", "-", "-", "-", "-",
-				       "-");
+		g_string_append_printf(text, " %10s %10s %9s %8s %8s %8s %6s", "-", "-", "-", "-",
+				       "-", "-", "-");
 	g_string_append_printf(text, "  %-17s  %s", identity_of(uservm), text_of(uservm, "ports"));
 	show_consoles(text, uservm);
 	if (json_object_has_member(uservm, "domain"))
@@ -127,12 +140,16 @@ static void show_status(GString *text, JsonObject *result)
 				       i ? "\n" : "", text_of(cloud, "name"),
 				       number_of(cloud, "pid"), text_of(cloud, "irq"),
 				       text_of(cloud, "agent"), text_of(cloud, "unclaimed"));
-		g_string_append_printf(text, "  %-20s %-9s %-10s %8s %8s %10s %10s %9s %8s %8s %8s  %-17s  "
+		g_string_append_printf(text, "  %-20s %-9s %-10s %8s %8s %10s %10s %9s %8s %8s %8s %6s  %-17s  "
 				       "%s\n", "USER VM", "STATE", "LINE", "PROXY", "RESTARTS",
-				       "READS", "WRITES", "ABSORBED", "EXITS", "DIRECT", "HALTS",
+				       "READS", "WRITES", "ABSORBED", "EXITS", "DIRECT", "HALTS", "IDLE",
 				       "IDENTITY", "PORTS");
 		for (guint u = 0; u < uservms->len; u++)
 			show_uservm(text, uservms->pdata[u]);
+		if (number_of(cloud, "unbound"))
+			g_string_append_printf(text, "  (%" G_GINT64_FORMAT " without a proxy; if a user "
+					       "VM that is bound has ended: vsbctl unbind NAME)\n",
+					       number_of(cloud, "unbound"));
 	}
 }
 

@@ -26,6 +26,8 @@
  * @release_id:	ends that
  * @give_id:	prepares it, by the module,
  * @given:	so far for so many of @proxies
+ * @watch_id:	looks at its user VMs
+ * @unbound:	those without a name, at the last look
  */
 struct cloud {
 	char *name;
@@ -57,6 +59,8 @@ struct cloud {
 	guint release_id;
 	guint give_id;
 	guint given;
+	guint watch_id;
+	guint unbound;
 };
 
 /*
@@ -81,6 +85,14 @@ void cloud_tell_agent(struct cloud *cloud, struct proxy *proxy);
 /* The agent has prepared all that it was told of, see cloud_release(). */
 void cloud_given(struct cloud *cloud);
 void cloud_release_end(struct cloud *cloud);
+
+/* Looks at its user VMs each few seconds, from cloud_watch_begin() on, or now. */
+void cloud_watch_begin(struct cloud *cloud);
+void cloud_watch_end(struct cloud *cloud);
+void cloud_look(struct cloud *cloud);
+
+/* Return: seconds that the proxy's user VM has made no access, as far as it was looked at. */
+gint64 cloud_idle_s(struct proxy *proxy, const struct vsb_uservm *uservm);
 
 /* An error for who comes while another command is at work. */
 void cloud_set_busy(const struct cloud *cloud, GError **error);

@@ -92,6 +92,7 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 		return object;
 	ept = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", (guint64)uservm.ept_pointer);
 	json_object_set_string_member(object, "ept_pointer", ept);
+	json_object_set_int_member(object, "idle_s", cloud_idle_s(proxy, &uservm));
 	json_object_set_int_member(object, "bound_ns", (gint64)uservm.bound_ns);
 	json_object_set_int_member(object, "vcpus", uservm.vcpus);
 	json_object_set_int_member(object, "roots", uservm.roots);
@@ -111,10 +112,11 @@ JsonObject *cloud_status(struct cloud *cloud)
 	JsonObject *object = json_object_new();
 	JsonArray *uservms = json_array_new();
 
+	cloud_look(cloud);
 	json_object_set_string_member(object, "name", cloud->name);
 	json_object_set_int_member(object, "pid", cloud->pid);
 	json_object_set_string_member(object, "unclaimed", unclaimed_text(cloud->unclaimed));
-	json_object_set_int_member(object, "unbound", module_count_unbound(cloud->fd));
+	json_object_set_int_member(object, "unbound", cloud->unbound);
 	json_object_set_string_member(object, "irq", irq_mode_text(cloud->irq));
 	json_object_set_string_member(object, "agent",
 				      agents[agent_link_get_state(cloud->agent)]);

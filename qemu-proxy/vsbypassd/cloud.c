@@ -327,6 +327,7 @@ struct cloud *cloud_begin(const struct attach_args *args, guint64 start_time, in
 	cloud->agent = agent_link_new(cloud->irq == IRQ_MODE_EXIT ? NULL : args->agent,
 				      cloud->name, &agent_ops, cloud);
 	cloud->pidfd_id = g_unix_fd_add(cloud->pidfd, G_IO_IN, on_pidfd, cloud);
+	cloud_watch_begin(cloud);
 	return cloud;
 }
 
@@ -357,6 +358,7 @@ static void let_go(struct cloud *cloud)
 	if (cloud->finish_id)
 		g_source_remove(cloud->finish_id);
 	cloud_release_end(cloud);
+	cloud_watch_end(cloud);
 	if (cloud->add_id)
 		g_source_remove(cloud->add_id);
 	if (cloud->pidfd_id)

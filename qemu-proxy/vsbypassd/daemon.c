@@ -182,7 +182,8 @@ static gboolean check_name(struct daemon *daemon, const struct attach_uservm *us
 	if (find_proxy(daemon, uservm->name, &cloud, NULL)) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_EXISTS,
 			    "user VM '%s' exists already, in cloud VM '%s'; "
-			    "names are unique on a host", uservm->name, cloud_name(cloud));
+			    "names are unique on a host; 'vsbctl remove %s' frees it", uservm->name,
+			    cloud_name(cloud), uservm->name);
 		return FALSE;
 	}
 	for (char **console = consoles; *console; console++) {

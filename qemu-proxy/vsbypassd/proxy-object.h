@@ -36,6 +36,7 @@ struct proxy {
 	struct vsb_ports ports;
 	struct identity identity;
 	gboolean proved;
+	struct activity activity;
 	struct keyboard *keyboard;
 	struct consoles *consoles;
 	enum proxy_state state;

@@ -471,6 +471,11 @@ gboolean proxy_is_ready(const struct proxy *proxy)
 	return proxy->state == READY;
 }
 
+struct activity *proxy_activity(struct proxy *proxy)
+{
+	return &proxy->activity;
+}
+
 gboolean proxy_note_proved(struct proxy *proxy, gboolean proved)
 {
 	gboolean news = proxy->proved != proved;

@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "activity.h"
 #include "identity-store.h"
 #include "keyboard.h"
 #include "names.h"
@@ -143,6 +144,9 @@ gboolean proxy_is_ready(const struct proxy *proxy);
 
 /* Return: whether that is news. */
 gboolean proxy_note_proved(struct proxy *proxy, gboolean proved);
+
+/* Of its user VM. */
+struct activity *proxy_activity(struct proxy *proxy);
 
 /* Whether data may pass now: its user VM has proved who it is, or does not have to. */
 gboolean proxy_may_pass(const struct proxy *proxy, GError **error);

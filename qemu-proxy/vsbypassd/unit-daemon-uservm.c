@@ -167,6 +167,41 @@ static void test_reflect(void)
 	teardown(&rig);
 }
 
+/* What an administrator has to know of a name that an ended user VM keeps. */
+static void test_taken(void)
+{
+	JsonObject *status;
+	struct rig rig;
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	fake.bound = TRUE;
+	fake.uservm = (struct vsb_uservm){ .counters = { .reads = 1 } };
+	g_assert_cmpint(json_object_get_int_member(uservm_status(&rig, 0), "idle_s"), ==, 0);
+	g_usleep(1100 * 1000);
+	g_assert_cmpint(json_object_get_int_member(uservm_status(&rig, 0), "idle_s"), >=, 1);
+	fake.uservm.counters.writes++;
+	g_assert_cmpint(json_object_get_int_member(uservm_status(&rig, 0), "idle_s"), ==, 0);
+	/* Said once for each that comes. */
+	for (int round = 0; round < 2; round++) {
+		fake.nameless++;
+		g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE,
+				      "*found no proxy free*vsbctl unbind NAME*'vsbctl add c NAME'*");
+		uservm_status(&rig, 0);
+		g_test_assert_expected_messages();
+		status = json_array_get_object_element(
+			json_object_get_array_member(rig.result, "clouds"), 0);
+		g_assert_cmpint(json_object_get_int_member(status, "unbound"), ==, round + 1);
+		uservm_status(&rig, 0);
+	}
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_error(rig.error, VSB_ERROR, VSB_ERROR_EXISTS);
+	run(&rig, "check", "\"cloud\":\"d\",\"uservms\":[{\"name\":\"vm1\"}]");
+	g_assert_nonnull(strstr(rig.error->message, "'vsbctl remove vm1' frees it"));
+	teardown(&rig);
+}
+
 static void expect_identity(struct rig *rig, guint index, const char *mode, gboolean key,
 			    gboolean proved)
 {
@@ -503,6 +538,7 @@ static void test_coms(void)
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/daemon-uservm/taken", test_taken);
 	g_test_add_func("/daemon/gone", test_gone);
 	g_test_add_func("/daemon/gone-again", test_gone_again);
 	g_test_add_func("/daemon/reflect", test_reflect);

@@ -24,6 +24,7 @@
  * @irq_when:	and how many times VSB_START had been called then
  * @started:	VSB_START calls
  * @unbound:	VSB_UNBIND calls
+ * @nameless:	VSB_COUNT_UNBOUND says so
  * @given:	VSB_GIVE_BACK calls
  * @bound:	VSB_GET_USERVM finds a user VM, @uservm,
  * @reading:	which has read a port since the last time
@@ -51,6 +52,7 @@ struct fake_module {
 	guint irq_when;
 	guint started;
 	guint unbound;
+	guint nameless;
 	guint given;
 	gboolean bound;
 	gboolean reading;
