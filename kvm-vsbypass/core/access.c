@@ -383,6 +383,8 @@ bool vsb_access_begin(struct vsb_access *a)
 	a->u = vsb_cloud_get_uservm(cloud, &a->id);
 	if (!a->u)
 		return false;
+	WRITE_ONCE(a->u->raise.by, a->id.anchor);
+	WRITE_ONCE(a->u->raise.irqs_off, a->irqs_off);
 	rcu_read_lock();
 	slots = rcu_dereference(a->u->slots);
 	if (slots && a->id.boots)

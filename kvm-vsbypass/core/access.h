@@ -62,6 +62,7 @@ enum vsb_verdict vsb_attempt_end(struct vsb_attempt *a);
  * @v:		its vCPU
  * @id:		what that shows
  * @pio:	the access
+ * @irqs_off:	the vCPU has interrupts off
  * @data:	little endian, to write or as read
  * @result:	0, or an error: nobody was there
  * @resets:	it resets the user VM
@@ -75,6 +76,7 @@ struct vsb_access {
 	struct vsb_vcpu *v;
 	struct vsb_ident id;
 	struct vsb_pio pio;
+	bool irqs_off;
 	u32 data;
 	int result;
 	bool resets;

@@ -15,14 +15,17 @@
 #include <linux/uaccess.h>
 
 #include "core/cloud.h"
+#include "core/giveback.h"
 #include "core/host.h"
 #include "core/inner.h"
 #include "core/proxy.h"
+#include "core/raise.h"
 #include "core/slots.h"
 #include "core/uservm.h"
 #include "core/vm.h"
 
 #define VSB_DRAIN_MS	2000ul	/* that VSB_FREEZE waits for the console */
+#define VSB_OPEN_MS	2000ul	/* that the last close waits for the guest hypervisor */
 
 /* Callbacks that have found it in the registry are through with it. */
 static void vsb_cloud_free_rcu(struct rcu_head *rcu)
@@ -119,10 +122,60 @@ static void vsb_cloud_drop(struct vsb_cloud *cloud)
 	 * way to the bus; without us there it would reach the VM's own VMM.
 	 */
 	vsb_cloud_quiesce(cloud);
+	vsb_vm_hide(&cloud->vm);
+	/* Who prods its vCPUs has found it in the registry. */
+	synchronize_rcu();
 	vsb_vm_remove(&cloud->vm);
 	vsb_inner_end(cloud->vm.kvm);
 	vsb_host->put();
 	vsb_cloud_put(cloud);
+}
+
+/* Has the guest hypervisor, shown exits that were not made, no answer to give any more? */
+static bool vsb_cloud_is_answered(struct vsb_cloud *cloud)
+{
+	bool answered;
+
+	mutex_lock(&cloud->lock);
+	answered = cloud->gone || !vsb_raise_open(cloud);
+	mutex_unlock(&cloud->lock);
+	return answered;
+}
+
+static void vsb_cloud_drain_work(struct work_struct *work)
+{
+	struct vsb_cloud *cloud = container_of(to_delayed_work(work), struct vsb_cloud, drain);
+
+	if (!vsb_cloud_is_answered(cloud)) {
+		schedule_delayed_work(&cloud->drain, HZ / 10);
+		return;
+	}
+	vsb_cloud_drop(cloud);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * The same, once user VMs have their registers back: a guest hypervisor that is paused has
+ * them for as long as it likes, and may have them even then.
+ */
+static void vsb_cloud_end(struct vsb_cloud *cloud)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(VSB_OPEN_MS);
+
+	mutex_lock(&cloud->lock);
+	WRITE_ONCE(cloud->started, false);
+	WRITE_ONCE(cloud->irq, VSB_IRQ_EVENTS);
+	vsb_raise_prod_all(cloud);
+	mutex_unlock(&cloud->lock);
+	while (!vsb_cloud_is_answered(cloud)) {
+		if (time_after(jiffies, end)) {
+			__module_get(THIS_MODULE);
+			schedule_delayed_work(&cloud->drain, HZ / 10);
+			return;
+		}
+		schedule_timeout_uninterruptible(1);
+	}
+	vsb_cloud_drop(cloud);
 }
 
 static void vsb_cloud_drop_work(struct work_struct *work)
@@ -185,7 +238,7 @@ static int vsb_cloud_release(struct inode *inode, struct file *file)
 	list_for_each_entry(proxy, &cloud->pool, node)
 		vsb_proxy_kill(proxy);
 	mutex_unlock(&cloud->lock);
-	vsb_cloud_drop(cloud);
+	vsb_cloud_end(cloud);
 	return 0;
 }
 
@@ -200,7 +253,7 @@ void vsb_cloud_left(struct vsb_cloud *cloud)
 		cloud->lingers = false;
 	mutex_unlock(&cloud->lock);
 	if (drop) {
-		vsb_cloud_drop(cloud);
+		vsb_cloud_end(cloud);
 		module_put(THIS_MODULE);
 	}
 }
@@ -283,6 +336,8 @@ static long vsb_cloud_freeze(struct vsb_cloud *cloud, unsigned long ms)
 	mutex_lock(&cloud->lock);
 	WRITE_ONCE(cloud->thaw, jiffies + msecs_to_jiffies(ms));
 	WRITE_ONCE(cloud->frozen, ms != 0);
+	if (!ms)
+		vsb_give_ends(cloud);
 	mutex_unlock(&cloud->lock);
 	if (ms) {
 		vsb_cloud_quiesce(cloud);
@@ -431,6 +486,7 @@ static struct vsb_cloud *vsb_cloud_alloc(const struct vsb_create_cloud *args)
 	mutex_init(&cloud->lock);
 	INIT_LIST_HEAD(&cloud->pool);
 	INIT_LIST_HEAD(&cloud->uservms);
+	INIT_DELAYED_WORK(&cloud->drain, vsb_cloud_drain_work);
 	INIT_WORK(&cloud->drop, vsb_cloud_drop_work);
 	xa_init(&cloud->roots);
 	xa_init(&cloud->anchors);

@@ -38,6 +38,11 @@ struct vsb_vcpu {
 	u16 port;		/* of that, */
 	u8 size;		/* and bytes */
 	int outer_levels;	/* inner.c, of the user VM that enters a VM of its own: */
+	bool checking;		/* KVM's own look for events is running */
+	bool entering;		/* KVM's own VMRUN is */
+	bool armed;		/* a vector of ours is in its VMCB */
+	bool woken;		/* the one whose HLT is kept is to look; others write it, too */
+	const void *kept;	/* the user VM whose HLT this vCPU executes, to compare */
 	u64 outer;		/* EPT pointer, 0: the last nested exit was another one, */
 	unsigned long outer_root;	/* and its frame */
 };
@@ -47,6 +52,7 @@ struct vsb_vcpu {
  * @ref:	descriptor, proxies, user VMs in use
  * @vm:		the VM
  * @rcu:	readers of the registry, of @ports, @vcpus, @roots and @anchors
+ * @drain:	ends a cloud VM whose guest hypervisor has registers to give back first
  * @drop:	ends a cloud VM that lingers; in a thread of its own as
  *		vsb_vm_ops.gone() must not do it
  * @started:	nested exits are redirected; written under @lock
@@ -82,6 +88,7 @@ struct vsb_cloud {
 	struct kref ref;
 	struct rcu_head rcu;
 	struct vsb_vm vm;
+	struct delayed_work drain;
 	struct work_struct drop;
 	bool started;
 	u32 flags;

@@ -15,6 +15,7 @@ struct file;
 struct kvm;
 struct kvm_vcpu;
 struct mm_struct;
+struct vsb_vcpu;
 
 /**
  * struct vsb_host_ops - the hypervisor
@@ -26,6 +27,9 @@ struct mm_struct;
  * @vm:		the VM of this file, or NULL: it is none. Lives as long as the file
  * @mm:		the memory of its process
  * @kill:	this VM runs no more guest code. Any context
+ * @prod:	its vCPUs that run a user VM look for events; so does one that executes a HLT
+ *		which is kept, if that is the user VM @of (struct vsb_vcpu.kept). Under
+ *		rcu_read_lock(), which keeps the VM. Any context
  * @sync:	wait until each vCPU of the VM that was on the way to an access is through
  *		with it or sleeps
  *
@@ -46,6 +50,7 @@ struct vsb_host_ops {
 	struct kvm *(*vm)(struct file *file);
 	struct mm_struct *(*mm)(struct kvm *kvm);
 	void (*kill)(struct kvm *kvm);
+	void (*prod)(struct kvm *kvm, struct vsb_vcpu *vcpus, const void *of);
 	void (*sync)(struct kvm *kvm);
 	bool (*first_frame)(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
 	int (*has_frame)(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);

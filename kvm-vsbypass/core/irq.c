@@ -112,3 +112,28 @@ bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event)
 	};
 	return true;
 }
+
+/* For who raises lines by pulses: what vsb_irq_take() will return. */
+int vsb_irq_peek(const struct vsb_irqs *irqs)
+{
+	u32 rises = vsb_irq_due(irqs) & irqs->level & ~irqs->held;
+
+	return rises ? __ffs(rises) : -1;
+}
+
+/* The next line that rose, or -1. */
+int vsb_irq_take(struct vsb_irqs *irqs)
+{
+	struct vsb_event event;
+
+	while (vsb_irq_next(irqs, &event))
+		if (event.level)
+			return event.gsi;
+	return -1;
+}
+
+/* These, as far as they are high, count as risen again. */
+void vsb_irq_again(struct vsb_irqs *irqs, u32 lines)
+{
+	irqs->rose |= irqs->level & lines;
+}

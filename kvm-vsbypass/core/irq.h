@@ -35,6 +35,9 @@ void vsb_irq_settle(struct vsb_irqs *irqs);
 u32 vsb_irq_held(const struct vsb_irqs *irqs);
 bool vsb_irq_pending(const struct vsb_irqs *irqs);
 void vsb_irq_forget(struct vsb_irqs *irqs);
+int vsb_irq_peek(const struct vsb_irqs *irqs);
+int vsb_irq_take(struct vsb_irqs *irqs);
+void vsb_irq_again(struct vsb_irqs *irqs, u32 lines);
 bool vsb_irq_next(struct vsb_irqs *irqs, struct vsb_event *event);
 
 #endif

@@ -6,6 +6,7 @@
 #include <linux/jiffies.h>
 
 #include "core/proxy.h"
+#include "core/raise.h"
 #include "core/slots.h"
 #include "core/trace.h"
 
@@ -53,6 +54,22 @@ static void vsb_proxy_limit_hold(struct vsb_proxy *proxy, u32 lines)
 		proxy->hold_until = jiffies + msecs_to_jiffies(VSB_HOLD_MOST_MS);
 }
 
+/* There are edges to tell of; whose are they? Not under proxy->lock. */
+static void vsb_proxy_edges(struct vsb_proxy *proxy)
+{
+	if (vsb_raise_does(proxy))
+		vsb_raise_edge(proxy);
+	else
+		wake_up_interruptible(&proxy->events);
+}
+
+/* Is there one that the reader of events is told of? */
+bool vsb_proxy_tells(const struct vsb_proxy *proxy)
+{
+	return (!vsb_raise_does(proxy) || READ_ONCE(proxy->late)) &&
+	       vsb_irq_pending(&proxy->irqs);
+}
+
 /* There is an edge of this line to tell of, now or when it is no longer held. */
 static void vsb_proxy_edge(struct vsb_proxy *proxy, u32 gsi, bool level)
 {
@@ -65,7 +82,7 @@ static void vsb_proxy_edge(struct vsb_proxy *proxy, u32 gsi, bool level)
 	vsb_proxy_count(proxy, VSB_C_IRQ_EDGES);
 	trace_vsbypass_irq(proxy->name, gsi, level);
 	if (wake)
-		wake_up_interruptible(&proxy->events);
+		vsb_proxy_edges(proxy);
 }
 
 /**
@@ -108,7 +125,7 @@ static void vsb_proxy_unhold(struct work_struct *work)
 		proxy->irqs.held = 0;
 	spin_unlock(&proxy->lock);
 	if (!again)
-		wake_up_interruptible(&proxy->events);
+		vsb_proxy_edges(proxy);
 }
 
 static void vsb_proxy_settle(struct work_struct *work)
@@ -119,7 +136,7 @@ static void vsb_proxy_settle(struct work_struct *work)
 	vsb_irq_settle(&proxy->irqs);
 	vsb_proxy_limit_hold(proxy, U32_MAX);
 	spin_unlock(&proxy->lock);
-	wake_up_interruptible(&proxy->events);
+	vsb_proxy_edges(proxy);
 }
 
 /*
@@ -180,8 +197,15 @@ void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold)
 	vsb_proxy_limit_hold(proxy, BIT(gsi));
 	wake = vsb_irq_pending(&proxy->irqs);
 	spin_unlock(&proxy->lock);
+	if (hold)
+		vsb_raise_handled(proxy, gsi);
 	if (wake)
-		wake_up_interruptible(&proxy->events);
+		vsb_proxy_edges(proxy);
+}
+
+static void vsb_proxy_attend_work(struct work_struct *work)
+{
+	vsb_raise_attend(container_of(to_delayed_work(work), struct vsb_proxy, attend));
 }
 
 /* ---- life ---- */
@@ -192,6 +216,7 @@ void vsb_proxy_init_lines(struct vsb_proxy *proxy)
 	INIT_DELAYED_WORK(&proxy->settle, vsb_proxy_settle);
 	INIT_DELAYED_WORK(&proxy->poll, vsb_proxy_poll_work);
 	INIT_DELAYED_WORK(&proxy->moment, vsb_proxy_moment_work);
+	INIT_DELAYED_WORK(&proxy->attend, vsb_proxy_attend_work);
 }
 
 /* The proxy is dead. */
@@ -201,4 +226,5 @@ void vsb_proxy_stop_lines(struct vsb_proxy *proxy)
 	cancel_delayed_work_sync(&proxy->settle);
 	cancel_delayed_work_sync(&proxy->poll);
 	cancel_delayed_work_sync(&proxy->moment);
+	cancel_delayed_work_sync(&proxy->attend);
 }

@@ -17,6 +17,7 @@
 #include "core/host.h"
 #include "core/identity.h"
 #include "core/proxy.h"
+#include "core/giveback.h"
 #include "core/uservm.h"
 #include "devices/claims.h"
 
@@ -152,8 +153,10 @@ static ssize_t vsb_proxy_read(struct file *file, char __user *buf, size_t count,
 			event = (struct vsb_event){ .type = VSB_EVENT_USERVM };
 			more = true;
 		} else {
-			more = vsb_irq_next(&proxy->irqs, &event);
+			more = vsb_proxy_tells(proxy) && vsb_irq_next(&proxy->irqs, &event);
 			vsb_proxy_settle_soon(proxy, false);
+			if (!more)
+				proxy->late = false;
 		}
 		spin_unlock(&proxy->lock);
 		if (more) {
@@ -171,7 +174,7 @@ static ssize_t vsb_proxy_read(struct file *file, char __user *buf, size_t count,
 		ret = wait_event_interruptible(proxy->events,
 					       READ_ONCE(proxy->changed) ||
 					       READ_ONCE(proxy->dead) ||
-					       vsb_irq_pending(&proxy->irqs));
+					       vsb_proxy_tells(proxy));
 		if (ret)
 			return ret;
 	}
@@ -184,7 +187,7 @@ static __poll_t vsb_proxy_poll(struct file *file, poll_table *wait)
 
 	poll_wait(file, &proxy->events, wait);
 	spin_lock(&proxy->lock);
-	if (proxy->changed || vsb_irq_pending(&proxy->irqs))
+	if (proxy->changed || vsb_proxy_tells(proxy))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (proxy->dead)
 		mask |= EPOLLHUP;
@@ -230,6 +233,8 @@ static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return vsb_identity_set_key(proxy, (void __user *)arg);
 	case VSB_REPORT_ALL:
 		return arg ? -EINVAL : vsb_proxy_report_all(proxy);
+	case VSB_GIVE_BACK:
+		return arg ? -EINVAL : vsb_give_back(proxy);
 	}
 	return -ENOTTY;
 }

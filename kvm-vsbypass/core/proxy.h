@@ -86,6 +86,9 @@ struct vsb_order {
  * @hold_until:	jiffies when @unhold does so in any case
  * @touched:	the user VM has made an access since @unhold ran
  * @changed:	VSB_EVENT_USERVM is due
+ * @late:	edges are for the reader of events, too: the user VM does not run
+ * @attend:	looks after what has waited too long (raise.c), at
+ * @attend_at:	(jiffies)
  */
 struct vsb_proxy {
 	struct kref ref;
@@ -126,6 +129,9 @@ struct vsb_proxy {
 	unsigned long hold_until;
 	bool touched;
 	bool changed;
+	bool late;
+	struct delayed_work attend;
+	unsigned long attend_at;
 };
 
 int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args);
@@ -152,6 +158,7 @@ void vsb_proxy_release_all(struct vsb_proxy *proxy);
 
 void vsb_proxy_init_lines(struct vsb_proxy *proxy);
 void vsb_proxy_stop_lines(struct vsb_proxy *proxy);
+bool vsb_proxy_tells(const struct vsb_proxy *proxy);
 int vsb_proxy_set_line(struct vsb_proxy *proxy, u32 gsi, bool level);
 void vsb_proxy_settle_soon(struct vsb_proxy *proxy, bool edge);
 void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold);

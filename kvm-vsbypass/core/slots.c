@@ -273,6 +273,23 @@ u32 vsb_slots_replay(struct vsb_slots *slots, struct vsb_reg_write *out)
 	return nr;
 }
 
+/* What brings the devices of the guest hypervisor there, at most @max. Return: how many. */
+u32 vsb_slots_restore(struct vsb_slots *slots, struct vsb_reg_write *out, u32 max)
+{
+	u32 i, nr = 0;
+
+	for (i = 0; i < slots->nr; i++) {
+		struct vsb_slot *slot = &slots->slot[i];
+
+		if (!slot->dev->ops->restore || nr + VSB_MAX_RESTORE > max)
+			continue;
+		spin_lock(&slot->lock);
+		nr += slot->dev->ops->restore(slot->dev, out + nr);
+		spin_unlock(&slot->lock);
+	}
+	return nr;
+}
+
 /* Has all that was written reached the proxy? */
 bool vsb_slots_drained(struct vsb_slots *slots)
 {

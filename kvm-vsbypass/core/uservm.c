@@ -114,6 +114,7 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	if (!rcu_access_pointer(u->slots))
 		cloud->nr_unbound--;
 	vsb_uservm_part(cloud, u);
+	vsb_raise_end(u);
 	vsb_uservm_put(u);
 }
 
@@ -283,6 +284,7 @@ static struct vsb_l2 *vsb_uservm_create(struct vsb_cloud *cloud)
 		return NULL;
 	refcount_set(&u->ref, 1);
 	vsb_identity_init(&u->identity);
+	vsb_raise_init(u);
 	list_add_tail(&u->node, &cloud->uservms);
 	cloud->nr_unbound++;
 	return u;
@@ -455,6 +457,7 @@ static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
 
 	vsb_count(u, VSB_C_RESETS);
 	vsb_uservm_unprove(u);
+	vsb_raise_reset(u);
 	vsb_slots_reset(u, vsb_locked(cloud, u->slots));
 	if (proxy) {
 		vsb_proxy_set_replay(proxy, u);
@@ -598,6 +601,7 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 	info->vcpus = u->nr_anchors;
 	info->roots = u->nr_roots;
 	vsb_slots_info(vsb_locked(cloud, u->slots), info);
+	vsb_raise_info(u, info);
 	for (i = 0; i < VSB_NR_COUNTERS; i++)
 		counter[i] = atomic64_read(&u->count[i]);
 }

@@ -16,6 +16,7 @@
 #include <linux/types.h>
 
 #include "core/identity.h"
+#include "core/raise.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
 
 struct kvm_vcpu;
@@ -83,6 +84,7 @@ struct vsb_anchor {
  * @unanchored:	those of its vCPUs that show no anchor, as one; no @frame; its @u is
  *		NULL: there are none. Like @anchors
  * @identity:	what it has proved
+ * @raise:	its interrupts, if the module raises them
  * @count:	enum vsb_counter
  */
 struct vsb_l2 {
@@ -106,6 +108,7 @@ struct vsb_l2 {
 	struct vsb_anchor anchors[VSB_MAX_ANCHORS];
 	struct vsb_anchor unanchored;
 	struct vsb_identity identity;
+	struct vsb_raise raise;
 	atomic64_t count[VSB_NR_COUNTERS];
 };
 

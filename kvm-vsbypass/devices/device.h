@@ -19,6 +19,9 @@ struct vsb_uservm;
 /* Most accesses that replay all devices of a proxy. */
 #define VSB_MAX_REPLAY	240
 
+/* Most accesses that restore a device of the guest hypervisor. */
+#define VSB_MAX_RESTORE	12
+
 /* Most accesses to one register in a struct vsb_io. */
 #define VSB_IO_SIZE	16
 
@@ -87,6 +90,8 @@ struct vsb_device;
  * @clear:	the user VM has another console: what the old one had is not for that. It has
  *		no proxy
  * @replay:	the accesses that bring the proxy's device there; returns how many
+ * @restore:	the accesses that bring the device of the guest hypervisor there, at most
+ *		VSB_MAX_RESTORE
  * @next:	VSB_DO_WORK: @io is to be done in the proxy. Else perhaps VSB_DO_POLL
  * @done:	it is; @data is what was read
  * @line:	the proxy's device has set its interrupt line; @shared: or another one
@@ -111,6 +116,7 @@ struct vsb_device_ops {
 	void (*detach)(struct vsb_device *dev);
 	void (*clear)(struct vsb_device *dev);
 	unsigned int (*replay)(struct vsb_device *dev, struct vsb_reg_write *out);
+	unsigned int (*restore)(struct vsb_device *dev, struct vsb_reg_write *out);
 	unsigned int (*next)(struct vsb_device *dev, struct vsb_io *io);
 	unsigned int (*done)(struct vsb_device *dev, const u8 *data);
 	unsigned int (*line)(struct vsb_device *dev, bool level, bool shared);

@@ -176,6 +176,22 @@ bool vsb_check_type(const struct vsb_btf *b, const struct vsb_expect *e, char *w
 	return !strcmp(seen, want);
 }
 
+int vsb_check_offset(const struct vsb_btf *b, const char *name, const char *member,
+		     const char *type)
+{
+	struct vsb_expect e = {
+		.kind = BTF_KIND_STRUCT, .name = name, .member = member, .type = type,
+	};
+	char want[VSB_SEEN], seen[VSB_SEEN];
+	unsigned int bit;
+
+	vsb_check_type(b, &e, want, seen);
+	if (sscanf(seen, "bit %u: ", &bit) != 1 || bit % 8)
+		return -1;
+	e.at = bit / 8;
+	return vsb_check_type(b, &e, want, seen) ? (int)e.at : -1;
+}
+
 /* ---- code ---- */
 
 #define OP_CALL		0xe8	/* rel32 */

@@ -43,6 +43,9 @@ struct vsb_expect {
 
 #define VSB_SEEN	160	/* bytes for what vsb_check_type() says */
 
+/* Bytes from the beginning of struct @name to a member of that type, or -1. */
+int vsb_check_offset(const struct vsb_btf *b, const char *name, const char *member,
+		     const char *type);
 bool vsb_check_type(const struct vsb_btf *b, const struct vsb_expect *e, char *want,
 		    char *seen);
 

@@ -24,6 +24,42 @@
 #define vsb_mmu_walk(mmu)	(mmu)
 #endif
 
+/* 7.3: the instruction pointer is no longer among the other registers. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define VSB_REG_RIP		VCPU_REG_RIP
+#define vsb_arch_rip(vcpu)	((vcpu)->arch.rip)
+#else
+#define VSB_REG_RIP		VCPU_REGS_RIP
+#define vsb_arch_rip(vcpu)	((vcpu)->arch.regs[VCPU_REGS_RIP])
+#endif
+
+/* 7.3: the operations of nested virtualization have a name of their own. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define VSB_NESTED_OPS		"kvm_nested_ops"
+#define vsb_nested_ops(ops, named)	(named)
+#else
+#define VSB_NESTED_OPS		"kvm_x86_ops"
+#define vsb_nested_ops(ops, named)	((ops)->nested_ops)
+#endif
+
+/* 7.3: the exit code of a VMCB is one number. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define vsb_exit_code_high(control)
+#else
+#define vsb_exit_code_high(control)	((control)->exit_code_hi = 0)
+#endif
+
+/* 7.3: a kick may wait. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define VSB_KICK		"__kvm_vcpu_kick"
+#define vsb_kick_type		__kvm_vcpu_kick
+#define vsb_kick_call(kick, vcpu)	kick(vcpu, false)
+#else
+#define VSB_KICK		"kvm_vcpu_kick"
+#define vsb_kick_type		kvm_vcpu_kick
+#define vsb_kick_call(kick, vcpu)	kick(vcpu)
+#endif
+
 /* 6.4: a module's memory is an array. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 #define vsb_module_text(module)		((module)->mem[MOD_TEXT].base)

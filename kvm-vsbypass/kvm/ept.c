@@ -11,7 +11,7 @@
 
 #include "kvm/compat.h"
 #include "kvm/ept.h"
-#include "kvm/hook.h"
+#include "kvm/calls.h"
 #include "kvm/vendor.h"
 
 #define PTE_ADDR	GENMASK_ULL(51, 12)

@@ -53,3 +53,48 @@ bool vsb_svm_exit_enters(u32 reason)
 {
 	return reason == SVM_EXIT_VMRUN;
 }
+
+bool vsb_vmx_exit_halts(u32 reason)
+{
+	return vsb_vmx_reason_is(reason, EXIT_REASON_HLT);
+}
+
+bool vsb_svm_exit_halts(u32 reason)
+{
+	return reason == SVM_EXIT_HLT;
+}
+
+bool vsb_vmx_exit_wrmsr(u32 reason, u64 info)
+{
+	return vsb_vmx_reason_is(reason, EXIT_REASON_MSR_WRITE);
+}
+
+/* APM vol. 2, 15.11: EXITINFO1 is 1 for a write. */
+bool vsb_svm_exit_wrmsr(u32 reason, u64 info)
+{
+	return reason == SVM_EXIT_MSR && info == 1;
+}
+
+/* The nested page table has no page there, or one that is marked as a device. */
+bool vsb_vmx_exit_pages(u32 reason)
+{
+	return vsb_vmx_reason_is(reason, EXIT_REASON_EPT_VIOLATION) ||
+	       vsb_vmx_reason_is(reason, EXIT_REASON_EPT_MISCONFIG);
+}
+
+bool vsb_svm_exit_pages(u32 reason)
+{
+	return reason == SVM_EXIT_NPF;
+}
+
+/* What vsb_vmx_exit_pio() reads: an access by the port in DX. */
+u64 vsb_vmx_io_info(const struct vsb_pio *pio)
+{
+	return (u64)pio->port << 16 | (pio->in ? 8 : 0) | (pio->size - 1);
+}
+
+/* What vsb_svm_exit_pio() reads. */
+u64 vsb_svm_io_info(const struct vsb_pio *pio)
+{
+	return (u64)pio->port << 16 | pio->size << 4 | pio->in;
+}

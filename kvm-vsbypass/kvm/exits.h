@@ -12,7 +12,15 @@
 
 bool vsb_vmx_exit_pio(u32 reason, u64 info, struct vsb_pio *pio);
 bool vsb_vmx_exit_enters(u32 reason);
+bool vsb_vmx_exit_halts(u32 reason);
+bool vsb_vmx_exit_wrmsr(u32 reason, u64 info);
+bool vsb_vmx_exit_pages(u32 reason);
 bool vsb_svm_exit_pio(u32 reason, u64 info, struct vsb_pio *pio);
 bool vsb_svm_exit_enters(u32 reason);
+bool vsb_svm_exit_halts(u32 reason);
+bool vsb_svm_exit_wrmsr(u32 reason, u64 info);
+bool vsb_svm_exit_pages(u32 reason);
+u64 vsb_vmx_io_info(const struct vsb_pio *pio);
+u64 vsb_svm_io_info(const struct vsb_pio *pio);
 
 #endif

@@ -26,11 +26,14 @@
 #include "core/proxy.h"
 #include "core/vm.h"
 #include "core/inner.h"
+#include "core/raise.h"
+#include "kvm/calls.h"
 #include "kvm/check.h"
 #include "kvm/compat.h"
 #include "kvm/hook.h"
 #include "kvm/nested.h"
 #include "kvm/run.h"
+#include "kvm/synthetic.h"
 #include "kvm/vendor.h"
 
 atomic_t vsb_users = ATOMIC_INIT(0);
@@ -48,40 +51,48 @@ static struct module *(*kernel_find_module)(const char *name);
  *   - replacements, in the thread of a vCPU: its file holds KVM's modules
  */
 const struct vsb_vendor *vsb_vendor;
-static struct kvm_x86_ops *kvm_ops;
-static bool (*kvm_file_is_kvm)(struct file *file);
-static int (*kvm_read_guest_fn)(struct kvm_vcpu *vcpu, gpa_t gpa, void *data,
-				unsigned long len);
-
-int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len)
-{
-	return kvm_read_guest_fn(vcpu, gpa, data, len);
-}
-
-/* Between vsb_hook_get() and vsb_hook_put(). */
-bool vsb_kvm_is_vm(struct file *file)
-{
-	return kvm_file_is_kvm(file);
-}
-
-/*
- * Has L2 not got far since its reset? Paging is off, as also in system management
- * mode; but an SMI leaves TR alone, and a reset clears it (SDM vol. 3, 10.1.1 and
- * 32.5.1; APM vol. 2, 14.1.3 and 10.3.2). It is loaded once: by firmware or an
- * operating system, for a TSS, which is not at 0.
- */
-bool vsb_kvm_boots(struct kvm_vcpu *vcpu)
-{
-	return !(vcpu->arch.cr0 & X86_CR0_PG) &&
-	       !kvm_ops->get_segment_base(vcpu, VCPU_SREG_TR);
-}
-
 /* ---- replacements ---- */
+
+/* For nested_svm_vmrun() */
+static int vsb_run_svm(struct kvm_vcpu *vcpu)
+{
+	int ret;
+
+	atomic_inc(&vsb_users);
+	ret = vsb_kvm_svm_run(vcpu);
+	vsb_synthetic_entered(vcpu);
+	atomic_dec(&vsb_users);
+	return ret;
+}
+
+/* For nested_vmx_run() */
+static int vsb_run_vmx(struct kvm_vcpu *vcpu, bool launch)
+{
+	int ret;
+
+	atomic_inc(&vsb_users);
+	ret = vsb_kvm_vmx_run(vcpu, launch);
+	vsb_synthetic_entered(vcpu);
+	atomic_dec(&vsb_users);
+	return ret;
+}
+
+/* For nested_vmx_reflect_vmexit() and nested_svm_exit_special(): L2 goes on. */
+static int vsb_nested_goes_on(struct kvm_vcpu *vcpu)
+{
+	return 1;
+}
+
+/* For the same: KVM does HLT itself. */
+static int vsb_nested_halt(struct kvm_vcpu *vcpu)
+{
+	return 0;
+}
 
 /*
  * For nested_vmx_reflect_vmexit(): true is "reflected", upon which KVM enters
  * the guest again, to the same instruction; false: L0 handles the exit. For
- * nested_svm_exit_handled() the same as NESTED_EXIT_DONE and NESTED_EXIT_HOST;
+ * nested_svm_exit_special() the same as NESTED_EXIT_DONE and NESTED_EXIT_HOST;
  * its argument begins with the vCPU (struct vcpu_svm).
  */
 static int vsb_nested_exit(struct kvm_vcpu *vcpu)
@@ -137,7 +148,7 @@ static int vsb_check_intercept(struct kvm_vcpu *vcpu, const void *info, u32 stag
 
 /* ---- decide: where to redirect what is ours, 0 for what is not ---- */
 
-/* nested_vmx_reflect_vmexit(vcpu), nested_svm_exit_handled(svm) */
+/* nested_vmx_reflect_vmexit(vcpu), nested_svm_exit_special(svm) */
 static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
@@ -151,13 +162,34 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 	/* Not a guest-owned bit: L2's own, whoever intercepts the write to it. */
 	if (unlikely(!(vcpu->arch.cr0 & X86_CR0_PG)))
 		vsb_nested_unpaged(vcpu);
-	kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
+	vsb_kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
+	if (vsb_vendor->exit_halts(reason) && vsb_synthetic_keeps(vcpu))
+		return (unsigned long)vsb_nested_halt;
+	if (unlikely(vsb_raise_any())) {
+		vsb_synthetic_exits(vcpu);
+		if (vsb_vendor->exit_wrmsr(reason, info) && vsb_synthetic_eoi(vcpu))
+			return (unsigned long)vsb_nested_goes_on;
+	}
+	if (vsb_vendor->exit_pages(reason) && vsb_synthetic_is_irqchip(vsb_vendor->exit_gpa(info2)))
+		vsb_synthetic_irqchip(vcpu);
 	enters = vsb_vendor->exit_enters(reason);
 	if (unlikely(enters || vsb_inner_maybe(vcpu->kvm)))
 		vsb_nested_follow(vcpu, enters);
-	if (!vsb_vendor->exit_pio(reason, info, &pio) || !vsb_nested_takes(vcpu, &pio))
+	if (!vsb_vendor->exit_pio(reason, info, &pio))
+		return 0;
+	if (vsb_synthetic_is_pic(pio.port))
+		vsb_synthetic_irqchip(vcpu);
+	if (!vsb_nested_takes(vcpu, &pio))
 		return 0;
 	return (unsigned long)vsb_nested_exit;
+}
+
+/* The guest hypervisor has the user VM's registers where they will be. */
+static bool vsb_on_run_nested(struct kvm_vcpu *vcpu)
+{
+	return (unlikely(vsb_raise_any()) ||
+		unlikely(vsb_raise_signed(vcpu->arch.regs[VCPU_REGS_RDX]))) &&
+	       vsb_synthetic_enters(vcpu);
 }
 
 /* nested_svm_vmrun(vcpu) */
@@ -165,9 +197,30 @@ static unsigned long vsb_on_vmrun(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 
-	if (vsb_vm_maybe(vcpu->kvm))
-		vsb_nested_vmrun(vcpu);
-	return 0;
+	if (!vsb_vm_maybe(vcpu->kvm))
+		return 0;
+	vsb_nested_vmrun(vcpu);
+	return vsb_on_run_nested(vcpu) ? (unsigned long)vsb_run_svm : 0;
+}
+
+/* nested_vmx_run(vcpu, launch) */
+static unsigned long vsb_on_vmx_run(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (void *)regs->di;
+
+	if (!vsb_vm_maybe(vcpu->kvm))
+		return 0;
+	return vsb_on_run_nested(vcpu) ? (unsigned long)vsb_run_vmx : 0;
+}
+
+/* svm_check_nested_events(vcpu), vmx_check_nested_events(vcpu) */
+static unsigned long vsb_on_check_events(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (void *)regs->di;
+
+	if (likely(!vsb_raise_any()) || !vsb_vm_maybe(vcpu->kvm))
+		return 0;
+	return vsb_synthetic_checks(vcpu) ? (unsigned long)vsb_synthetic_check : 0;
 }
 
 /* The beginning of struct x86_instruction_info, arch/x86/kvm/kvm_emulate.h. */
@@ -249,7 +302,7 @@ static unsigned long vsb_on_irq_line(struct pt_regs *regs)
  * struct vsb_hook - a function of KVM that is redirected
  * @name:	of it
  * @vendor:	in whose module it is; NULL: in kvm
- * @decide:	called at its entry, in the ftrace callback
+ * @decide:	called at its entry, in the ftrace callback; NULL: it is only looked at
  * @proto:	its type, if no header has it; the others are below
  * @compared:	its caller compares what it returns with 1 (NESTED_EXIT_DONE)
  * @pointer:	it is called through kvm_x86_ops, not directly
@@ -272,10 +325,19 @@ struct vsb_hook {
 static struct vsb_hook vsb_hooks[] = {
 	{ "nested_vmx_reflect_vmexit", &vsb_vmx, vsb_on_nested_exit,
 	  .proto = "bool (struct kvm_vcpu *)" },
-	{ "nested_svm_exit_handled", &vsb_svm, vsb_on_nested_exit,
+	{ "nested_svm_exit_special", &vsb_svm, vsb_on_nested_exit,
+	  .proto = "int (struct vcpu_svm *)" },
+	/* Called behind that, where the answer of both is compared. */
+	{ "nested_svm_exit_handled", &vsb_svm, NULL,
 	  .proto = "int (struct vcpu_svm *)", .compared = true },
 	{ "nested_svm_vmrun", &vsb_svm, vsb_on_vmrun,
 	  .proto = "int (struct kvm_vcpu *)" },
+	{ "nested_vmx_run", &vsb_vmx, vsb_on_vmx_run,
+	  .proto = "int (struct kvm_vcpu *, bool)" },
+	{ "svm_check_nested_events", &vsb_svm, vsb_on_check_events,
+	  .proto = "int (struct kvm_vcpu *)", .pointer = true },
+	{ "vmx_check_nested_events", &vsb_vmx, vsb_on_check_events,
+	  .proto = "int (struct kvm_vcpu *)", .pointer = true },
 	{ "kvm_io_bus_write", NULL, vsb_on_bus_write },
 	{ "kvm_io_bus_read", NULL, vsb_on_bus_read },
 	{ "vmx_check_intercept", &vsb_vmx, vsb_on_check_intercept,
@@ -290,8 +352,6 @@ static_assert(__same_type(vsb_bus_read, kvm_io_bus_read));
 static_assert(__same_type(vsb_bus_write, kvm_io_bus_write));
 static_assert(__same_type(vsb_proxy_run, kvm_arch_vcpu_ioctl_run));
 static_assert(__same_type(vsb_proxy_irq_line, kvm_vm_ioctl_irq_line));
-static_assert(__same_type(*kvm_file_is_kvm, file_is_kvm));
-static_assert(__same_type(*kvm_read_guest_fn, kvm_vcpu_read_guest));
 
 /* @ip: of the call to ftrace, which is behind ENDBR where the kernel has that. */
 static void vsb_hook_callback(unsigned long ip, unsigned long parent_ip,
@@ -302,7 +362,7 @@ static void vsb_hook_callback(unsigned long ip, unsigned long parent_ip,
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
-		if (ip - vsb_hooks[i].ip > ENDBR_INSN_SIZE)
+		if (ip - vsb_hooks[i].ip > ENDBR_INSN_SIZE || !vsb_hooks[i].decide)
 			continue;
 		to = vsb_hooks[i].decide(regs);
 		if (to)
@@ -423,10 +483,7 @@ static int vsb_hook_resolve(void)
 		if (!hook->ip)
 			return -EOPNOTSUPP;
 	}
-	kvm_ops = (void *)vsb_hook_lookup(kvm, "kvm_x86_ops");
-	kvm_file_is_kvm = (void *)vsb_hook_lookup(kvm, "file_is_kvm");
-	kvm_read_guest_fn = (void *)vsb_hook_lookup(kvm, "kvm_vcpu_read_guest");
-	return kvm_ops && kvm_file_is_kvm && kvm_read_guest_fn ? 0 : -EOPNOTSUPP;
+	return vsb_calls_resolve(kvm, vsb_hook_lookup);
 }
 
 /* ---- is it the KVM that we were written for? ---- */
@@ -441,6 +498,11 @@ static const struct {
 	struct vsb_expect type;
 } vsb_expected[] = {
 	{ &vsb_svm, { BTF_KIND_STRUCT, "vcpu_svm", "vcpu", 0, "struct kvm_vcpu" } },
+	{ &vsb_svm, { BTF_KIND_STRUCT, "vcpu_svm", "vmcb", VSB_SVM_VMCB, "struct vmcb *" } },
+	{ &vsb_svm, { .kind = BTF_KIND_FUNC, .name = "nested_svm_vmexit",
+		      .type = "int (struct vcpu_svm *)" } },
+	{ &vsb_vmx, { .kind = BTF_KIND_FUNC, .name = "nested_vmx_vmexit",
+		      .type = "void (struct kvm_vcpu *, u32, u32, long unsigned int)" } },
 	{ NULL, INFO(intercept, "u8") },
 	{ NULL, INFO(src_val, "u64") },
 	{ NULL, INFO(dst_val, "u64") },
@@ -463,6 +525,16 @@ static bool vsb_hook_check_type(const struct vsb_btf *b, const struct vsb_expect
 	return false;
 }
 
+/* Without it a vector is not injected before L2 has interrupts on. */
+static void vsb_hook_find_int_ctl(const struct vsb_btf *b)
+{
+	int nested = vsb_check_offset(b, "vcpu_svm", "nested", "struct svm_nested_state");
+	int ctl = vsb_check_offset(b, "svm_nested_state", "ctl", "struct vmcb_ctrl_area_cached");
+	int int_ctl = vsb_check_offset(b, "vmcb_ctrl_area_cached", "int_ctl", "u32");
+
+	vsb_svm_int_ctl = nested > 0 && ctl >= 0 && int_ctl >= 0 ? nested + ctl + int_ctl : 0;
+}
+
 /* What @b has of the vendor's module. */
 static int vsb_hook_check_types(const struct vsb_btf *b)
 {
@@ -473,6 +545,8 @@ static int vsb_hook_check_types(const struct vsb_btf *b)
 		if ((!vsb_expected[i].vendor || vsb_expected[i].vendor == vsb_vendor) &&
 		    !vsb_hook_check_type(b, &vsb_expected[i].type))
 			return -EOPNOTSUPP;
+	if (vsb_vendor == &vsb_svm)
+		vsb_hook_find_int_ctl(b);
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
 		if (!vsb_hooks[i].proto || vsb_hooks[i].vendor != vsb_vendor)
 			continue;
@@ -525,6 +599,14 @@ static void vsb_hook_find_calls(const struct module *module, const struct vsb_ve
 		calls[i].found |= mine[i].found;
 }
 
+/* Where KVM has the address of such a function. */
+static unsigned long vsb_hook_pointer(const struct vsb_hook *hook)
+{
+	return hook->decide == vsb_on_check_events ?
+	       (unsigned long)vsb_kvm_nested->check_events :
+	       (unsigned long)vsb_kvm_ops->check_intercept;
+}
+
 /*
  * Does KVM call the functions? Where the compiler has put one into its caller it is
  * there for nobody. It may have done so at one of two callers, which nobody sees: so no
@@ -553,8 +635,7 @@ static int vsb_hook_check_calls(void)
 
 		if (!hook->ip || (!hook->vendor && !kvm))
 			continue;
-		if (hook->pointer ? (unsigned long)kvm_ops->check_intercept == hook->ip :
-				    calls[i].found)
+		if (hook->pointer ? hook->ip == vsb_hook_pointer(hook) : calls[i].found)
 			continue;
 		pr_err("this kernel's KVM is not supported: nobody calls %s()%s; install a kvm-vsbypass that is made for this kernel\n",
 		       hook->name, hook->compared ? " and compares with NESTED_EXIT_DONE" : "");
@@ -570,7 +651,7 @@ static void vsb_hook_unfilter(void)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++)
-		if (vsb_hooks[i].ip)
+		if (vsb_hooks[i].ip && vsb_hooks[i].decide)
 			ftrace_set_filter_ip(&vsb_hook_ops, vsb_hooks[i].ip, 1, 0);
 }
 
@@ -588,7 +669,7 @@ static int vsb_hook_redirect(void)
 	int i, ret;
 
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
-		if (!vsb_hooks[i].ip)
+		if (!vsb_hooks[i].ip || !vsb_hooks[i].decide)
 			continue;
 		ret = ftrace_set_filter_ip(&vsb_hook_ops, vsb_hooks[i].ip, 0, 0);
 		if (ret) {

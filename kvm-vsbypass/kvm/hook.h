@@ -11,17 +11,11 @@
 #include <linux/atomic.h>
 #include <linux/types.h>
 
-struct file;
-struct kvm_vcpu;
-
 extern atomic_t vsb_users;
 
 int vsb_hook_check(void);
 int vsb_hook_get(void);
 void vsb_hook_put(void);
 void vsb_hook_drain(void);
-int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len);
-bool vsb_kvm_is_vm(struct file *file);
-bool vsb_kvm_boots(struct kvm_vcpu *vcpu);
 
 #endif

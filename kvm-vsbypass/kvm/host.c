@@ -7,8 +7,10 @@
 
 #include "core/host.h"
 #include "kvm/ept.h"
+#include "kvm/calls.h"
 #include "kvm/hook.h"
 #include "kvm/host.h"
+#include "kvm/synthetic.h"
 
 static struct kvm *vsb_kvm_vm(struct file *file)
 {
@@ -32,13 +34,14 @@ static void vsb_kvm_sync(struct kvm *kvm)
 	synchronize_srcu_expedited(&kvm->srcu);
 }
 
-static const struct vsb_host_ops vsb_kvm_ops = {
+static const struct vsb_host_ops vsb_host_of_kvm = {
 	.max_vcpus = KVM_MAX_VCPUS,
 	.get = vsb_hook_get,
 	.put = vsb_hook_put,
 	.vm = vsb_kvm_vm,
 	.mm = vsb_kvm_mm,
 	.kill = vsb_kvm_kill,
+	.prod = vsb_synthetic_prod,
 	.sync = vsb_kvm_sync,
 	.first_frame = vsb_ept_first_frame,
 	.has_frame = vsb_ept_has_frame,
@@ -49,7 +52,7 @@ static const struct vsb_host_ops vsb_kvm_ops = {
 /* Return: 0, or why KVM's functions cannot be redirected; see vsb_hook_get(). */
 int vsb_kvm_init(void)
 {
-	vsb_host = &vsb_kvm_ops;
+	vsb_host = &vsb_host_of_kvm;
 	return vsb_hook_check();
 }
 

@@ -13,13 +13,11 @@
 #include "core/uservm.h"
 #include "kvm/compat.h"
 #include "kvm/ept.h"
-#include "kvm/hook.h"
+#include "kvm/calls.h"
 #include "kvm/nested.h"
 #include "kvm/vendor.h"
 
-/* vCPU or callback context, L2 is running. */
-static void vsb_nested_ident(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v,
-			     struct vsb_ident *id)
+void vsb_nested_ident(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_ident *id)
 {
 	struct kvm_mmu *mmu = vcpu->arch.mmu;
 
@@ -200,6 +198,7 @@ void vsb_nested_access(struct kvm_vcpu *vcpu, const struct vsb_pio *pio, void *d
 	if (a.cloud) {
 		a.v = &a.cloud->vcpus[vcpu->vcpu_idx];
 		vsb_nested_ident(vcpu, a.v, &a.id);
+		a.irqs_off = !(vsb_kvm_rflags(vcpu) & X86_EFLAGS_IF);
 		serving = srcu_read_lock(&a.cloud->serving);
 		if (vsb_access_begin(&a)) {
 			kvm_vcpu_srcu_read_unlock(vcpu);

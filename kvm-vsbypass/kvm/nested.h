@@ -8,7 +8,12 @@
 #include <linux/types.h>
 
 struct kvm_vcpu;
+struct vsb_ident;
 struct vsb_pio;
+struct vsb_vcpu;
+
+/* vCPU or callback context, L2 is running. */
+void vsb_nested_ident(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vsb_ident *id);
 
 /* Callback context. */
 bool vsb_nested_takes(struct kvm_vcpu *vcpu, const struct vsb_pio *pio);

@@ -7,7 +7,9 @@
 
 #include <linux/types.h>
 
+struct kvm_vcpu;
 struct vsb_pio;
+struct vsb_poke;
 struct vsb_vcpu;
 
 /**
@@ -16,7 +18,21 @@ struct vsb_vcpu;
  * @module:	of KVM
  * @exit_pio:	does this exit say a port access? Callback context
  * @exit_enters: or that L2 enters a guest of its own? The same
+ * @exit_halts:	or that L2 halts? The same
+ * @exit_wrmsr:	or that L2 writes an MSR? The same
+ * @exit_pages:	or a nested page fault? The same. Then
+ * @exit_gpa:	is where; @info2: as of KVM's get_exit_info()
  * @anchor:	frame that stays with a vCPU of a user VM; @vcpu runs nested
+ * @length:	of the instruction that a synthetic exit is said to be of; vCPU context, L2 runs
+ * @show_io:	end L2 with this access, behind which it is at @rip. Return: 0, or another
+ *		value: L2 still runs
+ * @event_waits: does L2 take an event before its next instruction, or leave for one?
+ * @tpr:	of L2: vectors whose upper half is not above its are held off
+ * @injects:	external interrupt that the entry injects into L2, or 0
+ * @window:	have KVM look for events when L2 has interrupts on; NULL:
+ * @arm:	have the CPU inject an external interrupt then. Return: it does so
+ * @disarm:	not any more. Return: it has not
+ * @eoi_exits:	is it an exit when L2 is done with an interrupt?
  * @present:	is this entry of its nested page table present?
  */
 struct vsb_vendor {
@@ -24,7 +40,20 @@ struct vsb_vendor {
 	const char *module;
 	bool (*exit_pio)(u32 reason, u64 info, struct vsb_pio *pio);
 	bool (*exit_enters)(u32 reason);
+	bool (*exit_halts)(u32 reason);
+	bool (*exit_wrmsr)(u32 reason, u64 info);
+	bool (*exit_pages)(u32 reason);
+	u64 (*exit_gpa)(u64 info2);
 	unsigned long (*anchor)(const struct vsb_vcpu *v);
+	unsigned int (*length)(struct kvm_vcpu *vcpu);
+	int (*show_io)(struct kvm_vcpu *vcpu, const struct vsb_poke *poke, unsigned long rip);
+	bool (*event_waits)(struct kvm_vcpu *vcpu);
+	u8 (*tpr)(struct kvm_vcpu *vcpu);
+	u8 (*injects)(struct kvm_vcpu *vcpu);
+	void (*window)(struct kvm_vcpu *vcpu);
+	bool (*arm)(struct kvm_vcpu *vcpu, u8 vector);
+	bool (*disarm)(struct kvm_vcpu *vcpu);
+	bool (*eoi_exits)(struct kvm_vcpu *vcpu);
 	bool (*present)(u64 pte);
 };
 

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Vectors that are injected without the guest hypervisor: those that it was seen to inject
+ * (vector.h). Its interrupt controller knows nothing of one, so the user VM's word that it is
+ * done with it must not get there.
+ */
+#include <linux/jiffies.h>
+
+#include "core/cloud.h"
+#include "core/direct.h"
+#include "core/proxy.h"
+#include "core/raise.h"
+#include "core/uservm.h"
+
+/*
+ * What would be injected into this vCPU now, or 0. Under rcu_read_lock().
+ */
+u8 vsb_direct_vector(struct vsb_l2 *u, unsigned long anchor)
+{
+	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
+	const struct vsb_vector *known;
+	struct vsb_raise *r = &u->raise;
+	u8 vector = 0;
+	int gsi;
+
+	if (!proxy || !anchor || !(READ_ONCE(proxy->cloud->irq) & VSB_IRQ_DIRECT) ||
+	    READ_ONCE(r->give_nr) || READ_ONCE(r->dummies.gsi) >= 0)
+		return 0;
+	spin_lock(&r->lock);
+	spin_lock(&proxy->lock);
+	gsi = vsb_irq_peek(&proxy->irqs);
+	spin_unlock(&proxy->lock);
+	/* One at a time: else a rise would come twice. */
+	known = gsi >= 0 && r->vectors.sent < 0 ? vsb_vectors_known(&r->vectors, gsi) : NULL;
+	if (known && known->anchor == anchor)
+		vector = known->vector;
+	spin_unlock(&r->lock);
+	return vector;
+}
+
+/**
+ * vsb_direct_send - inject this vector?
+ * @u: the user VM
+ * @anchor: of its vCPU, which can take it
+ * @vector: as of vsb_direct_vector()
+ * @eoi_exits: that it is done with it will be an exit
+ * @armed: the CPU does it when it can; vsb_direct_disarmed() follows
+ */
+bool vsb_direct_send(struct vsb_l2 *u, unsigned long anchor, u8 vector, bool eoi_exits,
+		     bool armed)
+{
+	const struct vsb_vector *known;
+	struct vsb_raise *r = &u->raise;
+	struct vsb_proxy *proxy;
+	bool send = false;
+	int gsi = -1;
+
+	rcu_read_lock();
+	proxy = rcu_dereference(u->proxy);
+	spin_lock(&r->lock);
+	if (proxy && vsb_raise_due(u) && r->dummies.gsi < 0 && !r->give_nr) {
+		spin_lock(&proxy->lock);
+		gsi = vsb_irq_peek(&proxy->irqs);
+		known = gsi >= 0 ? vsb_vectors_known(&r->vectors, gsi) : NULL;
+		send = known && known->vector == vector && known->anchor == anchor;
+		if (send)
+			vsb_irq_take(&proxy->irqs);
+		spin_unlock(&proxy->lock);
+	}
+	if (send) {
+		set_bit(gsi, &r->asked);
+		r->patience = VSB_ASK_JIFFIES;
+		r->ask_again = jiffies + r->patience;
+		vsb_vectors_sent(&r->vectors, gsi);
+		r->eoi = eoi_exits ? anchor : 0;
+		r->above = 0;
+		WRITE_ONCE(r->armed, armed);
+		atomic64_inc(&r->direct);
+	}
+	vsb_raise_update(u);
+	spin_unlock(&r->lock);
+	if (send)
+		vsb_raise_attend_in(proxy, VSB_ASK_JIFFIES);
+	rcu_read_unlock();
+	return send;
+}
+
+/* The CPU has injected it, or does not any more. Under rcu_read_lock(). */
+void vsb_direct_disarmed(struct vsb_l2 *u, bool taken)
+{
+	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
+	struct vsb_raise *r = &u->raise;
+
+	spin_lock(&r->lock);
+	WRITE_ONCE(r->armed, false);
+	if (!taken && r->vectors.sent >= 0) {
+		if (proxy) {
+			spin_lock(&proxy->lock);
+			vsb_irq_again(&proxy->irqs, BIT(r->vectors.sent));
+			spin_unlock(&proxy->lock);
+		}
+		r->vectors.sent = -1;
+		r->eoi = 0;
+		atomic64_dec(&r->direct);
+	}
+	vsb_raise_update(u);
+	spin_unlock(&r->lock);
+}
+
+/* The guest hypervisor injects an external interrupt. */
+void vsb_direct_injected(struct vsb_l2 *u, unsigned long anchor, u8 vector)
+{
+	struct vsb_raise *r = &u->raise;
+
+	rcu_read_lock();
+	spin_lock(&r->lock);
+	vsb_vectors_injected(&r->vectors, anchor, vector);
+	if (r->eoi && r->eoi == anchor)
+		r->above++;
+	vsb_raise_update(u);
+	spin_unlock(&r->lock);
+	rcu_read_unlock();
+}
+
+/*
+ * This vCPU says that it is done with what is in service. Is that ours, of which the guest
+ * hypervisor does not know? Callback context.
+ */
+bool vsb_direct_eoi(struct vsb_l2 *u, unsigned long anchor)
+{
+	struct vsb_raise *r = &u->raise;
+	bool ours;
+
+	if (!anchor || READ_ONCE(r->eoi) != anchor)
+		return false;
+	spin_lock(&r->lock);
+	ours = r->eoi == anchor && !r->above;
+	if (ours)
+		r->eoi = 0;
+	else if (r->above)
+		r->above--;
+	vsb_raise_update(u);
+	spin_unlock(&r->lock);
+	return ours;
+}
+
+/* It makes an access to an interrupt controller. Callback context. */
+void vsb_direct_forget(struct vsb_l2 *u)
+{
+	spin_lock(&u->raise.lock);
+	vsb_vectors_forget(&u->raise.vectors);
+	spin_unlock(&u->raise.lock);
+}

@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Interrupts of a user VM, raised by exits that the guest hypervisor is shown: which, when,
+ * and what has to be put back.
+ */
+#include <linux/jiffies.h>
+#include <linux/once.h>
+#include <linux/random.h>
+
+#include "core/cloud.h"
+#include "core/halt.h"
+#include "core/host.h"
+#include "core/proxy.h"
+#include "core/raise.h"
+#include "core/uservm.h"
+
+/* The most that a line waits which nobody answers. */
+#define VSB_ASK_MOST_MS	8000
+
+/* An exit that could not be shown for so long waits for a vCPU of the user VM to run. */
+#define VSB_LATE_MS	8
+
+atomic_t vsb_raising = ATOMIC_INIT(0);
+u32 vsb_raise_sign = U32_MAX;	/* of no address, and no small number */
+
+/* Does the module raise the lines of this proxy, not only the reader of its events? */
+bool vsb_raise_does(const struct vsb_proxy *proxy)
+{
+	return READ_ONCE(proxy->cloud->irq) & VSB_IRQ_EXITS;
+}
+
+/* ---- life ---- */
+
+void vsb_raise_init(struct vsb_l2 *u)
+{
+	struct vsb_raise *r = &u->raise;
+
+	/* Random, but not 0, and the same for all. */
+	get_random_once(&vsb_raise_sign, sizeof(vsb_raise_sign));
+	spin_lock_init(&r->lock);
+	r->dummies.gsi = -1;
+	r->open = -1;
+	vsb_vectors_init(&r->vectors);
+	vsb_halt_init(r);
+}
+
+/* Under rcu_read_lock(). */
+bool vsb_raise_due(struct vsb_l2 *u)
+{
+	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
+	struct vsb_raise *r = &u->raise;
+
+	if (READ_ONCE(r->open) >= 0 || !proxy || !vsb_raise_does(proxy) ||
+	    !READ_ONCE(proxy->cloud->started))
+		return false;
+	if (READ_ONCE(r->give_nr))
+		return READ_ONCE(r->give_at) < READ_ONCE(r->give_nr);
+	return READ_ONCE(r->dummies.gsi) >= 0 || vsb_irq_pending(&proxy->irqs);
+}
+
+static void vsb_raise_count(struct vsb_raise *r, bool busy)
+{
+	if (r->busy == busy)
+		return;
+	WRITE_ONCE(r->busy, busy);
+	atomic_add(busy ? 1 : -1, &vsb_raising);
+}
+
+/* Is there something to look at? Under rcu_read_lock() and raise->lock. */
+void vsb_raise_update(struct vsb_l2 *u)
+{
+	struct vsb_raise *r = &u->raise;
+
+	vsb_raise_count(r, !r->ended && (r->open >= 0 || r->halted || r->eoi ||
+					 r->vectors.asked >= 0 || r->vectors.sent >= 0 ||
+					 vsb_raise_due(u)));
+}
+
+/* @u is forgotten. */
+void vsb_raise_end(struct vsb_l2 *u)
+{
+	struct vsb_raise *r = &u->raise;
+
+	spin_lock(&r->lock);
+	r->halted = 0;
+	r->ended = true;
+	vsb_raise_count(r, false);
+	spin_unlock(&r->lock);
+}
+
+/* The user VM, and with it its dummies, has been reset. */
+void vsb_raise_reset(struct vsb_l2 *u)
+{
+	struct vsb_raise *r = &u->raise;
+
+	spin_lock(&r->lock);
+	vsb_dummy_forget(&r->dummies, U32_MAX);
+	vsb_vectors_init(&r->vectors);
+	r->halted = 0;
+	r->eoi = 0;
+	spin_unlock(&r->lock);
+}
+
+void vsb_raise_info(struct vsb_l2 *u, struct vsb_uservm *info)
+{
+	info->irq_exits = atomic64_read(&u->raise.exits);
+	info->irq_direct = atomic64_read(&u->raise.direct);
+	info->halts = atomic64_read(&u->raise.halts);
+}
+
+/* ---- the proxy's side ---- */
+
+/* All vCPUs that run @u come by and look. Under rcu_read_lock(). */
+void vsb_raise_prod(struct vsb_cloud *cloud, struct vsb_l2 *u)
+{
+	struct vsb_vm *vm = vsb_vm_find(cloud->vm.kvm);
+
+	/* Before they are looked at; pairs with the one in whoever enters or halts. */
+	smp_mb();
+	if (vm && vm->cloud == cloud)
+		vsb_host->prod(cloud->vm.kvm, cloud->vcpus, u);
+}
+
+/*
+ * The same of all user VMs, when no exit is shown and no HLT kept any more: those that are
+ * end. Under cloud->lock.
+ */
+void vsb_raise_prod_all(struct vsb_cloud *cloud)
+{
+	struct vsb_l2 *u;
+
+	rcu_read_lock();
+	list_for_each_entry(u, &cloud->uservms, node)
+		if (READ_ONCE(u->raise.halted) || READ_ONCE(u->raise.armed))
+			vsb_raise_prod(cloud, u);
+	rcu_read_unlock();
+}
+
+/* Has the guest hypervisor registers that are not the user VM's? Under cloud->lock. */
+bool vsb_raise_open(struct vsb_cloud *cloud)
+{
+	struct vsb_l2 *u;
+
+	list_for_each_entry(u, &cloud->uservms, node)
+		if (READ_ONCE(u->raise.open) >= 0 || READ_ONCE(u->raise.armed))
+			return true;
+	return false;
+}
+
+/* Have vsb_raise_attend() called, in so many jiffies at the latest. Not under proxy->lock. */
+void vsb_raise_attend_in(struct vsb_proxy *proxy, unsigned long delay)
+{
+	unsigned long at = jiffies + delay;
+
+	spin_lock(&proxy->lock);
+	if (!proxy->dead &&
+	    (!delayed_work_pending(&proxy->attend) || time_before(at, proxy->attend_at))) {
+		proxy->attend_at = at;
+		mod_delayed_work(system_wq, &proxy->attend, delay);
+	}
+	spin_unlock(&proxy->lock);
+}
+
+/* There is an edge to tell of. Any context that does not hold proxy->lock. */
+void vsb_raise_edge(struct vsb_proxy *proxy)
+{
+	struct vsb_l2 *u;
+	bool due = false;
+
+	rcu_read_lock();
+	u = rcu_dereference(proxy->uservm);
+	if (u) {
+		spin_lock(&u->raise.lock);
+		u->raise.active = jiffies;
+		u->raise.since = jiffies;
+		vsb_raise_update(u);
+		spin_unlock(&u->raise.lock);
+		due = vsb_raise_due(u);
+		if (due)
+			vsb_raise_prod(proxy->cloud, u);
+	}
+	rcu_read_unlock();
+	if (due)
+		vsb_raise_attend_in(proxy, msecs_to_jiffies(VSB_LATE_MS));
+}
+
+/* The user VM's handler is at work for this line. */
+void vsb_raise_handled(struct vsb_proxy *proxy, u32 gsi)
+{
+	struct vsb_l2 *u;
+
+	rcu_read_lock();
+	u = rcu_dereference(proxy->uservm);
+	if (u) {
+		clear_bit(gsi, &u->raise.asked);
+		spin_lock(&u->raise.lock);
+		vsb_vectors_handled(&u->raise.vectors, gsi, READ_ONCE(u->raise.by),
+				    READ_ONCE(u->raise.irqs_off));
+		vsb_raise_update(u);
+		spin_unlock(&u->raise.lock);
+	}
+	rcu_read_unlock();
+}
+
+/* Raise lines again that nobody has answered. Return: jiffies until the next look, or 0. */
+static unsigned long vsb_raise_ask_again(struct vsb_proxy *proxy, struct vsb_raise *r)
+{
+	u32 lines = READ_ONCE(r->asked) & READ_ONCE(proxy->irqs.level);
+
+	if (!lines) {
+		r->vectors.asked = -1;
+		return 0;
+	}
+	if (time_before(jiffies, r->ask_again))
+		return r->ask_again - jiffies;
+	r->patience = min(2 * r->patience, msecs_to_jiffies(VSB_ASK_MOST_MS));
+	r->ask_again = jiffies + r->patience;
+	/* Somebody may have changed the state of the dummy. */
+	vsb_dummy_forget(&r->dummies, lines);
+	vsb_vectors_init(&r->vectors);
+	r->again |= lines;
+	spin_lock(&proxy->lock);
+	vsb_irq_again(&proxy->irqs, lines);
+	spin_unlock(&proxy->lock);
+	return r->patience;
+}
+
+/* Work: what has waited too long. */
+void vsb_raise_attend(struct vsb_proxy *proxy)
+{
+	unsigned long delay = 0, left;
+	bool due = false, prod = false;
+	struct vsb_raise *r;
+	struct vsb_l2 *u;
+
+	if (!vsb_raise_does(proxy))
+		return;
+	rcu_read_lock();
+	u = rcu_dereference(proxy->uservm);
+	if (u) {
+		r = &u->raise;
+		spin_lock(&r->lock);
+		delay = vsb_raise_ask_again(proxy, r);
+		left = vsb_halt_attend(r, &prod);
+		if (left)
+			delay = delay ? min(delay, left) : left;
+		vsb_raise_update(u);
+		spin_unlock(&r->lock);
+		due = vsb_raise_due(u);
+		if (due || prod)
+			vsb_raise_prod(proxy->cloud, u);
+	}
+	rcu_read_unlock();
+	if (due && READ_ONCE(proxy->cloud->irq) & VSB_IRQ_EVENTS) {
+		WRITE_ONCE(proxy->late, true);
+		wake_up_interruptible(&proxy->events);
+	}
+	if (due)
+		delay = delay ? min(delay, (unsigned long)HZ / 10) : HZ / 10;
+	if (delay)
+		vsb_raise_attend_in(proxy, delay);
+}
+
+/* ---- the user VM's side ---- */
+
+/* The next access. Return: is there one? */
+static bool vsb_raise_next(struct vsb_raise *r, struct vsb_proxy *proxy, struct vsb_poke *poke)
+{
+	const struct vsb_reg_write *w = &r->give[r->give_at];
+	int gsi;
+
+	if (r->give_nr) {
+		*poke = (struct vsb_poke){ .port = w->port, .value = w->value };
+		return r->give_at < r->give_nr;
+	}
+	while (r->dummies.gsi < 0) {
+		spin_lock(&proxy->lock);
+		gsi = vsb_irq_take(&proxy->irqs);
+		spin_unlock(&proxy->lock);
+		if (gsi < 0)
+			return false;
+		if (!(vsb_dummy_lines & BIT(gsi)))
+			continue;	/* nobody can raise it */
+		vsb_dummy_begin(&r->dummies, gsi);
+		set_bit(gsi, &r->asked);
+		if (!(r->again & BIT(gsi)))
+			r->patience = VSB_ASK_JIFFIES;
+		r->again &= ~BIT(gsi);
+		r->ask_again = jiffies + r->patience;
+	}
+	*poke = vsb_dummy_poke(&r->dummies);
+	return true;
+}
+
+/*
+ * Is what is next better injected into another vCPU, which may be about to look? Under
+ * raise->lock.
+ */
+static bool vsb_raise_other(struct vsb_l2 *u, struct vsb_proxy *proxy, unsigned long anchor)
+{
+	const struct vsb_vector *known;
+	struct vsb_raise *r = &u->raise;
+	int gsi;
+
+	if (!(READ_ONCE(proxy->cloud->irq) & VSB_IRQ_DIRECT) || r->give_nr ||
+	    r->dummies.gsi >= 0 ||
+	    time_after_eq(jiffies, r->since + msecs_to_jiffies(VSB_LATE_MS)))
+		return false;
+	spin_lock(&proxy->lock);
+	gsi = vsb_irq_peek(&proxy->irqs);
+	spin_unlock(&proxy->lock);
+	known = gsi >= 0 ? vsb_vectors_known(&r->vectors, gsi) : NULL;
+	return known && known->anchor != anchor;
+}
+
+/**
+ * vsb_raise_begin - what exit shall the guest hypervisor be shown now?
+ * @u: the user VM; one of its vCPUs is between two instructions
+ * @anchor: of that
+ * @length: bytes that the instruction is said to have
+ * @regs: of that; out: what the guest hypervisor is to be told
+ * @poke: out: the access
+ *
+ * Return: false: none. Else vsb_raise_abort() has to follow if it is not shown after all,
+ * and the guest hypervisor has @regs until vsb_raise_entered().
+ */
+bool vsb_raise_begin(struct vsb_l2 *u, unsigned long anchor, unsigned int length,
+		     struct vsb_regs *regs, struct vsb_poke *poke)
+{
+	struct vsb_raise *r = &u->raise;
+	unsigned long wait = 0;
+	struct vsb_proxy *proxy;
+	struct vsb_shown *shown;
+	bool begun = false;
+
+	rcu_read_lock();
+	proxy = rcu_dereference(u->proxy);
+	spin_lock(&r->lock);
+	if (vsb_raise_due(u) && !vsb_raise_other(u, proxy, anchor) &&
+	    vsb_raise_next(r, proxy, poke)) {
+		r->open = ++r->next % VSB_MAX_SHOWN;
+		shown = &r->shown[r->open];
+		shown->anchor = anchor;
+		shown->real = *regs;
+		regs->rip -= length;
+		regs->rax = poke->value;
+		/* No two of those that are remembered are alike. */
+		regs->rdx = (unsigned long)vsb_raise_sign << 32 |
+			    (r->next & U16_MAX) << 16 | poke->port;
+		shown->told = *regs;
+		wait = r->patience;
+		begun = true;
+		atomic64_inc(&r->exits);
+	}
+	vsb_raise_update(u);
+	spin_unlock(&r->lock);
+	if (begun)
+		vsb_raise_attend_in(proxy, wait);
+	rcu_read_unlock();
+	return begun;
+}
+
+/* It was not shown. */
+void vsb_raise_abort(struct vsb_l2 *u)
+{
+	struct vsb_raise *r = &u->raise;
+
+	rcu_read_lock();
+	spin_lock(&r->lock);
+	if (r->open >= 0) {
+		r->shown[r->open].told.rdx = 0;
+		r->open = -1;
+	}
+	vsb_raise_update(u);
+	spin_unlock(&r->lock);
+	rcu_read_unlock();
+}
+
+/* It cannot be shown now, but behind the next instruction. */
+void vsb_raise_soon(struct vsb_l2 *u)
+{
+	struct vsb_proxy *proxy;
+
+	rcu_read_lock();
+	proxy = rcu_dereference(u->proxy);
+	if (proxy)
+		vsb_raise_attend_in(proxy, 1);
+	rcu_read_unlock();
+}
+
+static struct vsb_shown *vsb_raise_find(struct vsb_raise *r, unsigned long rdx)
+{
+	int i;
+
+	for (i = 0; vsb_raise_signed(rdx) && i < VSB_MAX_SHOWN; i++)
+		if (r->shown[i].told.rdx == rdx)
+			return &r->shown[i];
+	return NULL;
+}
+
+/* The open exit is answered; @done: the access was made. */
+static void vsb_raise_answered(struct vsb_raise *r, bool done)
+{
+	int gsi = r->dummies.gsi;
+
+	WRITE_ONCE(r->open, -1);
+	if (!done)
+		return;		/* the same one again */
+	if (r->give_nr)
+		WRITE_ONCE(r->give_at, min(r->give_at + 1, r->give_nr));
+	else if (gsi >= 0 && vsb_dummy_poked(&r->dummies))
+		vsb_vectors_asked(&r->vectors, gsi);
+}
+
+/* No handler has come: the guest hypervisor is to raise the line. Under raise->lock. */
+static void vsb_raise_missed(struct vsb_l2 *u)
+{
+	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
+	struct vsb_raise *r = &u->raise;
+	u32 line = BIT(r->vectors.sent);
+
+	vsb_vectors_init(&r->vectors);
+	if (!proxy)
+		return;
+	spin_lock(&proxy->lock);
+	vsb_irq_again(&proxy->irqs, line);
+	spin_unlock(&proxy->lock);
+}
+
+/**
+ * vsb_raise_entered - the guest hypervisor lets a vCPU of a user VM go on
+ * @u: the user VM
+ * @anchor: the vCPU
+ * @regs: what it lets it go on with; out: what is to be
+ *
+ * Return: is @regs changed?
+ */
+bool vsb_raise_entered(struct vsb_l2 *u, unsigned long anchor, struct vsb_regs *regs)
+{
+	struct vsb_raise *r = &u->raise;
+	struct vsb_shown *shown;
+	bool done;
+
+	rcu_read_lock();
+	spin_lock(&r->lock);
+	shown = vsb_raise_find(r, regs->rdx);
+	if (shown) {
+		/* It may enter without having done what it was told; seen if that has a length. */
+		done = regs->rip != shown->told.rip || shown->told.rip == shown->real.rip;
+		if (!done)
+			regs->rip = shown->real.rip;
+		regs->rax = shown->real.rax;
+		regs->rdx = shown->real.rdx;
+		if (r->open == shown - r->shown)
+			vsb_raise_answered(r, done);
+	} else if (r->open >= 0 && anchor && r->shown[r->open].anchor == anchor) {
+		/* Another state, for instance that of a reset. What the dummies are in, too. */
+		r->open = -1;
+		vsb_dummy_forget(&r->dummies, U32_MAX);
+	}
+	if (vsb_vectors_missed(&r->vectors))
+		vsb_raise_missed(u);
+	vsb_raise_update(u);
+	spin_unlock(&r->lock);
+	rcu_read_unlock();
+	return shown;
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What is learned: the guest hypervisor was made to raise a line; it injects one vector, and
+ * nothing else, into a vCPU; and there, with interrupts off as in a handler, the device is asked
+ * what interrupt it has. Twice the same. With threads for handlers (PREEMPT_RT) the device is
+ * asked with interrupts on, so nothing is learned.
+ *
+ * What is known is checked with each use: the handler has to come. It is forgotten at each
+ * access to an interrupt controller.
+ */
+#include <linux/kernel.h>
+#include <linux/string.h>
+
+#include "core/vector.h"
+
+/* Below are exceptions (SDM vol. 3, 6.2). */
+#define FIRST_VECTOR	0x20
+
+#define VSB_SEEN	2
+
+/* A handler begins at once; before, nothing but page faults of its can come. */
+#define VSB_ENTRIES	8
+
+void vsb_vectors_init(struct vsb_vectors *v)
+{
+	memset(v, 0, sizeof(*v));
+	v->asked = -1;
+	v->sent = -1;
+}
+
+/* Somebody may program other vectors. */
+void vsb_vectors_forget(struct vsb_vectors *v)
+{
+	memset(v->of, 0, sizeof(v->of));
+	v->asked = -1;
+}
+
+/* The guest hypervisor has been made to raise this line. */
+void vsb_vectors_asked(struct vsb_vectors *v, int gsi)
+{
+	v->asked = gsi;
+	v->injected.vector = 0;
+}
+
+/* It injects an external interrupt. */
+void vsb_vectors_injected(struct vsb_vectors *v, unsigned long anchor, u8 vector)
+{
+	if (v->asked < 0)
+		return;
+	if (v->injected.vector || vector < FIRST_VECTOR || !anchor) {
+		v->asked = -1;		/* which one is it? */
+		return;
+	}
+	v->injected.vector = vector;
+	v->injected.anchor = anchor;
+}
+
+/* A handler for this line is at work on this vCPU. */
+void vsb_vectors_handled(struct vsb_vectors *v, int gsi, unsigned long anchor, bool irqs_off)
+{
+	struct vsb_vector *known = &v->of[gsi];
+
+	if (v->sent == gsi)
+		v->sent = -1;
+	if (v->asked != gsi)
+		return;
+	v->asked = -1;
+	if (!v->injected.vector || v->injected.anchor != anchor || !irqs_off)
+		return;
+	if (known->vector != v->injected.vector || known->anchor != anchor) {
+		*known = v->injected;
+		known->seen = 0;
+	}
+	if (known->seen < VSB_SEEN)
+		known->seen++;
+}
+
+/* Return: or NULL, it is not sure. */
+const struct vsb_vector *vsb_vectors_known(const struct vsb_vectors *v, int gsi)
+{
+	return v->of[gsi].seen == VSB_SEEN ? &v->of[gsi] : NULL;
+}
+
+/* The vector of this line was injected. */
+void vsb_vectors_sent(struct vsb_vectors *v, int gsi)
+{
+	v->sent = gsi;
+	v->entries = 0;
+}
+
+/* The guest hypervisor enters that vCPU. Return: the handler should have come by now. */
+bool vsb_vectors_missed(struct vsb_vectors *v)
+{
+	if (v->sent < 0 || ++v->entries < VSB_ENTRIES)
+		return false;
+	v->of[v->sent].seen = 0;
+	return true;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Functions of KVM that we call, and where it has its operations.
+ *
+ * Found by name anew by each first vsb_hook_get(), as KVM may have been loaded anew since the
+ * last one. They point into modules, and are for those who know that these are there:
+ *   - between vsb_hook_get() and vsb_hook_put(): the vendor's module is held
+ *   - callbacks, which are between these, too
+ *   - replacements, in the thread of a vCPU: its file holds KVM's modules
+ */
+#ifndef VSB_KVM_CALLS_H
+#define VSB_KVM_CALLS_H
+
+#include <linux/kvm_host.h>
+#include <linux/static_call_types.h>
+
+struct file;
+struct vcpu_svm;
+struct vmcb;
+
+extern const struct kvm_x86_ops *vsb_kvm_ops;
+extern const struct kvm_x86_nested_ops *vsb_kvm_nested;
+
+/* Of struct vcpu_svm: member vmcb, the present one. */
+#define VSB_SVM_VMCB	ALIGN(sizeof(struct kvm_vcpu), sizeof(void *))
+
+/* Where struct vcpu_svm has nested.ctl.int_ctl, or 0: not known. hook.c reads it in KVM's BTF. */
+extern unsigned int vsb_svm_int_ctl;
+
+int vsb_calls_resolve(const char *kvm,
+		      unsigned long (*lookup)(const char *owner, const char *name));
+
+bool vsb_kvm_is_vm(struct file *file);
+int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len);
+
+/* In the thread of a vCPU that runs L2. */
+bool vsb_kvm_boots(struct kvm_vcpu *vcpu);
+void vsb_kvm_cache_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg);
+bool vsb_kvm_run_pending(struct kvm_vcpu *vcpu);
+bool vsb_kvm_shadow(struct kvm_vcpu *vcpu);
+unsigned long vsb_kvm_rflags(struct kvm_vcpu *vcpu);
+void vsb_kvm_irq_window(struct kvm_vcpu *vcpu);
+struct vmcb *vsb_kvm_vmcb(struct kvm_vcpu *vcpu);
+u32 *vsb_kvm_svm_int_ctl(struct kvm_vcpu *vcpu);
+int vsb_kvm_check_events(struct kvm_vcpu *vcpu);
+int vsb_kvm_svm_vmexit(struct kvm_vcpu *vcpu);
+void vsb_kvm_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, unsigned long qualification);
+
+/* In the thread of a vCPU that runs L1. */
+int vsb_kvm_svm_run(struct kvm_vcpu *vcpu);
+int vsb_kvm_vmx_run(struct kvm_vcpu *vcpu, bool launch);
+
+/* Any context that keeps the vCPU. */
+void vsb_kvm_kick(struct kvm_vcpu *vcpu);
+
+/* Types of functions of KVM that no header has; hook.c compares them with KVM's BTF. */
+int vsb_proto_svm_vmexit(struct vcpu_svm *svm);
+void vsb_proto_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, u32 intr_info,
+			  unsigned long qualification);
+int vsb_proto_svm_run(struct kvm_vcpu *vcpu);
+int vsb_proto_vmx_run(struct kvm_vcpu *vcpu, bool launch);
+int vsb_proto_check_events(struct kvm_vcpu *vcpu);
+
+#endif
