@@ -49,7 +49,7 @@ help:
 	@echo 'make bench-plot   draw what was measured, into Documentation/performance.svg'
 	@echo 'make lab          a root shell in the emulated host, HOST=amd or intel'
 	@echo '                  demo, lab and bench: KERNEL=6.1, 6.12 or 7.3 for the host, with the'
-	@echo '                  QEMU of its Debian; GUEST_KERNEL= for the VMs'
+	@echo '                  QEMU of its Debian; GUEST_KERNEL= for the VMs; IRQ=auto, exit or agent'
 	@echo 'make module       the kernel module only; KDIR=folder for another kernel'
 	@echo 'make docs         the manuals as HTML, into $$(O)/docs'
 	@echo 'make house        draw the rooms and what flows between them, Documentation/house.svg'

@@ -194,6 +194,9 @@ GOOD = """\
 @result run2-accesses 0
 @result run2-logged 0
 @result run2-typed 
+@result run2-explained yes
+@result run2-programs busybox qemu-system-x86_64
+@result run2-ours 
 @result run2-login ok
 """.splitlines()
 
@@ -233,15 +236,20 @@ def verdicts(build_dir):
         demo(f"cut behind {done[-1]}", GOOD[:n], ["not run"], unwanted)
     for n, line in enumerate(GOOD):
         key = line.split()[1]
-        demo(f"without {key}", GOOD[:n] + GOOD[n + 1:], ["not run"] if key != "run1-login" else [],
+        demo(f"without {key}", GOOD[:n] + GOOD[n + 1:],
+             ["not run"] if key not in ("run1-login", "run2-programs") else [],
              ["LEAKED", "not seen"], key in ("run1-login", "run1-admin", "run2-admin",
-                                             "run1-accesses", "run1-logged"))
+                                             "run1-accesses", "run1-logged", "run2-programs"))
     for key in ("run2-typed", "run2-keys"):
         lines = [f"@result {key} xS2x" if line.split()[1] == key else line for line in GOOD]
         demo(f"a secret in {key}", lines, ["LEAKED"], [])
         demo(f"a secret in {key}, and the rest did not come", [f"@result {key} S2"], ["LEAKED", "not run"], [])
     lines = [line.replace("accesses 0", "accesses 7") for line in GOOD]
-    demo("accesses, but no secret", lines, [r"\| 7"], ["LEAKED"])
+    demo("accesses that the module has shown", lines, [r"\| 7, all ours, no data"], ["LEAKED"], True)
+    lines = [line.replace("explained yes", "explained no") for line in lines]
+    demo("accesses, but no secret", lines, [r"\| 7\n"], ["LEAKED", "ours"])
+    lines = [line.replace("run2-ours ", "run2-ours /usr/bin/vsb-agent") for line in GOOD]
+    demo("an agent", lines, [r"\| vsb-agent +\| vsb-agent\n"], ["LEAKED"], True)
     lines = [line.replace("accesses 0", "accesses # L1 did not answer") for line in GOOD]
     demo("no answer to a question", lines, ["not known"], ["LEAKED"])
     lines = [line.replace("login ok", "login failed") for line in GOOD]
@@ -257,7 +265,7 @@ def _bench_verdicts(bench):
         bench.table({}, bench.SETTINGS, {"nested"})
         goals = bench.goals("intel", {"nested_cpuid_instructions": {"with": None, "without": 1.0}})
     table = out.getvalue()
-    points = [_point(table.count("not run") == 2 * len(bench.ROWS) and
+    points = [_point(table.count("not run") == (len(bench.SETTINGS) - 1) * len(bench.ROWS) and
                      table.count("not measured") == len(bench.ROWS),
                      "bench: what did not run", table),
               _point(not goals, "bench: no goal is met or missed by what did not run", str(goals))]

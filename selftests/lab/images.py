@@ -7,7 +7,7 @@ module, our programs, the tests, the guests' scripts) and takes a moment.
 
   L0	the host: QEMU, an OpenSSH client, our module and daemons; the kernel
 	and image of L1
-  L1	the cloud VM: QEMU, vsb-agent; the kernel and image of L2
+  L1	the cloud VM: QEMU; the kernel and image of L2; in runs with an agent vsb-agent
   L2	the user VM: busybox with a login on its serial console, vsb-identify
 
 L1 is made inside L0 from the files that L0 has anyway (guest/lib.sh), so that
@@ -49,7 +49,7 @@ PRODUCTS = {
     "qemu-proxy/vsb-console/vsb-console": "usr/bin/vsb-console",
     "l1-agent/vsb-agent": "usr/bin/vsb-agent",
 }
-IN_L1 = ("usr/bin/vsb-agent",)
+AGENT = "usr/bin/vsb-agent"
 
 
 def _needed(program):
@@ -225,12 +225,13 @@ def overlay(out, build, config, jobs, tests, have, kernel, guest, source, more):
     """
     w = cpio.Writer(out)
     have = set(have)
+    in_l1 = (AGENT,) if config.get("AGENT") else ()
     l1 = []
 
     def program(place, path):
         w.copy(place, path)
         for lib_place, lib in source.libraries(path).items():
-            if place in IN_L1:
+            if place in in_l1:
                 l1.append(lib_place)
             if lib_place not in have:
                 have.add(lib_place)
@@ -244,7 +245,7 @@ def overlay(out, build, config, jobs, tests, have, kernel, guest, source, more):
             w.copy(place, path)
         else:
             program(place, path)
-        if place in IN_L1:
+        if place in in_l1:
             l1.append(place)
     for name, path in tests.items():
         program("lab/tests/" + name, path)

@@ -18,6 +18,26 @@ def number(result, key):
     return value if value.isdecimal() else NOT_KNOWN
 
 
+def _accesses(result):
+    """Of run 2: those that are there may only be the module's own, which carry no data."""
+    if "run2-explained" not in result:
+        return NOT_RUN
+    n = number(result, "run2-accesses")
+    return f"{n}, all ours, no data" if _explained(result) and n not in ("0", NOT_RUN, NOT_KNOWN) else n
+
+
+def _explained(result):
+    return number(result, "run2-accesses").isdecimal() and result.get("run2-explained") == "yes"
+
+
+def _ours(result):
+    """What is listed of an agent are files, monitors and more: its name says it."""
+    if "run2-ours" not in result:
+        return NOT_RUN
+    listed = result["run2-ours"].strip()
+    return "vsb-agent" if "vsb-agent" in listed else listed or "none"
+
+
 def _login(result, key):
     return {"ok": "works", "person": "yours", "failed": "FAILED"}.get(result.get(key), NOT_RUN)
 
@@ -48,8 +68,7 @@ def rows(result, secrets):
     return [
         ("console of the user VM", "QEMU in the cloud VM", "SSH to the host"),
         ("login", _login(result, "run1-login"), _login(result, "run2-login")),
-        ("port accesses that L1 saw", number(result, "run1-accesses"),
-         number(result, "run2-accesses")),
+        ("port accesses that L1 saw", number(result, "run1-accesses"), _accesses(result)),
         ("bytes in L1's console log", number(result, "run1-logged"),
          number(result, "run2-logged")),
         ("keyboard of the user VM", "QEMU in the cloud VM", "vsbctl, VNC over SSH"),
@@ -59,6 +78,8 @@ def rows(result, secrets):
          result.get("run2-admin", NOT_RUN)),
         ("password in L1's tap", _without(result, "run1-typed", first),
          _with(result, ["run2-typed"], second)),
+        # it is one cloud VM, with the same image in both
+        ("of VSBypass in the cloud VM", _ours(result), _ours(result)),
     ]
 
 
@@ -73,9 +94,11 @@ def faults(result, secrets):
     taps = ("run2-typed", "run2-keys")
     if any(second in result.get(k, "") for k in taps):
         out.append("with the bypass the taps must not see the password; they did")
-    elif any(k not in result for k in (*taps, "run2-accesses", "run2-logged", "run2-login")):
+    elif any(k not in result for k in (*taps, "run2-accesses", "run2-explained", "run2-logged", "run2-login",
+                                        "run2-ours")):
         out.append("run 2, with the bypass, was not run to its end")
     elif any(result[k].strip() for k in taps) or \
-            any(number(result, k) != "0" for k in ("run2-accesses", "run2-logged")):
-        out.append("with the bypass the taps must see nothing; they saw something")
+            number(result, "run2-logged") != "0" or not _explained(result):
+        out.append("with the bypass the taps must see nothing but VSBypass' own accesses; they "
+                   "saw something else")
     return out

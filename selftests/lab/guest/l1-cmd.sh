@@ -13,19 +13,20 @@ l2_start() {
 # l2_qemu NAME ARGUMENT...: a user VM as any KVM host would start it. Its console is
 # a socket on which the host's own console tool sits; the administrator has the
 # character device logged, but for L2_LOG=off. L2_SMP: how many CPUs; L2_MB: memory; L2_WAIT=on: it
-# starts when somebody is there; L2_MONITOR: monitor, or qmp. L2_ARGS: more for QEMU.
+# starts when somebody is there. L2_ARGS: more for QEMU. Only where there is an agent it has a
+# monitor for that; L2_MONITOR: monitor, or qmp.
 l2_qemu() {
-	local name=$1 log=",logfile=/run/tap/$1.log"
+	local name=$1 log=",logfile=/run/tap/$1.log" monitor=
 	shift
 	[ "$L2_LOG" != off ] || log=
+	! agent_is_here || monitor=$(agent_monitor "$name" "$L2_MONITOR")
 	rm -f "/run/tap/$name.log"
 	sh -c 'renice -n "$0" -p $$ >/dev/null; exec "$@"' "${L2_NICE:-15}" \
 	qemu-system-x86_64 -name "$name" -accel kvm -cpu host -m "${L2_MB:-160}" -smp "${L2_SMP:-1}" \
 		-nodefaults -display none -no-user-config \
 		-chardev "socket,id=con,host=127.0.0.1,port=7001,server=on,wait=${L2_WAIT:-off}$log" \
 		-serial chardev:con \
-		"-${L2_MONITOR:-monitor}" "unix:/run/vsb-monitor/$name.mon,server=on,wait=off" \
-		"$@" $L2_ARGS \
+		$monitor "$@" $L2_ARGS \
 		</dev/null >"/run/qemu-$name.log" 2>&1 &
 	echo $! >"/run/qemu-$name.pid"
 	# it listens, or has something to say
@@ -98,7 +99,7 @@ admin_floods() {
 	admin "$(cat /run/flood)"
 }
 
-# Has nobody but the agent and the administrator written to the controller here?
+# Has nobody but we (the agent, or the module) and the administrator written to the controller here?
 tap_only_us() {
 	grep -E 'pckbd_kbd_write_(command|data)' /run/tap/ps2.log |
 		grep -vE 'write_command.*0xd[23]|write_data.*0x(00|08|1e)' >/run/others
@@ -106,15 +107,15 @@ tap_only_us() {
 	[ ! -s /run/others ] && grep -q pckbd_kbd_write_command /run/tap/ps2.log
 }
 
-# tap_on [PORT]: record every port access that KVM in L1 gets to see on COM1, on the
+# tap_on [FIRST-LAST|PORT...]: record every port access that KVM in L1 gets to see on COM1, on the
 # keyboard controller, and there
 tap_on() {
-	local t=/sys/kernel/tracing
+	local t=/sys/kernel/tracing ports="port >= 0x3f8 && port <= 0x3ff || port == 0x60 || port == 0x64" r
+	for r; do ports="$ports || port >= ${r%-*} && port <= ${r#*-}"; done
 	echo 0 >$t/tracing_on
 	: >$t/trace
 	echo 20000 >$t/buffer_size_kb
-	echo "port >= 0x3f8 && port <= 0x3ff || port == 0x60 || port == 0x64${1:+ || port == $1}" \
-		>$t/events/kvm/kvm_pio/filter &&
+	echo "$ports" >$t/events/kvm/kvm_pio/filter &&
 	echo 1 >$t/events/kvm/kvm_pio/enable &&
 	echo 1 >$t/tracing_on
 }
@@ -137,7 +138,21 @@ tap_keys() {
 	} { printf "%s", key[$1] }'
 }
 
-tap_lines() { grep -c 'kvm_pio:' /sys/kernel/tracing/trace; }
+# tap_lines [AT]: how many there are, all or those at ports that begin so (0x3f)
+tap_lines() { grep -c "kvm_pio: pio_[a-z]* at ${1:-0x}" /sys/kernel/tracing/trace; }
+
+# What the module may show of its own, one access a byte wide at a time ("write 0x3f8 0x0"): a
+# 16550 is set up (LCR, MCR: loopback, IER) and told to send a 0 to itself; the keyboard
+# controller is told to say that a 0 has come (0xd2, 0xd3), and read. What that read gives is
+# the device's here.
+TAP_OURS='write 0x[23]fb 0x3|write 0x[23]fc 0x10|write 0x[23]f9 0x[02]|write 0x[23]f8 0x0|write 0x64 0xd[23]|write 0x60 0x0|read 0x60 .*'
+
+# tap_others [AT]: accesses that are none of these, each with how often
+tap_others() {
+	grep "kvm_pio: pio_[a-z]* at ${1:-0x}" /sys/kernel/tracing/trace | sed -n 's/.*kvm_pio: pio_\([a-z]*\) at \(0x[0-9a-f]*\) size 1 count 1 val \(0x[0-9a-f]*\).*/\1 \2 \3/p; t
+		s/.*kvm_pio: //p' |
+		grep -vE "^($TAP_OURS)\$" | sort | uniq -c | sed 's/^ *//'
+}
 
 # relay: the console of the conventional way, from QEMU's socket to whoever
 # sits at the other end of the virtio-serial port
@@ -149,6 +164,26 @@ relay() {
 }
 relay_stop() { kill "$(cat /run/relay.pid)"; }
 
+# programs: those that are installed here; busybox has made links for its own
+programs() { find /bin /sbin /usr/bin /usr/sbin -type f 2>/dev/null | sed 's|.*/||' | sort; }
+
+# ours_here: what of VSBypass there is here, one thing a line: files, processes, a port for an
+# agent, monitors for one. The ports of the lab itself are not it.
+ours_here() {
+	{
+		find / -xdev -iname '*vsb*'
+		cat /proc/[0-9]*/comm | grep '^vsb'
+		cat /proc/[0-9]*/cmdline | tr '\0' '\n' | grep '[v]sb-monitor'
+		cat /sys/class/virtio-ports/*/name | grep '^org.vsbypass.agent'
+		grep vsb /proc/modules
+	} | sort -u
+}
+
+agent_is_here() { [ -x /usr/bin/vsb-agent ]; }
+agent_monitor() {
+	mkdir -p /run/vsb-monitor
+	echo "-${2:-monitor} unix:/run/vsb-monitor/$1.mon,server=on,wait=off"
+}
 agent_start() {
 	[ ! -e /run/agent.pid ] || return 0
 	vsb-agent --port /dev/virtio-ports/org.vsbypass.agent.0 \

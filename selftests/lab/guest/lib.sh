@@ -56,6 +56,9 @@ wait_for() {
 
 L1=/run/l1
 
+# AGENT and IRQ are the run's (irq.py). Without an agent nothing of ours is in the cloud VM.
+has_agent() { [ -n "$AGENT" ]; }
+
 # What the cloud VM's kernel is told.
 L1_APPEND="console=ttyS0 loglevel=5 nokaslr noxsave init_on_alloc=0 nohz=off highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126"
 
@@ -91,6 +94,12 @@ l1_pipes() {
 	sleep 100000000 >$L1/ctl.in 2>/dev/null &	# holds the pipe open
 }
 
+# agent_channel FOLDER: QEMU's arguments for one whose socket is there
+agent_channel() {
+	! has_agent || echo "-chardev socket,id=agent,path=$1/agent.sock,server=on,wait=off" \
+		"-device virtserialport,chardev=agent,name=org.vsbypass.agent.0"
+}
+
 # l1_boot: start the cloud VM and wait until it takes commands
 l1_boot() {
 	l1_image
@@ -100,9 +109,7 @@ l1_boot() {
 		-kernel /lab/vmlinux -initrd $L1/image \
 		-append "$L1_APPEND" \
 		-serial file:$L1/console.log \
-		-device virtio-serial-pci \
-		-chardev socket,id=agent,path=$L1/agent.sock,server=on,wait=off \
-		-device virtserialport,chardev=agent,name=org.vsbypass.agent.0 \
+		-device virtio-serial-pci $(agent_channel $L1) \
 		-chardev pipe,id=ctl,path=$L1/ctl \
 		-device virtserialport,chardev=ctl,name=org.vsbypass.lab.ctl \
 		-chardev pipe,id=con,path=$L1/console \
@@ -293,7 +300,14 @@ stop_daemon() {
 vsbypassd_ready() { vsbctl status --json; }
 console_ready() { netstat -ltn | grep -q ':2222 '; }
 
-# bypass_on [VM...]: module, daemons, agent; the cloud VM attached. VM as for vsbctl.
+# l2_end NAME: the user VM's QEMU ends, and its proxy is free for the next one. An agent tells
+# that; else the host's administrator, who need not know.
+l2_end() {
+	l1 "l2_kill $1" || return
+	has_agent || ! vsbctl status 2>/dev/null | grep -q "^ *$1 *bound" || vsbctl unbind "$1"
+}
+
+# bypass_on [VM...]: module, daemons, perhaps an agent; the cloud VM attached. VM as for vsbctl.
 # MODULE: another one than is tested
 bypass_on() {
 	[ $# -gt 0 ] || set -- vm1
@@ -310,11 +324,28 @@ bypass_on() {
 		start_daemon vsb-console vsb-console --port 2222
 		wait_for 60 console_ready || { cat /run/vsb/vsb-console.log; return 1; }
 	fi
-	l1 agent_start
-	if ! vsbctl attach --cloud c1 --pid "$(l1_pid)" --agent $L1/agent.sock "$@"; then
+	! has_agent || l1 agent_start
+	if ! vsbctl attach --cloud c1 --pid "$(l1_pid)" --irq "$IRQ" \
+		$(! has_agent || echo --agent $L1/agent.sock) "$@"; then
 		cat /run/vsb/vsbypassd.log
 		return 1
 	fi
+}
+
+# tap_explained [AT]: the tap may have what the module has shown the guest hypervisor on purpose,
+# to raise an interrupt, and nothing else. It shows fixed values, and counts them: an access of
+# vm1 that got through would be one too many, whatever it looks like. The tap has to be on since
+# before vm1 was started. In /run/tap.lines is their number.
+tap_explained() {
+	local before after
+	before=$(of_vm1 irq_exits)
+	l1 tap_lines $1 >/run/tap.lines
+	after=$(of_vm1 irq_exits)
+	l1 tap_others $1 >/run/tap.others
+	echo "the tap has $(cat /run/tap.lines), the module has shown $before to $after; others:"
+	cat /run/tap.others
+	[ ! -s /run/tap.others ] && [ "$(cat /run/tap.lines)" -ge "$before" ] &&
+		[ "$(cat /run/tap.lines)" -le "$after" ]
 }
 
 con_quiet() {
@@ -372,7 +403,7 @@ of_vm1() {
 logs() {
 	vsbctl status --json
 	cat /run/vsb/vsbypassd.log
-	l1 cat /run/agent.log
+	! has_agent || l1 cat /run/agent.log
 	return 1
 }
 
@@ -383,7 +414,7 @@ bypass_off() {
 		vsbctl detach --reflect c1 2>/dev/null
 		stop_daemon vsb-console
 		stop_daemon vsbypassd
-		l1 agent_stop
+		! has_agent || l1 agent_stop
 	fi
 	[ ! -d /sys/module/kvm_vsbypass ] || rmmod kvm-vsbypass
 }

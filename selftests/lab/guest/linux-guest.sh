@@ -45,7 +45,7 @@ linux_run() {
 	guest_tapped
 	con_close
 	[ "$run" != control ] || l1 relay_stop
-	check "$GUEST, $RUN: it ends" l1 l2_kill vm1
+	check "$GUEST, $RUN: it ends" l2_end vm1
 	wait_for 100 unbound
 }
 

@@ -37,6 +37,7 @@ check "attach without the module says so" fails_with "load the module" attach vm
 insmod /lab/kvm-vsbypass.ko || not_ok "insmod"
 check "status with nothing attached" vsbctl status
 check "attach of a pid that is none" fails_with "no process" vsbctl attach --pid 999999 --agent /run/d.agent vm1
+check "irq=agent without an agent" fails_with "give --agent" vsbctl attach --pid "$cloud" --irq agent vm1
 check "attach of no QEMU" fails_with "has no KVM VM" vsbctl attach --pid 1 --agent /run/d.agent vm1
 check "malformed name" fails_with "malformed" attach ../vm1
 check "overlapping ports" fails_with "overlap" attach vm1=0x3f8-0x3ff,0x3ff
@@ -110,6 +111,21 @@ check "and has ended" gone "$p"
 check "it is not there any more" fails_with "no user VM" vsbctl remove vm4
 check "its name is free" vsbctl add c vm4
 check "detach ends them" vsbctl detach c
+# a cloud VM that has no agent, and one whose agent nobody asks
+says() { vsbctl status | grep "^Cloud VM c: process $cloud, irq $1, agent $2, "; }
+for way in "auto none" "exit none" "agent lost"; do
+	mode=${way% *}
+	socket=
+	[ "$mode" = auto ] || socket="--agent /run/nobody"
+	check "irq=$mode: attach" vsbctl attach --pid "$cloud" --cloud c --irq $mode $socket vm1
+	check "irq=$mode: status says so" says $way
+	kill -TERM "$daemon"
+	wait "$daemon"
+	start
+	check "irq=$mode: the next vsbypassd goes on" wait_for 60 state_is vm1 waiting
+	check "irq=$mode: as it was" says $way
+	check "irq=$mode: detach" vsbctl detach --reflect c
+done
 check "no proxy is left" sh -c '[ "$(pidof qemu-system-x86_64)" = '"$cloud"' ]'
 kill -TERM "$daemon"
 wait "$daemon"

@@ -62,6 +62,6 @@ check "after a reboot: login prompt" says "vm1 login:"
 check "it counted as not proved" told "identity: not proved"
 check "until it had proved itself again" told "identity: proved, as required"
 con_close
-l1 l2_kill vm1
+l2_end vm1
 bypass_off
 rm -r /etc/vsbypass/identity

@@ -20,7 +20,7 @@ check "identity-reboot: login works" con_login "$SECRET2"
 con_send 'echo the-first-one-$((40+2))\r'
 check "identity-restart: the first one writes" con_wait 100 "the-first-one-42"
 con_close
-check "identity-restart: it is stopped" l1 l2_kill vm1
+check "identity-restart: it is stopped" l2_end vm1
 check "identity-restart: its proxy waits for another one" wait_for 100 state_is waiting
 check "identity-restart: the other one is started" l2_start vm1 "$SECRET2"
 check "identity-restart: SSH reaches the console" ssh_console

@@ -49,7 +49,7 @@ none_of_it() { ! grep '@l3' $CON/log /var/log/vsbypass/*.log; }
 next_starts() {
 	l1 "qemu-system-x86_64 -name vm2 -accel kvm -cpu host -m 4 -nodefaults -no-user-config \
 		-display none -bios /lab/guests/l3.rom -serial file:/run/tap/vm2.log \
-		-monitor unix:/run/vsb-monitor/vm2.mon,server=on,wait=off \
+		$(! has_agent || l1 agent_monitor vm2) \
 		</dev/null >/run/qemu-vm2.log 2>&1 & echo \$! >/run/qemu-vm2.pid"
 }
 
@@ -100,13 +100,13 @@ con_run "vm start" >/dev/null
 check "another inner VM is as the first" inner_said "$SAYS"
 check "it ends" con_answers "vm stop" "^@stopped"
 check "not a byte of the inner VM has been on it" none_of_it
-check "vm2 ends" l1 l2_kill vm2
+check "vm2 ends" l2_end vm2
 vsbctl status | sed 's/^/# /'
 
 stage "l3: control"
 con_close
 on vm2 con_close
-check "the user VM ends" l1 l2_kill vm1
+check "the user VM ends" l2_end vm1
 check "the bypass is taken away" bypass_off
 MODULE=/lab/no-inner.ko
 boots control || exit 0

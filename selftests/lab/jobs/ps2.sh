@@ -125,14 +125,16 @@ check "his do not" keys_are
 check "he floods the lines" l1 admin_floods
 check "keys arrive in order all the same" type_random 20
 reader_on AT
-check "the agent is stopped" l1 agent_stop
-check "no interrupt, no key: that is said" sh -c '! vsbctl send-key vm1 a 2>/run/err && cat /run/err'
-l1 agent_start
-check "the agent is back: keys arrive" wait_for 60 vsbctl send-key vm1 b
-keys_seen
-check "and are the last ones" sh -c 'tail -n 2 /run/got | tr "\n" , | grep -q "48 1,48 0,"'
-check "tap: no access to the ports" test "$(l1 tap_lines)" = 0
-check "tap: its controller saw the agent and the administrator alone" l1 tap_only_us
+if [ "$IRQ" = agent ]; then
+	check "the agent is stopped" l1 agent_stop
+	check "no interrupt, no key: that is said" sh -c '! vsbctl send-key vm1 a 2>/run/err && cat /run/err'
+	l1 agent_start
+	check "the agent is back: keys arrive" wait_for 60 vsbctl send-key vm1 b
+	keys_seen
+	check "and are the last ones" sh -c 'tail -n 2 /run/got | tr "\n" , | grep -q "48 1,48 0,"'
+fi
+check "tap: no access to the ports but what the module has shown" tap_explained
+check "tap: its controller saw us and the administrator alone" l1 tap_only_us
 
 stage "a proxy goes and comes"
 check "it is killed" kill -9 "$proxy"
@@ -184,5 +186,5 @@ con_send 'while :; do for p in 96 100; do dd if=/dev/urandom of=/dev/port bs=1 c
 sleep 60
 check "the proxy is there" vsbctl status
 con_close
-check "user VM ends" l1 l2_kill vm1
+check "user VM ends" l2_end vm1
 l1 dmesg | klog_of l1

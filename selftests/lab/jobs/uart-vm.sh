@@ -167,7 +167,7 @@ done
 
 stage "uart-vm: two CPUs at the port"
 con_close
-check "two CPUs: user VM is stopped" l1 l2_kill vm1
+check "two CPUs: user VM is stopped" l2_end vm1
 check "two CPUs: another one is started" l2_start vm1 "$SECRET2" "" "L2_SMP=2;"
 check "two CPUs: SSH reaches the console" ssh_console
 check "two CPUs: it boots" con_wait 1200 "vm1 login:"
