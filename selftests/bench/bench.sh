@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=busybox
 #
-# The same user VM in three settings; a job of the lab. Lines "@result SETTING NAME
+# The same user VM in several settings; a job of the lab. Lines "@result SETTING NAME
 # VALUE" are for selftests/bench/bench.
 
 result() { sed -n "s/^[a-z][a-z0-9_]* [0-9.]*\$/@result $1 &/p"; }
@@ -96,24 +96,41 @@ nested() {
 CG=/sys/fs/cgroup
 kernel_kib() { awk '$1 == "kernel" { print int($2 / 1024) }' $CG/vsb/memory.stat; }
 
-vsbypass() {
+own_cgroup() {
 	mount -t cgroup2 none $CG
 	echo +memory >$CG/cgroup.subtree_control
 	mkdir $CG/vsb
 	echo 0 >$CG/vsb/cgroup.procs
 	check "bypass is set up" bypass_on || return
 	echo 0 >$CG/cgroup.procs
-	stage "vsbypass: user VM boots"
+}
+
+# behind SETTING: the bypass; vsbypass: with interrupts as the run has them, and no agent if that
+# can be; exit, agent: with those
+behind() {
+	local setting=$1
+	case $setting in
+	vsbypass) [ "$IRQ" = agent ] || AGENT= ;;
+	exit) IRQ=exit AGENT= ;;
+	agent) IRQ=agent AGENT=1 ;;
+	esac
+	if [ ! -d $CG/vsb ]; then
+		own_cgroup || return
+	else
+		check "$setting: attach" bypass_on || return
+	fi
+	stage "$setting: user VM boots"
 	set -- $SSH -T vm1@127.0.0.1 raw
-	check "vsbypass: user VM is started" l1 "L2_LOG=off; l2_start vm1 '$HASH'" || return
-	shell vsbypass "$@" || return
-	measure vsbypass "$(l1_pid)" "$@"
-	emulator "/proc/$(proxy)/smaps" | result vsbypass
+	check "$setting: user VM is started" l1 "L2_LOG=off; l2_start vm1 '$HASH'" || return
+	shell "$setting" "$@" || return
+	measure "$setting" "$(l1_pid)" "$@"
+	emulator "/proc/$(proxy)/smaps" | result "$setting"
 	vsbctl status
 	kib=$(kernel_kib)
-	check "vsbypass: detach" vsbctl detach --reflect c1
+	check "$setting: detach" vsbctl detach --reflect c1
 	wait_for 60 sh -c '[ "$(pidof qemu-system-x86_64 | wc -w)" = 1 ]'
-	echo "kernel_kib $((kib - $(kernel_kib)))" | result vsbypass
+	echo "kernel_kib $((kib - $(kernel_kib)))" | result "$setting"
+	check "$setting: user VM ends" l1 l2_kill vm1
 }
 
 # Comes first, and twice (see bench): nothing in here depends on what is outside.
@@ -132,5 +149,8 @@ for setting in $SETTINGS; do
 		stage "cloud VM boots"
 		check "the cloud VM is up" l1_need || exit 0
 	fi
-	$setting
+	case $setting in
+	conventional|nested) $setting ;;
+	*) behind "$setting" ;;
+	esac
 done
