@@ -196,6 +196,61 @@ static void test_reflect(void)
 	teardown(&rig);
 }
 
+/* Until the agent's end of its channel has received @line. */
+static void wait_heard(int fd, const char *line)
+{
+	g_autoptr(GString) got = g_string_new(NULL);
+
+	while (!strstr(got->str, line)) {
+		char buf[256];
+		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+		if (n > 0)
+			g_string_append_len(got, buf, n);
+		g_main_context_iteration(NULL, FALSE);
+	}
+}
+
+/* Where the module cannot, an agent does it for the user VMs that it has found. */
+static void test_reflect_agent(void)
+{
+	g_autofree char *path = NULL, *more = NULL;
+	g_autoptr(GError) error = NULL;
+	struct rig rig;
+	int listen_fd, fd;
+
+	setup(&rig);
+	path = g_build_filename(rig.dir, "agent.sock", NULL);
+	more = g_strdup_printf(",\"agent\":\"%s\"", path);
+	listen_fd = listen_unix(path, 0600, getgid(), 4, &error);
+	g_assert_no_error(error);
+	attach_irq(&rig, "auto", more);
+	g_assert_no_error(rig.error);
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	g_assert_cmpint(send(fd, "hello 1 1\n", 10, MSG_NOSIGNAL), ==, 10);
+	fake.bound = TRUE;
+	fake.uservm = (struct vsb_uservm){ .flags = VSB_USERVM_FRAMES, .l2_gfn = 1, .l1_gfn = 2,
+					   .ier = 7 };
+	/* of vm2, which is the last one */
+	fake_module_event(VSB_EVENT_USERVM, 0, 0);
+	wait_heard(fd, "vm 1 1 2\n");
+	g_assert_cmpint(send(fd, "vm 1 found\n", 11, MSG_NOSIGNAL), ==, 11);
+	while (strcmp(json_object_get_string_member(uservm_status(&rig, 1), "line"), "found"))
+		g_main_context_iteration(NULL, TRUE);
+	fake.fail = "give_back";
+	begin(&rig, "detach", "\"cloud\":\"c\",\"reflect\":true");
+	wait_heard(fd, "give 1 7\n");
+	g_assert_false(rig.done);
+	g_assert_cmpint(send(fd, "vm 1 given\n", 11, MSG_NOSIGNAL), ==, 11);
+	while (!rig.done)
+		g_main_context_iteration(NULL, TRUE);
+	g_assert_no_error(rig.error);
+	close(fd);
+	close(listen_fd);
+	g_unlink(path);
+	teardown(&rig);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -204,5 +259,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/daemon-irq/agent", test_agent);
 	g_test_add_func("/daemon-irq/counters", test_counters);
 	g_test_add_func("/daemon-irq/reflect", test_reflect);
+	g_test_add_func("/daemon-irq/reflect-agent", test_reflect_agent);
 	return run_tests();
 }
