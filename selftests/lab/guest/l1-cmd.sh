@@ -102,7 +102,7 @@ admin_floods() {
 # Has nobody but we (the agent, or the module) and the administrator written to the controller here?
 tap_only_us() {
 	grep -E 'pckbd_kbd_write_(command|data)' /run/tap/ps2.log |
-		grep -vE 'write_command.*0xd[23]|write_data.*0x(00|08|1e)' >/run/others
+		grep -vE 'write_command.*0x(60|d[23])|write_data.*0x(00|08|1e|47)' >/run/others
 	cat /run/others
 	[ ! -s /run/others ] && grep -q pckbd_kbd_write_command /run/tap/ps2.log
 }
@@ -141,11 +141,11 @@ tap_keys() {
 # tap_lines [AT]: how many there are, all or those at ports that begin so (0x3f)
 tap_lines() { grep -c "kvm_pio: pio_[a-z]* at ${1:-0x}" /sys/kernel/tracing/trace; }
 
-# What the module may show of its own, one access a byte wide at a time ("write 0x3f8 0x0"): a
-# 16550 is set up (LCR, MCR: loopback, IER) and told to send a 0 to itself; the keyboard
-# controller is told to say that a 0 has come (0xd2, 0xd3), and read. What that read gives is
-# the device's here.
-TAP_OURS='write 0x[23]fb 0x3|write 0x[23]fc 0x10|write 0x[23]f9 0x[02]|write 0x[23]f8 0x0|write 0x64 0xd[23]|write 0x60 0x0|read 0x60 .*'
+# What the module may show of its own (core/dummy.c), one access a byte wide at a time ("write
+# 0x3f8 0x0"): a 16550 is set up (LCR, MCR: loopback, IER) and told to send a 0 to itself; the
+# keyboard controller gets its command byte, is told to say that a 0 has come (0xd2, 0xd3), and
+# is read. What that read gives is the device's here.
+TAP_OURS='write 0x[23]fb 0x3|write 0x[23]fc 0x10|write 0x[23]f9 0x[02]|write 0x[23]f8 0x0|write 0x64 0x60|write 0x60 0x47|write 0x64 0xd[23]|write 0x60 0x0|read 0x60 .*'
 
 # tap_others [AT]: accesses that are none of these, each with how often
 tap_others() {
