@@ -6,6 +6,7 @@
 #ifndef VSB_COMPAT_H
 #define VSB_COMPAT_H
 
+#include <linux/ftrace.h>
 #include <linux/kvm_host.h>
 #include <linux/module.h>
 #include <linux/version.h>
@@ -40,6 +41,13 @@
 #else
 #define VSB_NESTED_OPS		"kvm_x86_ops"
 #define vsb_nested_ops(ops, named)	((ops)->nested_ops)
+#endif
+
+/* 6.12: the registers that ftrace saves are behind a macro. */
+#ifdef arch_ftrace_regs
+#define vsb_ftrace_regs(fregs)	(&arch_ftrace_regs(fregs)->regs)
+#else
+#define vsb_ftrace_regs(fregs)	(&(fregs)->regs)
 #endif
 
 /* 7.3: the exit code of a VMCB is one number. */

@@ -353,11 +353,14 @@ static_assert(__same_type(vsb_bus_write, kvm_io_bus_write));
 static_assert(__same_type(vsb_proxy_run, kvm_arch_vcpu_ioctl_run));
 static_assert(__same_type(vsb_proxy_irq_line, kvm_vm_ioctl_irq_line));
 
-/* @ip: of the call to ftrace, which is behind ENDBR where the kernel has that. */
+/*
+ * @ip: of the call to ftrace, which is behind ENDBR where the kernel has that. Of the
+ * registers those are saved that arguments are in, and the instruction pointer.
+ */
 static void vsb_hook_callback(unsigned long ip, unsigned long parent_ip,
 			      struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
-	struct pt_regs *regs = ftrace_get_regs(fregs);
+	struct pt_regs *regs = vsb_ftrace_regs(fregs);
 	unsigned long to;
 	int i;
 
@@ -375,13 +378,14 @@ static void vsb_hook_callback(unsigned long ip, unsigned long parent_ip,
  * One for all addresses: ftrace waits for a grace period of Tasks RCU per
  * ftrace_ops that it unregisters.
  *
- * RECURSION: nothing that the callback calls is redirected. PERMANENT: refuse
+ * Without SAVE_REGS: arguments are enough, and cheaper (CONFIG_HAVE_DYNAMIC_FTRACE_WITH_ARGS,
+ * which this architecture has; so does live patching). Without RECURSION: nothing that the
+ * callback calls is redirected, so it needs no protection. PERMANENT: refuse
  * "sysctl kernel.ftrace_enabled=0" while attached, as live patching does.
  */
 static struct ftrace_ops vsb_hook_ops = {
 	.func = vsb_hook_callback,
-	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION |
-		 FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
+	.flags = FTRACE_OPS_FL_IPMODIFY | FTRACE_OPS_FL_PERMANENT,
 };
 
 static DEFINE_MUTEX(hook_lock);	/* guards what follows and, but for the callback, vsb_hooks */
