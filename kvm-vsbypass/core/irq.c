@@ -118,7 +118,7 @@ int vsb_irq_peek(const struct vsb_irqs *irqs)
 {
 	u32 rises = vsb_irq_due(irqs) & irqs->level & ~irqs->held;
 
-	return rises ? __ffs(rises) : -1;
+	return rises ? (int)__ffs(rises) : -1;
 }
 
 /* The next line that rose, or -1. */
