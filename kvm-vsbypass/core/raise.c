@@ -229,7 +229,7 @@ static unsigned long vsb_raise_ask_again(struct vsb_proxy *proxy, struct vsb_rai
 void vsb_raise_attend(struct vsb_proxy *proxy)
 {
 	unsigned long delay = 0, left;
-	bool due = false, prod = false;
+	bool due = false, prod = false, soon = false;
 	struct vsb_raise *r;
 	struct vsb_l2 *u;
 
@@ -247,6 +247,7 @@ void vsb_raise_attend(struct vsb_proxy *proxy)
 		vsb_raise_update(u);
 		spin_unlock(&r->lock);
 		due = vsb_raise_due(u);
+		soon = time_before(jiffies, READ_ONCE(r->since) + HZ / 10);
 		if (due || prod)
 			vsb_raise_prod(proxy->cloud, u);
 	}
@@ -255,8 +256,10 @@ void vsb_raise_attend(struct vsb_proxy *proxy)
 		WRITE_ONCE(proxy->late, true);
 		wake_up_interruptible(&proxy->events);
 	}
-	if (due)
-		delay = delay ? min(delay, (unsigned long)HZ / 10) : HZ / 10;
+	if (due) {
+		left = soon ? msecs_to_jiffies(VSB_LATE_MS) : HZ / 10;
+		delay = delay ? min(delay, left) : left;
+	}
 	if (delay)
 		vsb_raise_attend_in(proxy, delay);
 }
@@ -270,8 +273,10 @@ static bool vsb_raise_next(struct vsb_raise *r, struct vsb_proxy *proxy, struct 
 	int gsi;
 
 	if (r->give_nr) {
+		if (r->give_at == r->give_nr)
+			return false;
 		*poke = (struct vsb_poke){ .port = w->port, .value = w->value };
-		return r->give_at < r->give_nr;
+		return true;
 	}
 	while (r->dummies.gsi < 0) {
 		spin_lock(&proxy->lock);
@@ -313,6 +318,25 @@ static bool vsb_raise_other(struct vsb_l2 *u, struct vsb_proxy *proxy, unsigned 
 	return known && known->anchor != anchor;
 }
 
+/*
+ * A line that goes up and down faster than the guest hypervisor answers must not stop the user
+ * VM: once each time it runs until its next exit, or for a moment. Under raise->lock.
+ */
+static bool vsb_raise_rests(struct vsb_raise *r, unsigned long rip)
+{
+	bool rests = r->rests && r->rests_at == rip && r->dummies.gsi < 0;
+
+	WRITE_ONCE(r->rests, false);
+	return rests;
+}
+
+/* It has executed something. Callback context. */
+void vsb_raise_went_on(struct vsb_l2 *u, unsigned long rip)
+{
+	if (READ_ONCE(u->raise.rests) && READ_ONCE(u->raise.rests_at) != rip)
+		WRITE_ONCE(u->raise.rests, false);
+}
+
 /**
  * vsb_raise_begin - what exit shall the guest hypervisor be shown now?
  * @u: the user VM; one of its vCPUs is between two instructions
@@ -328,15 +352,17 @@ bool vsb_raise_begin(struct vsb_l2 *u, unsigned long anchor, unsigned int length
 		     struct vsb_regs *regs, struct vsb_poke *poke)
 {
 	struct vsb_raise *r = &u->raise;
-	unsigned long wait = 0;
 	struct vsb_proxy *proxy;
 	struct vsb_shown *shown;
+	unsigned long wait = 1;
 	bool begun = false;
+	bool due;
 
 	rcu_read_lock();
 	proxy = rcu_dereference(u->proxy);
 	spin_lock(&r->lock);
-	if (vsb_raise_due(u) && !vsb_raise_other(u, proxy, anchor) &&
+	due = vsb_raise_due(u);
+	if (due && !vsb_raise_rests(r, regs->rip) && !vsb_raise_other(u, proxy, anchor) &&
 	    vsb_raise_next(r, proxy, poke)) {
 		r->open = ++r->next % VSB_MAX_SHOWN;
 		shown = &r->shown[r->open];
@@ -354,7 +380,7 @@ bool vsb_raise_begin(struct vsb_l2 *u, unsigned long anchor, unsigned int length
 	}
 	vsb_raise_update(u);
 	spin_unlock(&r->lock);
-	if (begun)
+	if (due)
 		vsb_raise_attend_in(proxy, wait);
 	rcu_read_unlock();
 	return begun;
@@ -398,18 +424,21 @@ static struct vsb_shown *vsb_raise_find(struct vsb_raise *r, unsigned long rdx)
 	return NULL;
 }
 
-/* The open exit is answered; @done: the access was made. */
-static void vsb_raise_answered(struct vsb_raise *r, bool done)
+/* The open exit is answered; @done: the access was made. The user VM is at @rip. */
+static void vsb_raise_answered(struct vsb_raise *r, bool done, unsigned long rip)
 {
 	int gsi = r->dummies.gsi;
 
 	WRITE_ONCE(r->open, -1);
 	if (!done)
 		return;		/* the same one again */
-	if (r->give_nr)
+	if (r->give_nr) {
 		WRITE_ONCE(r->give_at, min(r->give_at + 1, r->give_nr));
-	else if (gsi >= 0 && vsb_dummy_poked(&r->dummies))
+	} else if (gsi >= 0 && vsb_dummy_poked(&r->dummies)) {
 		vsb_vectors_asked(&r->vectors, gsi);
+		WRITE_ONCE(r->rests_at, rip);
+		WRITE_ONCE(r->rests, true);
+	}
 }
 
 /* No handler has come: the guest hypervisor is to raise the line. Under raise->lock. */
@@ -452,7 +481,7 @@ bool vsb_raise_entered(struct vsb_l2 *u, unsigned long anchor, struct vsb_regs *
 		regs->rax = shown->real.rax;
 		regs->rdx = shown->real.rdx;
 		if (r->open == shown - r->shown)
-			vsb_raise_answered(r, done);
+			vsb_raise_answered(r, done, regs->rip);
 	} else if (r->open >= 0 && anchor && r->shown[r->open].anchor == anchor) {
 		/* Another state, for instance that of a reset. What the dummies are in, too. */
 		r->open = -1;

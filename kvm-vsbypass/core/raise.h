@@ -67,6 +67,9 @@ struct vsb_shown {
  * @open:	number of the exit that has no answer yet, or -1
  * @next:	number of the next one
  * @shown:	the last ones, a ring
+ * @rests:	no other line is raised before the user VM has gone on from where it was
+ *		when one was
+ * @rests_at:	(RIP)
  * @halted:	anchor of the vCPU whose HLT is kept from the guest hypervisor, or 0:
  * @hlt:	address of that instruction
  * @behind:	of the next one; 0: not known yet
@@ -101,6 +104,8 @@ struct vsb_raise {
 	int open;
 	unsigned int next;
 	struct vsb_shown shown[VSB_MAX_SHOWN];
+	bool rests;
+	unsigned long rests_at;
 	unsigned long halted;
 	unsigned long hlt;
 	unsigned long behind;
@@ -159,6 +164,7 @@ bool vsb_raise_begin(struct vsb_l2 *u, unsigned long anchor, unsigned int length
 		     struct vsb_regs *regs, struct vsb_poke *poke);
 void vsb_raise_abort(struct vsb_l2 *u);
 void vsb_raise_soon(struct vsb_l2 *u);
+void vsb_raise_went_on(struct vsb_l2 *u, unsigned long rip);
 bool vsb_raise_entered(struct vsb_l2 *u, unsigned long anchor, struct vsb_regs *regs);
 
 /* For halt.c, direct.c and giveback.c; the first one under rcu_read_lock() and raise->lock. */

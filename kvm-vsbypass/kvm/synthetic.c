@@ -150,6 +150,7 @@ void vsb_synthetic_exits(struct kvm_vcpu *vcpu)
 		rcu_read_unlock();
 		return;
 	}
+	vsb_raise_went_on(t.u, vsb_rip(vcpu));
 	if (t.v->armed) {
 		t.v->armed = false;
 		taken = !vsb_vendor->disarm(vcpu);
