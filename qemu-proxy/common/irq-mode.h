@@ -12,7 +12,7 @@ enum irq_mode {
 };
 
 /* Of who does not say. The lab reads this line, too (selftests/lab/irq.py). */
-#define IRQ_MODE_DEFAULT	"agent"
+#define IRQ_MODE_DEFAULT	"auto"
 
 /* "auto", "exit" or "agent". */
 gboolean irq_mode_parse(const char *text, enum irq_mode *mode, GError **error);
