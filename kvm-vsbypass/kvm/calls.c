@@ -98,7 +98,7 @@ u32 *vsb_kvm_svm_int_ctl(struct kvm_vcpu *vcpu)
 /* End L2 with the exit that is in its VMCB. Return: 0; else it still runs. */
 int vsb_kvm_svm_vmexit(struct kvm_vcpu *vcpu)
 {
-	return static_call(vsb_svm_vmexit)((struct vcpu_svm *)vcpu);
+	return vsb_svm_vmexit_result(static_call(vsb_svm_vmexit)((struct vcpu_svm *)vcpu));
 }
 
 /* End L2 with this exit. */

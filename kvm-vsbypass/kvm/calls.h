@@ -14,6 +14,8 @@
 #include <linux/kvm_host.h>
 #include <linux/static_call_types.h>
 
+#include "kvm/compat.h"
+
 struct file;
 struct vcpu_svm;
 struct vmcb;
@@ -54,7 +56,7 @@ int vsb_kvm_vmx_run(struct kvm_vcpu *vcpu, bool launch);
 void vsb_kvm_kick(struct kvm_vcpu *vcpu);
 
 /* Types of functions of KVM that no header has; hook.c compares them with KVM's BTF. */
-int vsb_proto_svm_vmexit(struct vcpu_svm *svm);
+VSB_SVM_VMEXIT_RETURNS vsb_proto_svm_vmexit(struct vcpu_svm *svm);
 void vsb_proto_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, u32 intr_info,
 			  unsigned long qualification);
 int vsb_proto_svm_run(struct kvm_vcpu *vcpu);

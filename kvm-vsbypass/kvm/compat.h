@@ -50,6 +50,18 @@
 #define vsb_ftrace_regs(fregs)	(&(fregs)->regs)
 #endif
 
+/*
+ * 7.3: an exit of L2 on SVM always happens; if vmcb12 is not there the cloud VM shuts down.
+ * vsb_svm_vmexit_result(call): 0, or it has not happened.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define VSB_SVM_VMEXIT_RETURNS	void
+#define vsb_svm_vmexit_result(call)	({ call; 0; })
+#else
+#define VSB_SVM_VMEXIT_RETURNS	int
+#define vsb_svm_vmexit_result(call)	(call)
+#endif
+
 /* 7.3: the exit code of a VMCB is one number. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
 #define vsb_exit_code_high(control)

@@ -20,6 +20,7 @@
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/rcupdate.h>
+#include <linux/stringify.h>
 #include <asm/ibt.h>
 
 #include "core/pio.h"
@@ -504,7 +505,7 @@ static const struct {
 	{ &vsb_svm, { BTF_KIND_STRUCT, "vcpu_svm", "vcpu", 0, "struct kvm_vcpu" } },
 	{ &vsb_svm, { BTF_KIND_STRUCT, "vcpu_svm", "vmcb", VSB_SVM_VMCB, "struct vmcb *" } },
 	{ &vsb_svm, { .kind = BTF_KIND_FUNC, .name = "nested_svm_vmexit",
-		      .type = "int (struct vcpu_svm *)" } },
+		      .type = __stringify(VSB_SVM_VMEXIT_RETURNS) " (struct vcpu_svm *)" } },
 	{ &vsb_vmx, { .kind = BTF_KIND_FUNC, .name = "nested_vmx_vmexit",
 		      .type = "void (struct kvm_vcpu *, u32, u32, long unsigned int)" } },
 	{ NULL, INFO(intercept, "u8") },
