@@ -240,9 +240,11 @@ static void bench_echo(uint32_t keys)
 {
 	struct pollfd pfd = { .fd = from, .events = POLLIN };
 	uint64_t *ns = calloc(keys, sizeof(*ns));
+	struct cost begin, end;
 	char key = 'k', c;
 
 	guest("echo", keys);
+	begin = cost();
 	for (uint32_t i = 0; i < keys; i++) {
 		nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
 		/* It would pass for the next key's. */
@@ -255,6 +257,8 @@ static void bench_echo(uint32_t keys)
 		if (c != key)
 			die("echo: %#x instead of the key", c);
 	}
+	end = cost();
+	report("echo", &begin, &end, keys);
 	printf("echo_irqs %lu\n", await("@irqs "));
 	qsort(ns, keys, sizeof(*ns), by_value);
 	printf("echo_p50_ns %llu\n", (unsigned long long)ns[keys / 2]);
