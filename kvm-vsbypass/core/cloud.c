@@ -375,6 +375,7 @@ static long vsb_cloud_set_flags(struct vsb_cloud *cloud, void __user *argp)
 
 static long vsb_cloud_set_irq(struct vsb_cloud *cloud, void __user *argp)
 {
+	struct vsb_proxy *proxy;
 	u32 irq;
 
 	if (copy_from_user(&irq, argp, sizeof(irq)))
@@ -384,6 +385,10 @@ static long vsb_cloud_set_irq(struct vsb_cloud *cloud, void __user *argp)
 		return -EINVAL;
 	mutex_lock(&cloud->lock);
 	WRITE_ONCE(cloud->irq, irq);
+	/* What waits comes the new way. */
+	list_for_each_entry(proxy, &cloud->pool, node)
+		vsb_proxy_edges(proxy);
+	vsb_raise_prod_all(cloud);
 	mutex_unlock(&cloud->lock);
 	return 0;
 }

@@ -55,7 +55,7 @@ static void vsb_proxy_limit_hold(struct vsb_proxy *proxy, u32 lines)
 }
 
 /* There are edges to tell of; whose are they? Not under proxy->lock. */
-static void vsb_proxy_edges(struct vsb_proxy *proxy)
+void vsb_proxy_edges(struct vsb_proxy *proxy)
 {
 	if (vsb_raise_does(proxy))
 		vsb_raise_edge(proxy);

@@ -158,6 +158,7 @@ void vsb_proxy_release_all(struct vsb_proxy *proxy);
 
 void vsb_proxy_init_lines(struct vsb_proxy *proxy);
 void vsb_proxy_stop_lines(struct vsb_proxy *proxy);
+void vsb_proxy_edges(struct vsb_proxy *proxy);
 bool vsb_proxy_tells(const struct vsb_proxy *proxy);
 int vsb_proxy_set_line(struct vsb_proxy *proxy, u32 gsi, bool level);
 void vsb_proxy_settle_soon(struct vsb_proxy *proxy, bool edge);

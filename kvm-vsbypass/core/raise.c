@@ -395,7 +395,8 @@ void vsb_raise_abort(struct vsb_l2 *u)
 	spin_lock(&r->lock);
 	if (r->open >= 0) {
 		r->shown[r->open].told.rdx = 0;
-		r->open = -1;
+		WRITE_ONCE(r->open, -1);
+		atomic64_dec(&r->exits);
 	}
 	vsb_raise_update(u);
 	spin_unlock(&r->lock);

@@ -229,15 +229,10 @@ static unsigned int com_replay(struct vsb_device *dev, struct vsb_reg_write *out
 	return dev->answers ? 0 : vsb_uart_replay(&com_of(dev)->uart, out);
 }
 
-/* With IER off before it is on: there is an edge for what it waits for. */
 static unsigned int com_restore(struct vsb_device *dev, struct vsb_reg_write *out)
 {
-	struct vsb_com *com = com_of(dev);
-
-	BUILD_BUG_ON(2 + VSB_UART_WRITES > VSB_MAX_RESTORE);
-	out[0] = (struct vsb_reg_write){ dev->base + UART_LCR, com->uart.lcr & ~UART_LCR_DLAB };
-	out[1] = (struct vsb_reg_write){ dev->base + UART_IER, 0 };
-	return 2 + vsb_uart_replay(&com->uart, out + 2);
+	BUILD_BUG_ON(VSB_UART_RESTORES > VSB_MAX_RESTORE);
+	return vsb_uart_restore(&com_of(dev)->uart, out);
 }
 
 static unsigned int com_next(struct vsb_device *dev, struct vsb_io *io)

@@ -146,3 +146,23 @@ unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *
 #undef PUT
 	return w - out;
 }
+
+/*
+ * The writes that bring the UART of the guest hypervisor there, which was used for its line
+ * alone: at most VSB_UART_RESTORES. IER is off before it is on: there is an edge for what the
+ * user VM waits for. What it was never seen to write it wrote before we came: as operating
+ * systems have it.
+ */
+unsigned int vsb_uart_restore(const struct vsb_uart *uart, struct vsb_reg_write *out)
+{
+	struct vsb_uart all = *uart;
+
+	if (!(all.seen & BIT(SEEN_LCR)))
+		vsb_uart_note(&all, &all.lcr, SEEN_LCR, UART_LCR_WLEN8);
+	if (!(all.seen & BIT(SEEN_MCR)))
+		vsb_uart_note(&all, &all.mcr, SEEN_MCR,
+			      UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
+	out[0] = (struct vsb_reg_write){ uart->base + UART_LCR, UART_LCR_WLEN8, false };
+	out[1] = (struct vsb_reg_write){ uart->base + UART_IER, 0, false };
+	return 2 + vsb_uart_replay(&all, out + 2);
+}
