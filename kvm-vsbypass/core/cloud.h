@@ -52,6 +52,7 @@ struct vsb_vcpu {
  * @ref:	descriptor, proxies, user VMs in use
  * @vm:		the VM
  * @rcu:	readers of the registry, of @ports, @vcpus, @roots and @anchors
+ * @raising:	user VMs of it that are counted in vsb_raising
  * @drain:	ends a cloud VM whose guest hypervisor has registers to give back first
  * @drop:	ends a cloud VM that lingers; in a thread of its own as
  *		vsb_vm_ops.gone() must not do it
@@ -88,6 +89,7 @@ struct vsb_cloud {
 	struct kref ref;
 	struct rcu_head rcu;
 	struct vsb_vm vm;
+	atomic_t raising;
 	struct delayed_work drain;
 	struct work_struct drop;
 	bool started;

@@ -31,12 +31,13 @@ bool vsb_raise_does(const struct vsb_proxy *proxy)
 
 /* ---- life ---- */
 
-void vsb_raise_init(struct vsb_l2 *u)
+void vsb_raise_init(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
 	struct vsb_raise *r = &u->raise;
 
 	/* Random, but not 0, and the same for all. */
 	get_random_once(&vsb_raise_sign, sizeof(vsb_raise_sign));
+	r->cloud = cloud;
 	spin_lock_init(&r->lock);
 	r->dummies.gsi = -1;
 	r->open = -1;
@@ -63,6 +64,7 @@ static void vsb_raise_count(struct vsb_raise *r, bool busy)
 	if (r->busy == busy)
 		return;
 	WRITE_ONCE(r->busy, busy);
+	atomic_add(busy ? 1 : -1, &r->cloud->raising);
 	atomic_add(busy ? 1 : -1, &vsb_raising);
 }
 

@@ -58,6 +58,7 @@ struct vsb_shown {
 /**
  * struct vsb_raise - of a user VM
  * @lock:	guards what follows
+ * @cloud:	of the user VM; constant, and there until @ended
  * @ended:	the user VM is forgotten
  * @busy:	there is something to look at; counted in vsb_raising
  * @dummies:	state of them
@@ -95,6 +96,7 @@ struct vsb_shown {
  */
 struct vsb_raise {
 	spinlock_t lock;	/* inside of slot->lock; proxy->lock is inside */
+	struct vsb_cloud *cloud;
 	bool ended;
 	bool busy;
 	struct vsb_dummies dummies;
@@ -145,7 +147,7 @@ static inline bool vsb_raise_signed(unsigned long rdx)
 	return rdx >> 32 == vsb_raise_sign;
 }
 
-void vsb_raise_init(struct vsb_l2 *u);
+void vsb_raise_init(struct vsb_cloud *cloud, struct vsb_l2 *u);
 void vsb_raise_end(struct vsb_l2 *u);
 bool vsb_raise_open(struct vsb_cloud *cloud);
 void vsb_raise_prod_all(struct vsb_cloud *cloud);

@@ -284,7 +284,7 @@ static struct vsb_l2 *vsb_uservm_create(struct vsb_cloud *cloud)
 		return NULL;
 	refcount_set(&u->ref, 1);
 	vsb_identity_init(&u->identity);
-	vsb_raise_init(u);
+	vsb_raise_init(cloud, u);
 	list_add_tail(&u->node, &cloud->uservms);
 	cloud->nr_unbound++;
 	return u;

@@ -54,6 +54,14 @@ static bool vsb_turn_find(struct vsb_turn *t, struct kvm_vcpu *vcpu)
 	return t->u;
 }
 
+/* The same, if something of the cloud VM is to be looked at: another's is no reason. */
+static bool vsb_turn_busy(struct vsb_turn *t, struct kvm_vcpu *vcpu)
+{
+	struct vsb_cloud *cloud = vsb_cloud_find(vcpu->kvm);
+
+	return cloud && atomic_read(&cloud->raising) && vsb_turn_find(t, vcpu);
+}
+
 /* For who sleeps. */
 static bool vsb_turn_get(struct vsb_turn *t, struct kvm_vcpu *vcpu)
 {
@@ -85,7 +93,8 @@ bool vsb_synthetic_enters(struct kvm_vcpu *vcpu)
 
 	rcu_read_lock();
 	cloud = vsb_cloud_find(vcpu->kvm);
-	if (cloud) {
+	if (cloud && (atomic_read(&cloud->raising) ||
+		      vsb_raise_signed(vcpu->arch.regs[VCPU_REGS_RDX]))) {
 		v = &cloud->vcpus[vcpu->vcpu_idx];
 		enters = !v->entering;
 		v->entering = enters;
@@ -101,7 +110,7 @@ bool vsb_synthetic_checks(struct kvm_vcpu *vcpu)
 	bool checks = false;
 
 	rcu_read_lock();
-	if (vsb_turn_find(&t, vcpu) && !t.v->checking) {
+	if (vsb_turn_busy(&t, vcpu) && !t.v->checking) {
 		checks = t.v->kept || READ_ONCE(t.u->raise.halted) || vsb_raise_due(t.u);
 		t.v->checking = checks;
 	}
@@ -146,7 +155,7 @@ void vsb_synthetic_exits(struct kvm_vcpu *vcpu)
 	bool taken;
 
 	rcu_read_lock();
-	if (!vsb_turn_find(&t, vcpu)) {
+	if (!vsb_turn_busy(&t, vcpu)) {
 		rcu_read_unlock();
 		return;
 	}
