@@ -15,4 +15,11 @@
 #define vsb_assign_str(dst, src)	__assign_str(dst, src)
 #endif
 
+/* 6.17: the queue that all use for what takes no time has another name. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define vsb_wq	system_percpu_wq
+#else
+#define vsb_wq	system_wq
+#endif
+
 #endif

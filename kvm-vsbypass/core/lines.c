@@ -5,6 +5,7 @@
  */
 #include <linux/jiffies.h>
 
+#include "core/compat.h"
 #include "core/proxy.h"
 #include "core/raise.h"
 #include "core/slots.h"
@@ -38,7 +39,7 @@ void vsb_proxy_settle_soon(struct vsb_proxy *proxy, bool edge)
 	if (!vsb_irq_unsettled(&proxy->irqs) || proxy->dead)
 		return;
 	if (edge)
-		mod_delayed_work(system_wq, &proxy->settle, delay);
+		mod_delayed_work(vsb_wq, &proxy->settle, delay);
 	else
 		schedule_delayed_work(&proxy->settle, delay);
 }
@@ -180,7 +181,7 @@ void vsb_proxy_moment_from_now(struct vsb_proxy *proxy)
 {
 	spin_lock(&proxy->lock);
 	if (!proxy->dead)
-		mod_delayed_work(system_wq, &proxy->moment, msecs_to_jiffies(VSB_MOMENT_MS));
+		mod_delayed_work(vsb_wq, &proxy->moment, msecs_to_jiffies(VSB_MOMENT_MS));
 	spin_unlock(&proxy->lock);
 }
 

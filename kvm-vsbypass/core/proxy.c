@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 
 #include "core/cloud.h"
+#include "core/compat.h"
 #include "core/host.h"
 #include "core/identity.h"
 #include "core/proxy.h"
@@ -111,7 +112,7 @@ void vsb_proxy_expire_at(struct vsb_proxy *proxy, u64 until)
 
 	spin_lock(&proxy->lock);
 	if (until && !proxy->dead)
-		mod_delayed_work(system_wq, &proxy->expire, delay);
+		mod_delayed_work(vsb_wq, &proxy->expire, delay);
 	spin_unlock(&proxy->lock);
 }
 

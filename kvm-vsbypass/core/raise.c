@@ -8,6 +8,7 @@
 #include <linux/random.h>
 
 #include "core/cloud.h"
+#include "core/compat.h"
 #include "core/halt.h"
 #include "core/host.h"
 #include "core/proxy.h"
@@ -158,7 +159,7 @@ void vsb_raise_attend_in(struct vsb_proxy *proxy, unsigned long delay)
 	if (!proxy->dead &&
 	    (!delayed_work_pending(&proxy->attend) || time_before(at, proxy->attend_at))) {
 		proxy->attend_at = at;
-		mod_delayed_work(system_wq, &proxy->attend, delay);
+		mod_delayed_work(vsb_wq, &proxy->attend, delay);
 	}
 	spin_unlock(&proxy->lock);
 }
