@@ -21,7 +21,8 @@ SERIES		:= $(if $(filter trixie,$(shell . /etc/os-release && echo $$VERSION_CODE
 KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-$(SERIES).*-amd64 2>/dev/null | sort -V))
 
 PROGRAMS	:= $(addprefix qemu-proxy/,common vsbypassd vsb-console vsbctl) libvirt-hooks l1-agent guest-tools
-PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/vector selftests/keyboard \
+PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/dummy \
+		   selftests/vector selftests/keyboard \
 		   selftests/bench selftests/cage selftests/console
 export O V PREFIX DESTDIR KDIR KERNEL GUEST_KERNEL
 # Variables of the command line reach sub-makes as environment: kbuild would take
