@@ -92,6 +92,7 @@ void args_bad_pointer(void)
 		EXPECT_ERR(ioctl(s.dev, VSB_CREATE_CLOUD, bad[i]), EFAULT, "VSB_CREATE_CLOUD");
 		EXPECT_ERR(ioctl(s.cloud, VSB_CREATE_PROXY, bad[i]), EFAULT, "VSB_CREATE_PROXY");
 		EXPECT_ERR(ioctl(s.cloud, VSB_SET_ON_CLOSE, bad[i]), EFAULT, "VSB_SET_ON_CLOSE");
+		EXPECT_ERR(ioctl(s.cloud, VSB_SET_IRQ, bad[i]), EFAULT, "VSB_SET_IRQ");
 		EXPECT_ERR(ioctl(s.cloud, VSB_GET_USERVM, bad[i]), EFAULT, "VSB_GET_USERVM");
 		EXPECT_ERR(ioctl(s.proxy, VSB_GET_USERVM, bad[i]), EFAULT, "VSB_GET_USERVM");
 		EXPECT_ERR(ioctl(s.proxy, VSB_SET_KEY, bad[i]), EFAULT, "VSB_SET_KEY");
@@ -373,6 +374,45 @@ void args_on_close(void)
 	}
 	flags = 0;
 	OK(ioctl(s.cloud, VSB_SET_ON_CLOSE, &flags));
+}
+
+/* Each bit alone, and what goes together. */
+void args_set_irq(void)
+{
+	static const uint32_t good[] = {
+		VSB_IRQ_EVENTS, VSB_IRQ_EXITS, VSB_IRQ_EVENTS | VSB_IRQ_EXITS,
+		VSB_IRQ_EXITS | VSB_IRQ_DIRECT,
+		VSB_IRQ_EVENTS | VSB_IRQ_EXITS | VSB_IRQ_DIRECT,
+	};
+	struct test_set s = set_new();
+	uint32_t irq = 0;
+
+	EXPECT_ERR(ioctl(s.cloud, VSB_SET_IRQ, &irq), EINVAL, "none");
+	for (int bit = 0; bit < 32; bit++) {
+		irq = 1u << bit;
+		if (irq & (VSB_IRQ_EVENTS | VSB_IRQ_EXITS))
+			OK(ioctl(s.cloud, VSB_SET_IRQ, &irq));
+		else
+			EXPECT_ERR(ioctl(s.cloud, VSB_SET_IRQ, &irq), EINVAL, "a bit");
+		if (irq & (VSB_IRQ_EVENTS | VSB_IRQ_EXITS | VSB_IRQ_DIRECT))
+			continue;
+		irq |= VSB_IRQ_EVENTS | VSB_IRQ_EXITS;
+		EXPECT_ERR(ioctl(s.cloud, VSB_SET_IRQ, &irq), EINVAL, "a bit beside known ones");
+	}
+	irq = VSB_IRQ_EVENTS | VSB_IRQ_DIRECT;
+	EXPECT_ERR(ioctl(s.cloud, VSB_SET_IRQ, &irq), EINVAL, "VSB_IRQ_DIRECT without exits");
+	irq = ~0u;
+	EXPECT_ERR(ioctl(s.cloud, VSB_SET_IRQ, &irq), EINVAL, "all");
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+			irq = good[i];
+			OK(ioctl(s.cloud, VSB_SET_IRQ, &irq));
+			OK(ioctl(s.cloud, VSB_SET_IRQ, &irq));
+			CHECK_EQ(irq, good[i]);
+		}
+		if (!round)
+			OK(ioctl(s.cloud, VSB_START, 0));
+	}
 }
 
 void args_freeze(void)
