@@ -39,14 +39,15 @@ ROOMS = [
     ]),
     ("kselftests", under("selftests/kvm", [
         "tap.*",
-        ["vsb.*", "freed.*", "mbox.c guest.h"],
-        ["module.*", "ioctl_vm.*", "guest_svm.c", "guest_vmx.c"],
-        "guest.c",
+        ["vsb.*", "freed.*", "mbox.c guest.h guest_exits.h"],
+        ["module.*", "ioctl_vm.*", "guest_svm.c", "guest_vmx.c", "guest_exits_svm.c",
+         "guest_exits_vmx.c", "guest_work.c"],
+        ["guest.c", "guest_exits.c"],
         "cloud.*",
         "proxy.*",
-        "proof.*",
-        ["ioctl_*", "case*", "identity_*", "bench_nested.c"],
-        ["ioctl_test.c", "nested_test.c", "identity_test.c"],
+        ["proof.*", "exit_run.*"],
+        ["ioctl_*", "case*", "identity_*", "exit_*", "bench_nested.c"],
+        ["ioctl_test.c", "nested_test.c", "identity_test.c", "exit_test.c"],
     ])),
 ]
 

@@ -92,14 +92,14 @@ static void make_l2(struct cloud *c, unsigned int l2)
 	states[l2].page = addr_gva2gpa(c->vm, page);
 }
 
-/* Lets L1 run until its next GUEST_SYNC. */
-static void l1_resume(struct cloud *c)
+/* Lets L1 run on this CPU until its next GUEST_SYNC. */
+static void l1_resume_on(struct cloud *c, struct kvm_vcpu *vcpu)
 {
-	struct kvm_run *run = c->vcpu->run;
+	struct kvm_run *run = vcpu->run;
 	struct ucall uc;
 
 	for (;;) {
-		if (__vcpu_run(c->vcpu) < 0) {
+		if (__vcpu_run(vcpu) < 0) {
 			if (errno != EINTR)
 				FAIL("KVM_RUN of the cloud VM: %s", strerror(errno));
 			c->interrupted++;
@@ -117,7 +117,7 @@ static void l1_resume(struct cloud *c)
 				       run->io.size * run->io.count);
 			continue;
 		}
-		switch (get_ucall(c->vcpu, &uc)) {
+		switch (get_ucall(vcpu, &uc)) {
 		case UCALL_SYNC:
 			return;
 		case UCALL_ABORT:
@@ -129,6 +129,11 @@ static void l1_resume(struct cloud *c)
 			FAIL("L1 or L2: unknown call %ld", (long)uc.cmd);
 		}
 	}
+}
+
+static void l1_resume(struct cloud *c)
+{
+	l1_resume_on(c, c->vcpu);
 }
 
 void cloud_dont_fork(struct cloud *c, uint32_t slot)
@@ -330,6 +335,35 @@ void l2_wait(struct cloud *c)
 	WAIT_FOR(!c->running);
 	pthread_join(c->thread, NULL);
 	check_end(c);
+}
+
+static void *call_thread(void *p)
+{
+	struct cloud_cpu *call = p;
+
+	l1_resume_on(call->cloud, call->vcpu);
+	call->running = false;
+	return NULL;
+}
+
+void cloud_call(struct cloud *c, unsigned int cpu,
+		void (*fn)(const struct l1_ops *l1, unsigned int cpu))
+{
+	struct cloud_cpu *call = &c->calls[cpu];
+
+	c->mbox->request = L1_CALL;
+	c->mbox->call = fn;
+	call->cloud = c;
+	call->vcpu = c->cpus[cpu];
+	call->running = true;
+	if (pthread_create(&call->thread, NULL, call_thread, call))
+		FAIL("pthread_create");
+}
+
+void cloud_returned(struct cloud *c, unsigned int cpu)
+{
+	WAIT_FOR(!c->calls[cpu].running);
+	pthread_join(c->calls[cpu].thread, NULL);
 }
 
 uint64_t rax_after(unsigned int size, uint32_t v)

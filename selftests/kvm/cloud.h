@@ -20,6 +20,7 @@
  * @interrupted: times that KVM_RUN returned EINTR
  * @l1_io:	port accesses of L1 itself that came to user space
  * @l1_port:	the last one
+ * @calls:	of cloud_call(), CPU by CPU
  */
 struct cloud {
 	struct kvm_vm *vm;
@@ -33,6 +34,12 @@ struct cloud {
 	uint16_t l1_port;
 	pthread_t thread;
 	volatile bool running;
+	struct cloud_cpu {
+		struct cloud *cloud;
+		struct kvm_vcpu *vcpu;
+		pthread_t thread;
+		volatile bool running;
+	} calls[NR_CPUS];
 };
 
 /* With one CPU and two user VMs, */
@@ -58,6 +65,10 @@ uint64_t l2_fails(struct cloud *c, unsigned int l2, const struct op *ops, size_t
 /* The same in a thread of its own. */
 void l2_go(struct cloud *c, unsigned int l2, const struct op *ops, size_t n);
 void l2_wait(struct cloud *c);
+/* On this CPU of it L1 calls @fn, in a thread of its own; several may at a time. */
+void cloud_call(struct cloud *c, unsigned int cpu,
+		void (*fn)(const struct l1_ops *l1, unsigned int cpu));
+void cloud_returned(struct cloud *c, unsigned int cpu);
 /*
  * Memory that does not go to processes that are forked, as QEMU has it: else the next
  * write to a page takes it to another frame, and on VMX a frame is an anchor.

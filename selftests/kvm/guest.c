@@ -371,6 +371,9 @@ void l1_main(uint64_t cpu)
 			l1_run(l1, mbox.l2);
 			l1->paged(mbox.l2);
 			break;
+		case L1_CALL:
+			mbox.call(l1, cpu);
+			continue;
 		default:
 			do_ops();
 		}

@@ -83,7 +83,9 @@ struct l1_exit {
 	int64_t offset;		/* in mbox.buf, of what is to be read or written next */
 };
 
-enum l1_request { L1_RUN_L2, L1_BOOT_L2, L1_SMI_L2, L1_OWN_IO };
+enum l1_request { L1_RUN_L2, L1_BOOT_L2, L1_SMI_L2, L1_OWN_IO, L1_CALL };
+
+struct l1_ops;
 
 /**
  * struct mbox - the mailbox
@@ -91,6 +93,7 @@ enum l1_request { L1_RUN_L2, L1_BOOT_L2, L1_SMI_L2, L1_OWN_IO };
  * @nr_l2:	user VMs that it has
  * @nr_cpus:	CPUs that it has; with more than one L1 lets go of a VMCS each time
  * @request:	what L1 does next
+ * @call:	that, for L1_CALL, on each CPU
  * @l2:		which user VM
  * @intercept:	L1 asks for exits on all ports, as KVM does
  * @root:	page table root of each user VM, 0: shadow paging
@@ -113,6 +116,7 @@ struct mbox {
 	uint8_t nr_l2;
 	uint8_t nr_cpus;
 	uint8_t request;
+	void (*call)(const struct l1_ops *l1, unsigned int cpu);
 	uint8_t l2;
 	bool intercept;
 	uint64_t root[NR_L2];

@@ -157,6 +157,37 @@ static void play_edges(struct proxy_shm *s, int vm)
 	s->edges = 0;
 }
 
+static void set_line(struct proxy_shm *s, unsigned int gsi, bool level)
+{
+	struct kvm_irq_level irq = { .irq = gsi, .level = level };
+
+	if (ioctl(uart_vm, KVM_IRQ_LINE, &irq) < 0 && errno != EIO)
+		s->error = errno;
+}
+
+static void *lines_main(void *arg)
+{
+	struct proxy_shm *s = arg;
+	uint32_t lines, changed;
+
+	for (;; usleep(200)) {
+		lines = s->lines;
+		changed = lines ^ s->lines_set;
+		for (unsigned int gsi = 0; gsi < 24; gsi++)
+			if (changed & 1u << gsi)
+				set_line(s, gsi, lines & 1u << gsi);
+		s->lines_set = lines;
+		if (!s->storm_us)
+			continue;
+		set_line(s, 4, true);
+		s->storms++;
+		usleep(rand() % s->storm_us);
+		set_line(s, 4, lines & 1u << 4);
+		usleep(rand() % s->storm_us);
+	}
+	return NULL;
+}
+
 /* Where a vCPU begins (SDM 3, 10.1.4), and a page that the code there writes to. */
 #define CODE		0xffff0000
 #define CODE_SIZE	0x10000
@@ -220,6 +251,8 @@ static void proxy_main(struct proxy_shm *s)
 	if (s->memory)
 		give_memory(s, vm);
 	if (s->has_uart && pthread_create(&thread, NULL, uart_main, s))
+		_exit(1);
+	if (s->has_lines && pthread_create(&thread, NULL, lines_main, s))
 		_exit(1);
 	for (;;) {
 		if (ioctl(vcpu, KVM_RUN, 0) < 0) {
@@ -356,6 +389,25 @@ struct proxy *proxy_add_uarts(struct cloud *c, const char *name, uint16_t base2,
 	proxy_attach(p, c);
 	proxy_run(p);
 	return p;
+}
+
+struct proxy *proxy_add_lines(struct cloud *c, const char *name)
+{
+	struct proxy *p = proxy_new(name);
+
+	p->shm->has_lines = true;
+	proxy_attach(p, c);
+	proxy_run(p);
+	return p;
+}
+
+void proxy_line(struct proxy *p, unsigned int gsi, bool level)
+{
+	if (level)
+		p->shm->lines |= 1u << gsi;
+	else
+		p->shm->lines &= ~(1u << gsi);
+	WAIT_FOR(p->shm->lines_set == p->shm->lines);
 }
 
 void proxy_kill(struct proxy *p)

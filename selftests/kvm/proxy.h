@@ -45,6 +45,9 @@ struct uart_model {
  * @gsi2:	with this line
  * @sent_before: bytes of COM1 that were out when the other was written to last
  * @steps:	times that it looked at its line
+ * @has_lines:	it sets its interrupt lines to @lines, a bit each, and then @lines_set;
+ * @storm_us:	if not 0: raises and lowers line 4 all the time, after up to so many us
+ * @storms:	times that it rose for that
  * @error:	errno of a KVM_RUN that failed otherwise, or 1000 + exit reason
  * @nr:		accesses in @log, ever
  * @reg:	what an IN reads; a byte each port
@@ -63,6 +66,11 @@ struct proxy_shm {
 	volatile uint8_t *memory;
 	volatile bool has_uart;
 	volatile uint32_t steps;
+	volatile bool has_lines;
+	volatile uint32_t lines;
+	volatile uint32_t lines_set;
+	volatile uint32_t storm_us;
+	volatile uint32_t storms;
 	struct model uart16550;
 	volatile uint16_t base2;
 	volatile uint16_t gsi2;
@@ -104,6 +112,9 @@ struct proxy *proxy_add(struct cloud *c, const char *name);
 struct proxy *proxy_add_uart(struct cloud *c, const char *name, bool front);
 /* The same with two, and fronts of both. */
 struct proxy *proxy_add_uarts(struct cloud *c, const char *name, uint16_t base2, uint16_t gsi2);
+/* As proxy_add(), and its interrupt lines can be set. */
+struct proxy *proxy_add_lines(struct cloud *c, const char *name);
+void proxy_line(struct proxy *p, unsigned int gsi, bool level);
 /* Attaches the cloud VM, which absorbs, adds "vm1" and "vm2" in this order, and starts it. */
 void proxy_start_pair(struct cloud *c, struct proxy **p1, struct proxy **p2);
 void proxy_kill(struct proxy *p);
