@@ -27,6 +27,18 @@ void exit_mix_many(void)
 	host_check_mix(&h, 0, WORK_TURNS);
 }
 
+/* However fast the line rises and falls, L2 gets on. */
+void exit_mix_progress(void)
+{
+	host_begin(&h, VSB_IRQ_EXITS);
+	host_go(&h, 0, 0, work_mixes);
+	host_storm(&h, h.p, host_many() / 20 + 50);
+	host_progress(&h, 0);
+	host_stop(&h, 0);
+	host_check_progress(&h, 0, 4);
+	host_check_mix(&h, 0, WORK_TURNS);
+}
+
 /* How they come is changed meanwhile. */
 void exit_mix_switched(void)
 {

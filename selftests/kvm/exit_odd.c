@@ -30,6 +30,9 @@ void exit_odd_not_done(void)
 	host_pulse(&h, 4, 9);
 	host_progress(&h, 0);
 	host_stop(&h, 0);
+	/* On VMX the length is that of the last exit that had one (SDM vol. 3, 25.9.4). */
+	if (h.x->seen[0].rip == h.x->seen[0].next)
+		tap_skip("an instruction without a length was shown: nobody can tell");
 	for (int i = 0; i < 6; i++) {
 		CHECK_EQ(h.x->seen[i].port, 0x3fb);
 		CHECK_EQ(h.x->seen[i].rax, 3);

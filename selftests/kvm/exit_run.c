@@ -229,24 +229,15 @@ static void print_seen(const char *what, const struct seen *s)
 static void check_told(const struct seen *s)
 {
 	bool ok = s->size == 1 && !s->string && !s->shadow && s->rax == (uint8_t)s->rax &&
-		  (uint16_t)s->rdx == s->port && s->next - s->rip - 1 < 15;
+		  (uint16_t)s->rdx == s->port && s->next - s->rip <= 15;
 
 	if (!ok)
 		print_seen("told", s);
 	CHECK(ok);
 }
 
-/* L2 has executed something since. */
-static void check_progress(const struct seen *s, const struct seen *last)
-{
-	if (last->next != s->next || last->progress != s->progress)
-		return;
-	print_seen("one", last);
-	print_seen("and the next, L2 has executed nothing", s);
-	FAIL("no progress of L2 between two times that its line rose");
-}
-
-unsigned int host_check_seen(struct host *h, unsigned int l2, unsigned int gsi)
+static unsigned int check_seen(struct host *h, unsigned int l2, unsigned int gsi,
+			       unsigned int *still)
 {
 	unsigned int n = h->x->nr_seen < SEEN_MAX - 1 ? h->x->nr_seen : SEEN_MAX - 1;
 	const struct poke *want = NULL, *end = NULL;
@@ -263,8 +254,8 @@ unsigned int host_check_seen(struct host *h, unsigned int l2, unsigned int gsi)
 		if (s->why != WHY_IO || s->l2 != l2)
 			continue;
 		if (want == end) {
-			if (last)
-				check_progress(s, last);
+			if (last && last->next == s->next && last->progress == s->progress)
+				++*still;
 			/* One that nobody has answered begins anew. */
 			ready = ready && is_poke(s, &p->again[0]) &&
 				!(p->nr_again > 1 && i + 1 < n &&
@@ -286,4 +277,21 @@ unsigned int host_check_seen(struct host *h, unsigned int l2, unsigned int gsi)
 		}
 	}
 	return rises;
+}
+
+unsigned int host_check_seen(struct host *h, unsigned int l2, unsigned int gsi)
+{
+	unsigned int still = 0;
+
+	return check_seen(h, l2, gsi, &still);
+}
+
+void host_check_progress(struct host *h, unsigned int l2, unsigned int gsi)
+{
+	unsigned int still = 0, rises = check_seen(h, l2, gsi, &still);
+
+	printf("# %u times the line rose, before %u of them the user VM had executed nothing\n",
+	       rises, still);
+	CHECK(rises > 10);
+	CHECK_EQ(still, 0);
 }

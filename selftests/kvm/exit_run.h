@@ -56,8 +56,10 @@ uint64_t host_shown(struct proxy *p);
 void host_check_mix(struct host *h, unsigned int l2, unsigned int turns);
 /*
  * All that L1 has seen are accesses that raise the line @gsi of user VM @l2, in their order
- * and without anything of it; each time that it rose at another place. Return: how often.
+ * and without anything of it. Return: how often it rose.
  */
 unsigned int host_check_seen(struct host *h, unsigned int l2, unsigned int gsi);
+/* The same, and L2 has executed something each time before it rose again. */
+void host_check_progress(struct host *h, unsigned int l2, unsigned int gsi);
 
 #endif
