@@ -17,8 +17,8 @@ static uint64_t some(void)
 	return host_many() / 10 + 1;
 }
 
-/* User VM 1 is the second vCPU of 0, each on a CPU of L1. */
-void exit_vcpus_two(void)
+/* User VM 1 is the second vCPU of 0. */
+static void begin_two(void)
 {
 	host_cloud(&h, 2);
 	h.p = proxy_add_lines(h.c, "vm1");
@@ -27,6 +27,12 @@ void exit_vcpus_two(void)
 	host_bind(&h, 0);
 	host_bind(&h, 1);
 	CHECK_EQ(proxy_uservm(h.p).vcpus, 2);
+}
+
+/* Each on a CPU of L1. */
+void exit_vcpus_two(void)
+{
+	begin_two();
 	host_go(&h, 0, 0, work_mixes);
 	host_go(&h, 1, 1, work_mixes);
 	host_progress(&h, 0);
@@ -41,6 +47,33 @@ void exit_vcpus_two(void)
 	CHECK_EQ(h.x->accesses[0] + h.x->accesses[1], host_shown(h.p));
 	host_check_mix(&h, 0, WORK_TURNS);
 	host_check_mix(&h, 1, WORK_TURNS);
+}
+
+/* One has halted, which is kept from L1, and the other works: neither notices anything. */
+void exit_vcpus_one_halts(void)
+{
+	begin_two();
+	host_go(&h, 0, 0, work_mixes);
+	host_progress(&h, 0);
+	/* The console is in use. */
+	host_storm(&h, h.p, 5);
+	h.x->turn[1].tick_us = TICK_US;
+	host_go(&h, 1, 1, work_halts);
+	WAIT_FOR(proxy_uservm(h.p).halts > 0);
+	host_storm(&h, h.p, some());
+	host_progress(&h, 0);
+	host_stop(&h, 0);
+	/* Now there is nobody else whom L1 could be shown something of. */
+	host_storm(&h, h.p, 20);
+	host_interrupt(&h, 1);
+	printf("# %u accesses on one, %u on the one that had halted, kept %llu times\n",
+	       h.x->accesses[0], h.x->accesses[1],
+	       (unsigned long long)proxy_uservm(h.p).halts);
+	CHECK(h.x->accesses[1] > 0);
+	CHECK_EQ(h.x->accesses[0] + h.x->accesses[1], host_shown(h.p));
+	CHECK_EQ(h.x->work[1].rounds, 0);
+	CHECK_EQ(h.x->work[1].bad, 0);
+	host_check_mix(&h, 0, WORK_TURNS);
 }
 
 static void begin_pair(unsigned int cpus)
