@@ -24,7 +24,7 @@ static void begin(void)
 	host_begin(&h, VSB_IRQ_EXITS);
 	host_go(&h, 0, 0, work_mixes);
 	host_storm(&h, h.p, 20);
-	h.p->shm->storm_us = 1000;
+	host_storm_on(&h, h.p);
 }
 
 /* Everything is closed, and the module unloaded, in the middle of them. */
@@ -72,7 +72,7 @@ void exit_life_attached_again(void)
 		cloud_attach(h.c, 0, VSB_UNCLAIMED_ABSORB);
 		h.p = proxy_add_lines(h.c, "vm1");
 		host_start(&h, VSB_IRQ_EXITS);
-		h.p->shm->storm_us = 1000;
+		host_storm_on(&h, h.p);
 		usleep(50000);
 	}
 	end();

@@ -45,7 +45,7 @@ void exit_mix_switched(void)
 	host_begin(&h, VSB_IRQ_EXITS);
 	host_go(&h, 0, 0, work_mixes);
 	host_storm(&h, h.p, 20);
-	h.p->shm->storm_us = 2000;
+	host_storm_on(&h, h.p);
 	for (int i = 0; i < 200; i++) {
 		host_set_irq(&h, i & 1 ? VSB_IRQ_EXITS : VSB_IRQ_EVENTS);
 		usleep(10000);

@@ -14,7 +14,8 @@
 #include "tap.h"
 
 #define CASE_SECONDS	1500	/* many exits, on slow emulators */
-#define STORM_US	3000
+#define STORM_US	3000	/* for an exit QEMU needs half of that, */
+#define SLOW_STORM_US	30000	/* and Bochs ten times as long */
 #define MANY		10000
 
 void host_cloud(struct host *h, unsigned int cpus)
@@ -135,12 +136,17 @@ static void storm_is_over(struct host *h, struct proxy *p, uint64_t shown)
 	     h->c->calls[0].running ? "runs" : "is back", h->c->calls[1].running ? "runs" : "is back");
 }
 
+void host_storm_on(struct host *h, struct proxy *p)
+{
+	p->shm->storm_us = h->c->mbox->amd ? STORM_US : SLOW_STORM_US;
+}
+
 void host_storm(struct host *h, struct proxy *p, uint64_t n)
 {
 	uint64_t end = host_shown(p) + n, last = 0, now;
 	double patience = tap_now() + TAP_PATIENCE;
 
-	p->shm->storm_us = STORM_US;
+	host_storm_on(h, p);
 	while ((now = host_shown(p)) < end) {
 		if (now != last)
 			patience = tap_now() + TAP_PATIENCE;

@@ -46,7 +46,9 @@ void host_left(struct host *h, unsigned int cpu);
 void host_progress(struct host *h, unsigned int l2);
 /* The line rises and L1 sees so many accesses more, at least; then it falls. */
 void host_pulse(struct host *h, unsigned int gsi, unsigned int accesses);
-/* It rises and falls at random until @n accesses more were shown. */
+/* It rises and falls at random from now on, until @storm_us of the proxy is 0, */
+void host_storm_on(struct host *h, struct proxy *p);
+/* or until @n accesses more were shown. */
 void host_storm(struct host *h, struct proxy *p, uint64_t n);
 /* VSB_EXITS in the environment, else 10,000: how many of them are many. */
 uint64_t host_many(void);

@@ -108,7 +108,7 @@ void exit_states_shadows(void)
 	host_begin(&h, VSB_IRQ_EXITS);
 	w = &h.x->work[0];
 	host_go(&h, 0, 0, work_shadows);
-	h.p->shm->storm_us = 3000;
+	host_storm_on(&h, h.p);
 	for (uint64_t end = host_shown(h.p) + some(); host_shown(h.p) < end; usleep(1000)) {
 		/* KVM forgets where it is, nothing else happens. */
 		OK(mprotect(w, 4096, PROT_READ | PROT_WRITE | PROT_EXEC));
@@ -149,7 +149,7 @@ void exit_states_exceptions(void)
 	host_begin(&h, VSB_IRQ_EXITS);
 	w = &h.x->work[0];
 	host_go(&h, 0, 0, work_breaks);
-	h.p->shm->storm_us = 3000;
+	host_storm_on(&h, h.p);
 	for (uint64_t end = host_shown(h.p) + some(); host_shown(h.p) < end; usleep(1000)) {
 		OK(mprotect(w, 16384, PROT_READ | PROT_WRITE | PROT_EXEC));
 		OK(mprotect(w, 16384, PROT_READ | PROT_WRITE));

@@ -131,8 +131,8 @@ void exit_vcpus_between(void)
 	h.x->turn[0].answer = ANSWER_OTHERS;
 	h.x->turn[0].times = 50;
 	host_go(&h, 0, 0, work_mixes);
-	h.p->shm->storm_us = 3000;
-	p2->shm->storm_us = 3000;
+	host_storm_on(&h, h.p);
+	host_storm_on(&h, p2);
 	while (h.x->turn[0].times)
 		host_progress(&h, 1);
 	h.p->shm->storm_us = 0;
@@ -159,7 +159,7 @@ void exit_vcpus_beside(void)
 	begin_pair(2);
 	host_go(&h, 0, 0, work_mixes);
 	host_go(&h, 1, 1, work_mixes);
-	p2->shm->storm_us = 3000;
+	host_storm_on(&h, p2);
 	host_storm(&h, h.p, some());
 	p2->shm->storm_us = 0;
 	host_storm(&h, p2, some());

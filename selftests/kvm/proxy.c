@@ -170,7 +170,7 @@ static void *lines_main(void *arg)
 	struct proxy_shm *s = arg;
 	uint32_t lines, changed;
 
-	for (;; usleep(200)) {
+	for (;; usleep(2000)) {
 		lines = s->lines;
 		changed = lines ^ s->lines_set;
 		for (unsigned int gsi = 0; gsi < 24; gsi++)
