@@ -418,12 +418,22 @@ void vsb_raise_soon(struct vsb_l2 *u)
 	rcu_read_unlock();
 }
 
-static struct vsb_shown *vsb_raise_find(struct vsb_raise *r, unsigned long rdx)
+/*
+ * Outside of 64-bit mode a guest hypervisor may drop the upper halves of registers, which mean
+ * nothing there (Xen does: hvm_sanitize_regs_fields()). Then the lower one has to do, for as
+ * long as the exit is open.
+ */
+static struct vsb_shown *vsb_raise_find(struct vsb_raise *r, unsigned long anchor,
+					const struct vsb_regs *regs)
 {
+	struct vsb_shown *open = r->open >= 0 ? &r->shown[r->open] : NULL;
 	int i;
 
-	for (i = 0; vsb_raise_signed(rdx) && i < VSB_MAX_SHOWN; i++)
-		if (r->shown[i].told.rdx == rdx)
+	if (open && open->anchor == anchor && regs->rdx == (u32)open->told.rdx &&
+	    (regs->rip == open->told.rip || regs->rip == open->real.rip))
+		return open;
+	for (i = 0; vsb_raise_signed(regs->rdx) && i < VSB_MAX_SHOWN; i++)
+		if (r->shown[i].told.rdx == regs->rdx)
 			return &r->shown[i];
 	return NULL;
 }
@@ -476,7 +486,7 @@ bool vsb_raise_entered(struct vsb_l2 *u, unsigned long anchor, struct vsb_regs *
 
 	rcu_read_lock();
 	spin_lock(&r->lock);
-	shown = vsb_raise_find(r, regs->rdx);
+	shown = vsb_raise_find(r, anchor, regs);
 	if (shown) {
 		/* It may enter without having done what it was told; seen if that has a length. */
 		done = regs->rip != shown->told.rip || shown->told.rip == shown->real.rip;
