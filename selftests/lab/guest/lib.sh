@@ -103,20 +103,24 @@ agent_channel() {
 # l1_boot: start the cloud VM and wait until it takes commands
 l1_boot() {
 	l1_image
+	l1_qemu -kernel /lab/vmlinux -initrd $L1/image -append "$L1_APPEND" $(agent_channel $L1)
+	l1_wait "$@"
+}
+
+# l1_qemu ARGUMENT...: the cloud VM's QEMU
+l1_qemu() {
 	l1_pipes
 	qemu-system-x86_64 -name c1 -accel kvm -cpu host -m "${L1_MB:-640}" -smp 1 \
 		-nodefaults -display none -no-user-config \
-		-kernel /lab/vmlinux -initrd $L1/image \
-		-append "$L1_APPEND" \
 		-serial file:$L1/console.log \
-		-device virtio-serial-pci $(agent_channel $L1) \
+		-device virtio-serial-pci \
+		"$@" \
 		-chardev pipe,id=ctl,path=$L1/ctl \
 		-device virtserialport,chardev=ctl,name=org.vsbypass.lab.ctl \
 		-chardev pipe,id=con,path=$L1/console \
 		-device virtserialport,chardev=con,name=org.vsbypass.lab.console \
 		</dev/null >$L1/qemu.log 2>&1 &
 	echo $! >$L1/pid
-	l1_wait "$@"
 }
 
 # l1_wait [SECONDS]: until it takes commands
@@ -230,6 +234,13 @@ con_answers() {
 	return 1
 }
 
+# on NAME COMMAND...: with a console of that name
+on() {
+	local CON=/run/con-$1
+	shift
+	"$@"
+}
+
 con_close() {
 	local p
 	for p in $(cat $CON/pids 2>/dev/null); do kill "$p" 2>/dev/null; done
@@ -259,13 +270,14 @@ SSH_KEY=/run/ssh/key
 SSH="ssh -p 2222 -i $SSH_KEY -o StrictHostKeyChecking=no -o UserKnownHostsFile=/run/ssh/known
 	-o IdentitiesOnly=yes -o LogLevel=ERROR -o ConnectTimeout=120"
 
-# ssh_console [raw]: attach to vm1; raw: no escape, no replay, as programs want it
+# ssh_console [raw|"" [NAME]]: attach to vm1, or that; raw: no escape, no replay, as
+# programs want it
 ssh_console() {
 	con_new
 	if [ "$1" = raw ]; then
-		$SSH -T vm1@127.0.0.1 raw <$CON/in >>$CON/log 2>$CON/err &
+		$SSH -T "${2:-vm1}@127.0.0.1" raw <$CON/in >>$CON/log 2>$CON/err &
 	else
-		$SSH -tt -e none vm1@127.0.0.1 <$CON/in >>$CON/log 2>$CON/err &
+		$SSH -tt -e none "${2:-vm1}@127.0.0.1" <$CON/in >>$CON/log 2>$CON/err &
 	fi
 	ssh=$!
 	sleep 100000000 >$CON/in 2>/dev/null &

@@ -13,20 +13,6 @@ bound() { vsbctl status | grep "^ *$1 *bound" || logs; }
 free() { ! bound "$1" >/dev/null || logs; }
 comes() { wait_for 100 bound "$1" || logs; }
 
-# on NAME COMMAND...: with the console of that user VM
-on() {
-	local CON=/run/con-$1
-	shift
-	"$@"
-}
-open() {
-	con_new
-	$SSH -T "$1@127.0.0.1" raw <$CON/in >>$CON/log 2>$CON/err &
-	echo $! >>$CON/pids
-	sleep 100000000 >$CON/in 2>/dev/null &
-	echo $! >>$CON/pids
-}
-
 # inner_said TEXT: that is all that came out of its serial port in the user VM
 inner_said() {
 	local n
@@ -68,7 +54,7 @@ boots() {
 	check "$1: SSH reaches the console" ssh_console
 	check "$1: login prompt over SSH" con_wait 1200 "vm1 login:"
 	check "$1: login works" con_login "$SECRET2" || return
-	on vm2 open vm2
+	on vm2 ssh_console raw vm2
 }
 
 stage "l3: bypass, user VM boots"
