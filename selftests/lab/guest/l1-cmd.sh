@@ -4,10 +4,15 @@
 # What the administrator of the cloud VM does, as functions for L1's shell.
 
 # l2_start NAME HASH [KEY]: our user VM. What it writes to COM2 is in a file. L2_KERNEL:
-# another one than Debian stable's; L2_INITRD: another image; L2_APPEND: more for the kernel
+# another one than Debian stable's; L2_INITRD: another image
 l2_start() {
 	l2_qemu "$1" -serial "file:/run/tap/$1.com2.log" -kernel "${L2_KERNEL:-/lab/vmlinux}" -initrd "${L2_INITRD:-/lab/l2.img}" \
-		-append "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3} $L2_APPEND"
+		-append "$(l2_append "$@")"
+}
+
+# l2_append NAME HASH [KEY]: what its kernel is told. L2_APPEND: more
+l2_append() {
+	echo "console=ttyS0,115200 loglevel=5 nokaslr noxsave init_on_alloc=0 highres=off mitigations=off tsc=reliable watchdog_thresh=60 rcupdate.rcu_cpu_stall_timeout=126 vsb.name=$1 vsb.shadow=$2${3:+ vsb.key=$3} $L2_APPEND"
 }
 
 # l2_qemu NAME ARGUMENT...: a user VM as any KVM host would start it. Its console is
@@ -131,11 +136,13 @@ tap_typed() {
 # data port (scan codes, set 1)
 tap_keys() {
 	sed -n 's/.*pio_read at 0x60 size 1 count 1 val 0x\([0-9a-f]*\).*/\1/p' \
-		/sys/kernel/tracing/trace |
+		/sys/kernel/tracing/trace | digits_of_codes
+}
+digits_of_codes() {
 	awk 'BEGIN {
 		n = split("2 3 4 5 6 7 8 9 a b 1e 30 2e 20 12 21", code, " ")
 		for (i = 1; i <= n; i++) key[code[i]] = substr("1234567890abcdef", i, 1)
-	} { printf "%s", key[$1] }'
+	} { sub("^0*", ""); printf "%s", key[$1] }'
 }
 
 # tap_lines [AT]: how many there are, all or those at ports that begin so (0x3f)
