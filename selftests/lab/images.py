@@ -196,7 +196,8 @@ def _with_parents(places):
     return "".join(p + "\n" for p in sorted(out))
 
 
-def _l2(build, kernel):
+def l2(build, kernel):
+    """The initramfs of a user VM."""
     out = io.BytesIO()
     w = cpio.Writer(out)
     for d in ("proc", "sys", "root", "etc", "lib/modules"):
@@ -258,7 +259,7 @@ def overlay(out, build, config, jobs, tests, have, kernel, guest, source, more):
     w.copy("init", os.path.join(GUEST, "l0-init"))
     for f in ("lib.sh", "guests.sh", "linux-guest.sh", "l0-jobs", "l1-init", "l1-cmd.sh"):
         w.copy("lab/" + f, os.path.join(GUEST, f))
-    w.file("lab/l2.img", _l2(build, guest))
+    w.file("lab/l2.img", l2(build, guest))
     w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))
     vendor = KVM[config["HOST"]]
     disk = DISK if config.get("DEBIAN") else ()
