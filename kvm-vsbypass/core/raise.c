@@ -220,7 +220,7 @@ static unsigned long vsb_raise_ask_again(struct vsb_proxy *proxy, struct vsb_rai
 	r->ask_again = jiffies + r->patience;
 	/* Somebody may have changed the state of the dummy. */
 	vsb_dummy_forget(&r->dummies, lines);
-	vsb_vectors_init(&r->vectors);
+	vsb_vectors_unanswered(&r->vectors);
 	r->again |= lines;
 	spin_lock(&proxy->lock);
 	vsb_irq_again(&proxy->irqs, lines);
@@ -462,7 +462,7 @@ static void vsb_raise_missed(struct vsb_l2 *u)
 	struct vsb_raise *r = &u->raise;
 	u32 line = BIT(r->vectors.sent);
 
-	vsb_vectors_init(&r->vectors);
+	vsb_vectors_unanswered(&r->vectors);
 	if (!proxy)
 		return;
 	spin_lock(&proxy->lock);

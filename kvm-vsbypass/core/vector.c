@@ -7,6 +7,10 @@
  *
  * What is known is checked with each use: the handler has to come. It is forgotten at each
  * access to an interrupt controller.
+ *
+ * For some the vector alone says nothing: Linux in an HVM domain of Xen has one for all its
+ * interrupts, and which ones they are is in memory that it shares with Xen. After a few that
+ * nobody has answered no more are tried.
  */
 #include <linux/kernel.h>
 #include <linux/string.h>
@@ -21,11 +25,22 @@
 /* A handler begins at once; before, nothing but page faults of its can come. */
 #define VSB_ENTRIES	8
 
+#define VSB_TRIES	3
+
 void vsb_vectors_init(struct vsb_vectors *v)
 {
 	memset(v, 0, sizeof(*v));
 	v->asked = -1;
 	v->sent = -1;
+}
+
+/* No handler has come. What else is known may be as wrong. */
+void vsb_vectors_unanswered(struct vsb_vectors *v)
+{
+	if (v->sent >= 0 && v->unanswered[v->sent] < VSB_TRIES)
+		v->unanswered[v->sent]++;
+	v->sent = -1;
+	vsb_vectors_forget(v);
 }
 
 /* Somebody may program other vectors. */
@@ -60,8 +75,10 @@ void vsb_vectors_handled(struct vsb_vectors *v, int gsi, unsigned long anchor, b
 {
 	struct vsb_vector *known = &v->of[gsi];
 
-	if (v->sent == gsi)
+	if (v->sent == gsi) {
 		v->sent = -1;
+		v->unanswered[gsi] = 0;
+	}
 	if (v->asked != gsi)
 		return;
 	v->asked = -1;
@@ -78,7 +95,7 @@ void vsb_vectors_handled(struct vsb_vectors *v, int gsi, unsigned long anchor, b
 /* Return: or NULL, it is not sure. */
 const struct vsb_vector *vsb_vectors_known(const struct vsb_vectors *v, int gsi)
 {
-	return v->of[gsi].seen == VSB_SEEN ? &v->of[gsi] : NULL;
+	return v->of[gsi].seen == VSB_SEEN && v->unanswered[gsi] < VSB_TRIES ? &v->of[gsi] : NULL;
 }
 
 /* The vector of this line was injected. */

@@ -30,6 +30,7 @@ struct vsb_vector {
  * @injected:	what it has injected since
  * @sent:	line whose vector we have injected, and whose handler has not come, or -1
  * @entries:	of the guest hypervisor since
+ * @unanswered:	times in a row that none has come, of each line
  */
 struct vsb_vectors {
 	struct vsb_vector of[VSB_NR_GSI];
@@ -37,9 +38,11 @@ struct vsb_vectors {
 	struct vsb_vector injected;
 	int sent;
 	u32 entries;
+	u8 unanswered[VSB_NR_GSI];
 };
 
 void vsb_vectors_init(struct vsb_vectors *v);
+void vsb_vectors_unanswered(struct vsb_vectors *v);
 void vsb_vectors_forget(struct vsb_vectors *v);
 void vsb_vectors_asked(struct vsb_vectors *v, int gsi);
 void vsb_vectors_injected(struct vsb_vectors *v, unsigned long anchor, u8 vector);
