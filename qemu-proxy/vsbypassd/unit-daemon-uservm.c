@@ -30,14 +30,14 @@ static void wait_heard(int fd, GString *got, const char *line)
 	}
 }
 
-/* Attached, vm1 is bound, and the agent knows it. Return: the agent's end. */
+/* Attached with irq=agent, vm1 is bound, and the agent knows it. Return: the agent's end. */
 static int attach_with_agent(struct rig *rig, const char *unclaimed, GString *got)
 {
 	g_autofree char *path = g_build_filename(rig->dir, "agent.sock", NULL);
 	g_autoptr(GError) error = NULL;
 	int listen_fd = listen_unix(path, 0600, getgid(), 4, &error);
 	g_autofree char *arguments = g_strdup_printf(
-		"\"cloud\":\"c\",\"pid\":%d,\"agent\":\"%s\",\"unclaimed\":\"%s\","
+		"\"cloud\":\"c\",\"pid\":%d,\"agent\":\"%s\",\"irq\":\"agent\",\"unclaimed\":\"%s\","
 		"\"uservms\":[{\"name\":\"vm1\"}]", rig->victim, path, unclaimed);
 	int fd;
 
