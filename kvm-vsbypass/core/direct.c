@@ -24,7 +24,7 @@ u8 vsb_direct_vector(struct vsb_l2 *u, unsigned long anchor)
 	int gsi;
 
 	if (!proxy || !anchor || !(READ_ONCE(proxy->cloud->irq) & VSB_IRQ_DIRECT) ||
-	    READ_ONCE(r->give_nr) || READ_ONCE(r->dummies.gsi) >= 0)
+	    READ_ONCE(r->never) || READ_ONCE(r->give_nr) || READ_ONCE(r->dummies.gsi) >= 0)
 		return 0;
 	spin_lock(&r->lock);
 	spin_lock(&proxy->lock);
@@ -150,4 +150,14 @@ void vsb_direct_forget(struct vsb_l2 *u)
 	spin_lock(&u->raise.lock);
 	vsb_vectors_forget(&u->raise.vectors);
 	spin_unlock(&u->raise.lock);
+}
+
+/*
+ * It is a hypervisor. On SVM it may have interrupts on and the global interrupt flag off
+ * (APM vol. 2, 15.17), with registers of its guest loaded, which only the guest hypervisor
+ * knows: no vector is injected into it before it is reset. Callback context.
+ */
+void vsb_direct_never(struct vsb_l2 *u)
+{
+	WRITE_ONCE(u->raise.never, true);
 }

@@ -17,5 +17,6 @@ void vsb_direct_disarmed(struct vsb_l2 *u, bool taken);
 void vsb_direct_injected(struct vsb_l2 *u, unsigned long anchor, u8 vector);
 bool vsb_direct_eoi(struct vsb_l2 *u, unsigned long anchor);
 void vsb_direct_forget(struct vsb_l2 *u);
+void vsb_direct_never(struct vsb_l2 *u);
 
 #endif

@@ -99,6 +99,7 @@ void vsb_raise_reset(struct vsb_l2 *u)
 	spin_lock(&r->lock);
 	vsb_dummy_forget(&r->dummies, U32_MAX);
 	vsb_vectors_init(&r->vectors);
+	WRITE_ONCE(r->never, false);
 	r->halted = 0;
 	r->eoi = 0;
 	spin_unlock(&r->lock);
@@ -310,7 +311,7 @@ static bool vsb_raise_other(struct vsb_l2 *u, struct vsb_proxy *proxy, unsigned 
 	struct vsb_raise *r = &u->raise;
 	int gsi;
 
-	if (!(READ_ONCE(proxy->cloud->irq) & VSB_IRQ_DIRECT) || r->give_nr ||
+	if (!(READ_ONCE(proxy->cloud->irq) & VSB_IRQ_DIRECT) || r->never || r->give_nr ||
 	    r->dummies.gsi >= 0 ||
 	    time_after_eq(jiffies, r->since + msecs_to_jiffies(VSB_LATE_MS)))
 		return false;

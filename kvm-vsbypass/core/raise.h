@@ -81,6 +81,7 @@ struct vsb_shown {
  * @ask_again:	jiffies when they are raised again,
  * @patience:	and how many the next time
  * @vectors:	that are known
+ * @never:	none is injected
  * @since:	jiffies when something became due
  * @by:		anchor of the vCPU that made the last access to a device; without @lock
  * @irqs_off:	it had interrupts off; without @lock
@@ -117,6 +118,7 @@ struct vsb_raise {
 	unsigned long ask_again;
 	unsigned long patience;
 	struct vsb_vectors vectors;
+	bool never;
 	unsigned long since;
 	unsigned long by;
 	bool irqs_off;

@@ -54,6 +54,17 @@ bool vsb_svm_exit_enters(u32 reason)
 	return reason == SVM_EXIT_VMRUN;
 }
 
+/* L2 is a hypervisor, or about to be one. */
+bool vsb_vmx_exit_hosts(u32 reason)
+{
+	return vsb_vmx_exit_enters(reason) || vsb_vmx_reason_is(reason, EXIT_REASON_VMON);
+}
+
+bool vsb_svm_exit_hosts(u32 reason)
+{
+	return reason == SVM_EXIT_VMRUN || reason == SVM_EXIT_CLGI || reason == SVM_EXIT_STGI;
+}
+
 bool vsb_vmx_exit_halts(u32 reason)
 {
 	return vsb_vmx_reason_is(reason, EXIT_REASON_HLT);

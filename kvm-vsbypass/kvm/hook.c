@@ -173,6 +173,8 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 	}
 	if (vsb_vendor->exit_pages(reason) && vsb_synthetic_is_irqchip(vsb_vendor->exit_gpa(info2)))
 		vsb_synthetic_irqchip(vcpu);
+	if (unlikely(vsb_vendor->exit_hosts(reason)))
+		vsb_synthetic_hosts(vcpu);
 	enters = vsb_vendor->exit_enters(reason);
 	if (unlikely(enters || vsb_inner_maybe(vcpu->kvm)))
 		vsb_nested_follow(vcpu, enters);

@@ -117,6 +117,7 @@ const struct vsb_vendor vsb_svm = {
 	.module = "kvm_amd",
 	.exit_pio = vsb_svm_exit_pio,
 	.exit_enters = vsb_svm_exit_enters,
+	.exit_hosts = vsb_svm_exit_hosts,
 	.exit_halts = vsb_svm_exit_halts,
 	.exit_wrmsr = vsb_svm_exit_wrmsr,
 	.exit_pages = vsb_svm_exit_pages,

@@ -212,6 +212,17 @@ void vsb_synthetic_irqchip(struct kvm_vcpu *vcpu)
 	rcu_read_unlock();
 }
 
+/* L2 has VMs of its own: an instruction for that. */
+void vsb_synthetic_hosts(struct kvm_vcpu *vcpu)
+{
+	struct vsb_turn t;
+
+	rcu_read_lock();
+	if (vsb_turn_find(&t, vcpu))
+		vsb_direct_never(t.u);
+	rcu_read_unlock();
+}
+
 /* ---- vCPU context ---- */
 
 static void vsb_synthetic_get_regs(struct kvm_vcpu *vcpu, struct vsb_regs *regs)

@@ -19,6 +19,7 @@ bool vsb_synthetic_keeps(struct kvm_vcpu *vcpu);
 void vsb_synthetic_exits(struct kvm_vcpu *vcpu);
 bool vsb_synthetic_eoi(struct kvm_vcpu *vcpu);
 void vsb_synthetic_irqchip(struct kvm_vcpu *vcpu);
+void vsb_synthetic_hosts(struct kvm_vcpu *vcpu);
 
 /* The page of an I/O APIC where all PCs have it (82093AA data sheet, 3.0). */
 static inline bool vsb_synthetic_is_irqchip(u64 gpa)

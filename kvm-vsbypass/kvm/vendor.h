@@ -18,6 +18,7 @@ struct vsb_vcpu;
  * @module:	of KVM
  * @exit_pio:	does this exit say a port access? Callback context
  * @exit_enters: or that L2 enters a guest of its own? The same
+ * @exit_hosts:	or that L2 is, or will be, the hypervisor of others? The same
  * @exit_halts:	or that L2 halts? The same
  * @exit_wrmsr:	or that L2 writes an MSR? The same
  * @exit_pages:	or a nested page fault? The same. Then
@@ -40,6 +41,7 @@ struct vsb_vendor {
 	const char *module;
 	bool (*exit_pio)(u32 reason, u64 info, struct vsb_pio *pio);
 	bool (*exit_enters)(u32 reason);
+	bool (*exit_hosts)(u32 reason);
 	bool (*exit_halts)(u32 reason);
 	bool (*exit_wrmsr)(u32 reason, u64 info);
 	bool (*exit_pages)(u32 reason);

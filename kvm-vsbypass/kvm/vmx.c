@@ -130,6 +130,7 @@ const struct vsb_vendor vsb_vmx = {
 	.module = "kvm_intel",
 	.exit_pio = vsb_vmx_exit_pio,
 	.exit_enters = vsb_vmx_exit_enters,
+	.exit_hosts = vsb_vmx_exit_hosts,
 	.exit_halts = vsb_vmx_exit_halts,
 	.exit_wrmsr = vsb_vmx_exit_wrmsr,
 	.exit_pages = vsb_vmx_exit_pages,
