@@ -168,7 +168,7 @@ static void set_line(struct proxy_shm *s, unsigned int gsi, bool level)
 static void *lines_main(void *arg)
 {
 	struct proxy_shm *s = arg;
-	uint32_t lines, changed;
+	uint32_t lines, changed, storm_us;
 
 	for (;; usleep(2000)) {
 		lines = s->lines;
@@ -177,13 +177,14 @@ static void *lines_main(void *arg)
 			if (changed & 1u << gsi)
 				set_line(s, gsi, lines & 1u << gsi);
 		s->lines_set = lines;
-		if (!s->storm_us)
+		storm_us = s->storm_us;
+		if (!storm_us)
 			continue;
 		set_line(s, 4, true);
 		s->storms++;
-		usleep(rand() % s->storm_us);
+		usleep(rand() % storm_us);
 		set_line(s, 4, lines & 1u << 4);
-		usleep(rand() % s->storm_us);
+		usleep(rand() % storm_us);
 	}
 	return NULL;
 }
