@@ -109,3 +109,35 @@ u64 vsb_svm_io_info(const struct vsb_pio *pio)
 {
 	return (u64)pio->port << 16 | pio->size << 4 | pio->in;
 }
+
+/* None of the above: one question for most exits. */
+bool vsb_vmx_exit_plain(u32 reason)
+{
+	switch ((u16)reason) {
+	case EXIT_REASON_IO_INSTRUCTION:
+	case EXIT_REASON_HLT:
+	case EXIT_REASON_VMLAUNCH:
+	case EXIT_REASON_VMRESUME:
+	case EXIT_REASON_VMON:
+	case EXIT_REASON_MSR_WRITE:
+	case EXIT_REASON_EPT_VIOLATION:
+	case EXIT_REASON_EPT_MISCONFIG:
+		return false;
+	}
+	return true;
+}
+
+bool vsb_svm_exit_plain(u32 reason)
+{
+	switch (reason) {
+	case SVM_EXIT_IOIO:
+	case SVM_EXIT_HLT:
+	case SVM_EXIT_VMRUN:
+	case SVM_EXIT_STGI:
+	case SVM_EXIT_CLGI:
+	case SVM_EXIT_MSR:
+	case SVM_EXIT_NPF:
+		return false;
+	}
+	return true;
+}

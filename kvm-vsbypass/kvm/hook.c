@@ -156,7 +156,7 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 	u32 reason, intr_info, error_code;
 	struct vsb_pio pio;
 	u64 info, info2;
-	bool enters;
+	bool enters, plain;
 
 	if (!vsb_vm_maybe(vcpu->kvm))
 		return 0;
@@ -164,13 +164,18 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 	if (unlikely(!(vcpu->arch.cr0 & X86_CR0_PG)))
 		vsb_nested_unpaged(vcpu);
 	vsb_kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
-	if (vsb_vendor->exit_halts(reason) && vsb_synthetic_keeps(vcpu))
+	plain = vsb_vendor->exit_plain(reason);
+	if (!plain && vsb_vendor->exit_halts(reason) && vsb_synthetic_keeps(vcpu))
 		return (unsigned long)vsb_nested_halt;
-	if (unlikely(vsb_raise_any())) {
+	if (unlikely(vsb_raise_any()))
 		vsb_synthetic_exits(vcpu);
-		if (vsb_vendor->exit_wrmsr(reason, info) && vsb_synthetic_eoi(vcpu))
-			return (unsigned long)vsb_nested_goes_on;
+	if (plain) {
+		if (unlikely(vsb_inner_maybe(vcpu->kvm)))
+			vsb_nested_follow(vcpu, false);
+		return 0;
 	}
+	if (vsb_vendor->exit_wrmsr(reason, info) && vsb_raise_any() && vsb_synthetic_eoi(vcpu))
+		return (unsigned long)vsb_nested_goes_on;
 	if (vsb_vendor->exit_pages(reason) && vsb_synthetic_is_irqchip(vsb_vendor->exit_gpa(info2)))
 		vsb_synthetic_irqchip(vcpu);
 	if (unlikely(vsb_vendor->exit_hosts(reason)))
@@ -328,15 +333,12 @@ struct vsb_hook {
 static struct vsb_hook vsb_hooks[] = {
 	{ "nested_vmx_reflect_vmexit", &vsb_vmx, vsb_on_nested_exit,
 	  .proto = "bool (struct kvm_vcpu *)" },
-	{ "nested_svm_exit_special", &vsb_svm, vsb_on_nested_exit,
-	  .proto = "int (struct vcpu_svm *)" },
-	/* Called behind that, where the answer of both is compared. */
-	{ "nested_svm_exit_handled", &vsb_svm, NULL,
-	  .proto = "int (struct vcpu_svm *)", .compared = true },
-	{ "nested_svm_vmrun", &vsb_svm, vsb_on_vmrun,
-	  .proto = "int (struct kvm_vcpu *)" },
 	{ "nested_vmx_run", &vsb_vmx, vsb_on_vmx_run,
 	  .proto = "int (struct kvm_vcpu *, bool)" },
+	{ "nested_svm_exit_special", &vsb_svm, vsb_on_nested_exit,
+	  .proto = "int (struct vcpu_svm *)" },
+	{ "nested_svm_vmrun", &vsb_svm, vsb_on_vmrun,
+	  .proto = "int (struct kvm_vcpu *)" },
 	{ "svm_check_nested_events", &vsb_svm, vsb_on_check_events,
 	  .proto = "int (struct kvm_vcpu *)", .pointer = true },
 	{ "vmx_check_nested_events", &vsb_vmx, vsb_on_check_events,
@@ -349,6 +351,9 @@ static struct vsb_hook vsb_hooks[] = {
 	  .proto = CHECK_INTERCEPT, .pointer = true },
 	{ "kvm_arch_vcpu_ioctl_run", NULL, vsb_on_run },
 	{ "kvm_vm_ioctl_irq_line", NULL, vsb_on_irq_line },
+	/* Called behind nested_svm_exit_special(), where the answer of both is compared. */
+	{ "nested_svm_exit_handled", &vsb_svm, NULL,
+	  .proto = "int (struct vcpu_svm *)", .compared = true },
 };
 
 static_assert(__same_type(vsb_bus_read, kvm_io_bus_read));

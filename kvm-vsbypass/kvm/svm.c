@@ -115,6 +115,7 @@ static bool vsb_svm_eoi_exits(struct kvm_vcpu *vcpu)
 const struct vsb_vendor vsb_svm = {
 	.name = "kvm-amd",
 	.module = "kvm_amd",
+	.exit_plain = vsb_svm_exit_plain,
 	.exit_pio = vsb_svm_exit_pio,
 	.exit_enters = vsb_svm_exit_enters,
 	.exit_hosts = vsb_svm_exit_hosts,

@@ -16,6 +16,7 @@ struct vsb_vcpu;
  * struct vsb_vendor - what differs between VMX and SVM
  * @name:	for messages
  * @module:	of KVM
+ * @exit_plain:	is this exit none of the following? Callback context
  * @exit_pio:	does this exit say a port access? Callback context
  * @exit_enters: or that L2 enters a guest of its own? The same
  * @exit_hosts:	or that L2 is, or will be, the hypervisor of others? The same
@@ -39,6 +40,7 @@ struct vsb_vcpu;
 struct vsb_vendor {
 	const char *name;
 	const char *module;
+	bool (*exit_plain)(u32 reason);
 	bool (*exit_pio)(u32 reason, u64 info, struct vsb_pio *pio);
 	bool (*exit_enters)(u32 reason);
 	bool (*exit_hosts)(u32 reason);

@@ -128,6 +128,7 @@ static bool vsb_vmx_eoi_exits(struct kvm_vcpu *vcpu)
 const struct vsb_vendor vsb_vmx = {
 	.name = "kvm-intel",
 	.module = "kvm_intel",
+	.exit_plain = vsb_vmx_exit_plain,
 	.exit_pio = vsb_vmx_exit_pio,
 	.exit_enters = vsb_vmx_exit_enters,
 	.exit_hosts = vsb_vmx_exit_hosts,
