@@ -45,21 +45,6 @@ measure() {
 	result "$setting" </run/check.out
 }
 
-# beside SETTING: what a loop in the cloud VM takes, ms, the least of three, beside a user VM that
-# has been idle for longer than its HLT is kept (kvm-vsbypass/core/halt.c)
-beside() {
-	local before after least= i
-	sleep 12
-	for i in 1 2 3; do
-		before=$(cut -d' ' -f1 /proc/uptime | tr -d .)
-		l1 "head -c 24M /dev/zero | md5sum >/dev/null" || return
-		after=$(cut -d' ' -f1 /proc/uptime | tr -d .)
-		i=$(((after - before) * 10))
-		[ -n "$least" ] && [ "$least" -le $i ] || least=$i
-	done
-	echo "beside_ms $least" | result "$1"
-}
-
 # shell SETTING COMMAND...: of the user VM, over the console COMMAND
 shell() {
 	local setting=$1
@@ -102,7 +87,6 @@ nested() {
 	l1 relay
 	shell nested "$@" || return
 	measure nested "$(l1_pid)" "$@"
-	beside nested
 	l1 "cat /proc/\$(cat /run/qemu-vm1.pid)/smaps" >/run/smaps
 	emulator /run/smaps | result nested
 	check "nested: user VM ends" l1 "relay_stop; l2_kill vm1"
@@ -140,7 +124,6 @@ behind() {
 	check "$setting: user VM is started" l1 "L2_LOG=off; l2_start vm1 '$HASH'" || return
 	shell "$setting" "$@" || return
 	measure "$setting" "$(l1_pid)" "$@"
-	beside "$setting"
 	emulator "/proc/$(proxy)/smaps" | result "$setting"
 	vsbctl status
 	kib=$(kernel_kib)
