@@ -26,17 +26,11 @@
 #define VSB_SHY_MS	100
 #define VSB_SHY_MOST_MS	5000
 
-/*
- * Jiffies that a HLT may still be kept. One that nothing has ended yet but us may have no other
- * end: firmware that waits for a key, with no timer. In the guest hypervisor it would sleep for
- * ever.
- */
+/* Jiffies that a HLT may still be kept. */
 static unsigned long vsb_halt_time(const struct vsb_raise *r)
 {
 	unsigned long end = r->active + msecs_to_jiffies(VSB_KEEP_MS);
 
-	if (!r->wakes)
-		return msecs_to_jiffies(VSB_KEEP_MS);
 	return time_before(jiffies, end) ? end - jiffies : 0;
 }
 
@@ -55,7 +49,7 @@ unsigned long vsb_halt_attend(struct vsb_raise *r, bool *prod)
 		return 0;
 	*prod = !left;
 	/* A vCPU that is no more. */
-	if (r->wakes && time_after(jiffies, r->active + msecs_to_jiffies(2 * VSB_KEEP_MS)))
+	if (time_after(jiffies, r->active + msecs_to_jiffies(2 * VSB_KEEP_MS)))
 		r->halted = 0;
 	return left ?: HZ;
 }
@@ -78,7 +72,7 @@ bool vsb_halt_keep(struct vsb_l2 *u, unsigned long anchor, unsigned long rip)
 	spin_lock(&r->lock);
 	/* One that can be had at once is enough. */
 	keep = proxy && vsb_raise_does(proxy) && (!r->halted || r->halted == anchor) &&
-	       vsb_halt_time(r) && !(r->wakes && time_before(jiffies, r->keep_from));
+	       vsb_halt_time(r) && !time_before(jiffies, r->keep_from);
 	/* What it has in service it is done with, in a way that is no exit. */
 	if (r->eoi == anchor)
 		r->eoi = 0;
@@ -142,8 +136,6 @@ bool vsb_halt_again(struct vsb_l2 *u, unsigned long anchor, bool event, unsigned
 		*rip = r->hlt;
 	else if (r->halted == anchor)
 		r->halted = 0;
-	if (event && !r->asked)
-		r->wakes = true;
 	vsb_raise_update(u);
 	spin_unlock(&r->lock);
 	rcu_read_unlock();

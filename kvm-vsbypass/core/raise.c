@@ -100,7 +100,6 @@ void vsb_raise_reset(struct vsb_l2 *u)
 	vsb_dummy_forget(&r->dummies, U32_MAX);
 	vsb_vectors_init(&r->vectors);
 	WRITE_ONCE(r->never, false);
-	r->wakes = false;
 	r->halted = 0;
 	r->eoi = 0;
 	spin_unlock(&r->lock);

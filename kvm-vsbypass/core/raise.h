@@ -89,7 +89,6 @@ struct vsb_shown {
  * @eoi:	anchor of the vCPU that has a vector of ours in service, or 0
  * @above:	vectors of the guest hypervisor that came on top of it
  * @active:	jiffies of the last thing that happened on the console
- * @wakes:	it has a timer: something other than us has ended a HLT that was kept
  * @keep_from:	jiffies before which no HLT is kept: others want the CPU,
  * @shy:	and how many the next time
  * @exits:	that were shown
@@ -127,7 +126,6 @@ struct vsb_raise {
 	unsigned long eoi;
 	u32 above;
 	unsigned long active;
-	bool wakes;
 	unsigned long keep_from;
 	unsigned long shy;
 	atomic64_t exits;
