@@ -17,6 +17,10 @@ FOLDER = "lab/guests/"
 # jobs whose user VM is a Linux; the series is the end of their names
 LINUX = ("guests-linux-", "reboots-")
 
+# the firmware of QEMU's machine microvm, and the job that wants it
+MICROVM = "/usr/share/qemu/qboot.rom"
+MACHINES = "exit-irq-machines"
+
 GRUB = "/usr/lib/grub/i386-pc"
 GRUB_MODULES = ("biosdisk", "memdisk", "tar", "normal", "serial", "terminfo", "terminal", "echo",
                 "sleep", "test", "configfile", "minicmd", "ls", "reboot", "date", "keystatus")
@@ -84,6 +88,10 @@ def files(jobs, guest):
             if not os.path.exists(path):
                 raise cache.Error(f"{path} is missing (package {package}); run 'make deps' as root")
             out[name] = path
+    if MACHINES in jobs:
+        if not os.path.exists(MICROVM):
+            raise cache.Error(f"{MICROVM} is missing (package qemu-system-data); run 'make deps' as root")
+        out["qboot.rom"] = MICROVM
     for series in kernels.SUITES:
         if series != guest and any(j.startswith(LINUX) and j.endswith("-" + series) for j in jobs):
             out[f"vmlinux-{series}"] = kernels.backports_vmlinux(series)

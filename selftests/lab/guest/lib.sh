@@ -100,7 +100,7 @@ agent_channel() {
 		"-device virtserialport,chardev=agent,name=org.vsbypass.agent.0"
 }
 
-# l1_boot: start the cloud VM and wait until it takes commands
+# l1_boot: start the cloud VM and wait until it takes commands. L1_MB: memory; L1_SMP: CPUs
 l1_boot() {
 	l1_image
 	l1_qemu -kernel /lab/vmlinux -initrd $L1/image -append "$L1_APPEND" $(agent_channel $L1)
@@ -110,7 +110,7 @@ l1_boot() {
 # l1_qemu ARGUMENT...: the cloud VM's QEMU
 l1_qemu() {
 	l1_pipes
-	qemu-system-x86_64 -name c1 -accel kvm -cpu host -m "${L1_MB:-640}" -smp 1 \
+	qemu-system-x86_64 -name c1 -accel kvm -cpu host -m "${L1_MB:-640}" -smp "${L1_SMP:-1}" \
 		-nodefaults -display none -no-user-config \
 		-serial file:$L1/console.log \
 		-device virtio-serial-pci \
@@ -137,6 +137,12 @@ l1_ended() { [ -e $L1/pid ] && ! kill -0 "$(l1_pid)" 2>/dev/null; }
 l1_up_or_ended() { l1_up || l1_ended; }
 l1_up() { grep -q '^@hello' $L1/ctl.log; }
 l1_pid() { cat $L1/pid; }
+
+# l1_stop: as if its power was cut
+l1_stop() {
+	kill "$(l1_pid)"
+	wait_for 100 l1_ended && : >$L1/ctl.log
+}
 
 # l1 COMMAND: run it in L1 as root, print what it says, return what it returns
 l1() {
