@@ -38,4 +38,10 @@ static inline guint backoff_ended(struct backoff *backoff, gint64 now_us, guint 
 	return pause_s;
 }
 
+/* Somebody ends it who may, as often as he likes. */
+static inline void backoff_forgive(struct backoff *backoff)
+{
+	backoff->next_s = 0;
+}
+
 #endif

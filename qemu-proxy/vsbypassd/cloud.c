@@ -478,7 +478,7 @@ gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error)
 		return FALSE;
 	}
 	agent_link_forget(cloud->agent, proxy_id(proxy));
-	proxy_renew(proxy, "its user VM was unbound");
+	proxy_renew_now(proxy, "its user VM was unbound");
 	return TRUE;
 }
 

@@ -161,6 +161,12 @@ void proxy_renew(struct proxy *proxy, const char *why)
 	proxy->ops->died(proxy, reason, proxy->data);
 }
 
+void proxy_renew_now(struct proxy *proxy, const char *why)
+{
+	backoff_forgive(&proxy->backoff);
+	proxy_renew(proxy, why);
+}
+
 static gboolean on_end_timeout(gpointer data)
 {
 	struct proxy *proxy = data;

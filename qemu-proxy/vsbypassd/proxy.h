@@ -123,6 +123,9 @@ gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *d
  */
 void proxy_renew(struct proxy *proxy, const char *why);
 
+/* The same at the word of the host's administrator, at once. */
+void proxy_renew_now(struct proxy *proxy, const char *why);
+
 /* Closes its descriptor and ends its process, without a call of died(). */
 void proxy_kill(struct proxy *proxy);
 

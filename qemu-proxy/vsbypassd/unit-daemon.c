@@ -94,6 +94,27 @@ static void test_life(void)
 	teardown(&rig);
 }
 
+/* The administrator frees a name as often as he likes: the next user VM does not wait. */
+static void test_unbind_often(void)
+{
+	gint64 begin = g_get_monotonic_time();
+	struct rig rig;
+
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	for (int round = 0; round < 5; round++) {
+		wait_state(&rig, 0, "waiting");
+		run(&rig, "unbind", "\"uservm\":\"vm1\"");
+		g_assert_no_error(rig.error);
+		wait_state(&rig, 0, "starting");
+	}
+	wait_state(&rig, 0, "waiting");
+	/* of a user VM's they would be 0, 1, 2, 4 and 8 s */
+	g_assert_cmpint(g_get_monotonic_time() - begin, <, 10 * G_USEC_PER_SEC);
+	teardown(&rig);
+}
+
 /* "check" says what "attach" would, and changes nothing. */
 static void test_check(void)
 {
@@ -552,6 +573,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/daemon/control", test_control);
+	g_test_add_func("/daemon/unbind-often", test_unbind_often);
 	g_test_add_func("/daemon/second-instance", test_second_instance);
 	g_test_add_func("/daemon/rundir", test_rundir);
 	g_test_add_func("/daemon/life", test_life);
