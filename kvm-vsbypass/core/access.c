@@ -385,7 +385,6 @@ bool vsb_access_begin(struct vsb_access *a)
 		return false;
 	WRITE_ONCE(a->u->raise.by, a->id.anchor);
 	WRITE_ONCE(a->u->raise.irqs_off, a->irqs_off);
-	WRITE_ONCE(a->u->raise.active, jiffies);
 	rcu_read_lock();
 	slots = rcu_dereference(a->u->slots);
 	if (slots && a->id.boots)
