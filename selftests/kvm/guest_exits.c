@@ -253,17 +253,23 @@ static void begin(struct run *r)
 {
 	struct turn *t = r->t;
 	uint64_t stack = (uint64_t)&exits.work[r->l2].mix - sizeof(uint64_t);
+	/*
+	 * Bochs' VMX lets L2 run on with interrupts off whatever the host has to do, though
+	 * interrupts are to end it (SDM vol. 3, 26.2). L2 gets none that L1 does not inject.
+	 */
+	uint64_t rflags = 2 | (t->iflag || !mbox.amd ? IF : 0);
 
 	if (t->restore) {
 		restore(r);
 	} else if (t->unpaged || t->real) {
 		r->l1->unpaged(r->l2, t->entry, false);
+		r->x->start(r->l2, 0, stack, rflags);
 		r->x->segments(r->l2, t->entry, t->real);
 	} else if (t->begin) {
 		memset(r->l1->gpr(r->l2), 0, sizeof(struct gpr));
 		r->l1->gpr(r->l2)->rdi = r->l2;
 		/* Below what exceptions of work_mix() push. */
-		r->x->start(r->l2, t->entry, stack - 8192, 2 | (t->iflag ? IF : 0));
+		r->x->start(r->l2, t->entry, stack - 8192, rflags);
 	}
 	if (t->shadow)
 		r->x->set_shadow(r->l2, t->shadow);
