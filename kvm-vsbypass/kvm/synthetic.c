@@ -138,6 +138,8 @@ bool vsb_synthetic_keeps(struct kvm_vcpu *vcpu)
 		if (vsb_raise_due(t.u)) {
 			WRITE_ONCE(t.v->woken, true);
 			vcpu->arch.pv.pv_unhalted = true;
+			/* KVM does not halt then, and is to look before it enters L2. */
+			kvm_make_request(KVM_REQ_EVENT, vcpu);
 		}
 	}
 	rcu_read_unlock();
@@ -171,8 +173,11 @@ void vsb_synthetic_exits(struct kvm_vcpu *vcpu)
 		rip = vsb_rip(vcpu);
 		old = rip;
 		vsb_halt_leave(t.u, t.id.anchor, &rip);
-		if (rip != old)
+		if (rip != old) {
 			vsb_set_rip(vcpu, rip);
+			/* If it is not shown it, but L0's own, L2 is still to execute its HLT. */
+			kvm_make_request(KVM_REQ_EVENT, vcpu);
+		}
 	}
 	rcu_read_unlock();
 }
