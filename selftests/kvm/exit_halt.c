@@ -106,7 +106,16 @@ void exit_halt_ticks(void)
 	CHECK_EQ(h.x->work[0].rounds, 0);
 }
 
-/* An event that L1 injects ends it: so many events, so many times L2 woke. */
+/* HLTs that L2 has executed, kept or not. */
+static uint64_t executed(void)
+{
+	return halts() + nr_seen(WHY_HLT);
+}
+
+/*
+ * An event that L1 injects ends it, and nothing else does. One that comes before L2 halts, or
+ * before its CLI behind that, ends none.
+ */
 void exit_halt_events(void)
 {
 	struct work *w;
@@ -116,10 +125,11 @@ void exit_halt_events(void)
 	host_go(&h, 0, 0, work_halts);
 	w = &h.x->work[0];
 	for (int i = 0; i < 100; i++) {
-		uint64_t before = w->events;
+		uint64_t before = w->rounds, were = executed();
 
+		WAIT_FOR(executed() > were);
 		host_pulse(&h, 4, 1);
-		WAIT_FOR(w->events > before && w->rounds == w->events);
+		WAIT_FOR(w->rounds > before);
 	}
 	usleep(200000);
 	host_interrupt(&h, 0);
@@ -127,7 +137,7 @@ void exit_halt_events(void)
 	       (unsigned long long)h.x->injected[0], (unsigned long long)w->events,
 	       (unsigned long long)w->rounds, (unsigned long long)halts());
 	CHECK_EQ(w->events, h.x->injected[0]);
-	CHECK_EQ(w->rounds, w->events);
+	CHECK(w->rounds <= w->events);
 	CHECK_EQ(w->bad, 0);
 	CHECK(halts() > 0);
 }

@@ -243,6 +243,7 @@ static void halted(struct run *r)
 	note(r, WHY_HLT);
 	if (due[r->l2]) {
 		r->x->set_rip(r->l2, r->x->next(r->l2));
+		r->x->set_shadow(r->l2, 0);
 		return;
 	}
 	while (exits.ticks == before && !r->t->stop)
