@@ -37,12 +37,12 @@ struct vsb_vcpu {
 	bool fetched;		/* of that, something was read for L2 already */
 	u16 port;		/* of that, */
 	u8 size;		/* and bytes */
-	int outer_levels;	/* inner.c, of the user VM that enters a VM of its own: */
 	bool checking;		/* KVM's own look for events is running */
 	bool entering;		/* KVM's own VMRUN is */
-	bool armed;		/* a vector of ours is in its VMCB */
-	bool woken;		/* the one whose HLT is kept is to look; others write it, too */
+	bool armed;		/* a vector of ours is in its VMCB; raise.c counts that */
 	const void *kept;	/* the user VM whose HLT this vCPU executes, to compare */
+	bool woken;		/* that is to look; others write it, too */
+	int outer_levels;	/* inner.c, of the user VM that enters a VM of its own: */
 	u64 outer;		/* EPT pointer, 0: the last nested exit was another one, */
 	unsigned long outer_root;	/* and its frame */
 };
@@ -52,7 +52,8 @@ struct vsb_vcpu {
  * @ref:	descriptor, proxies, user VMs in use
  * @vm:		the VM
  * @rcu:	readers of the registry, of @ports, @vcpus, @roots and @anchors
- * @raising:	user VMs of it that are counted in vsb_raising
+ * @raising:	user VMs of it that are counted in vsb_raising, and @armed
+ * @armed:	vCPUs of it in whose VMCB a vector of ours is
  * @drain:	ends a cloud VM whose guest hypervisor has registers to give back first
  * @drop:	ends a cloud VM that lingers; in a thread of its own as
  *		vsb_vm_ops.gone() must not do it
@@ -90,6 +91,7 @@ struct vsb_cloud {
 	struct rcu_head rcu;
 	struct vsb_vm vm;
 	atomic_t raising;
+	atomic_t armed;
 	struct delayed_work drain;
 	struct work_struct drop;
 	bool started;

@@ -13,27 +13,51 @@
 #include "core/uservm.h"
 
 /*
- * What would be injected into this vCPU now, or 0. Under rcu_read_lock().
+ * What is known of the line that is raised next, or NULL: nothing, or that is not to be
+ * used. Under rcu_read_lock(), raise->lock and proxy->lock.
  */
+static const struct vsb_vector *vsb_direct_next(struct vsb_l2 *u, struct vsb_proxy *proxy)
+{
+	const struct vsb_raise *r = &u->raise;
+	int gsi = vsb_irq_peek(&proxy->irqs);
+
+	if (gsi < 0 || !(READ_ONCE(proxy->cloud->irq) & VSB_IRQ_DIRECT) || r->never ||
+	    r->give_nr || r->dummies.gsi >= 0)
+		return NULL;
+	return vsb_vectors_known(&r->vectors, gsi);
+}
+
+/* The vCPU that what is raised next is injected into, or 0. Under RCU and raise->lock. */
+unsigned long vsb_direct_target(struct vsb_l2 *u, struct vsb_proxy *proxy)
+{
+	const struct vsb_vector *known;
+	unsigned long anchor;
+
+	spin_lock(&proxy->lock);
+	known = vsb_direct_next(u, proxy);
+	anchor = known ? known->anchor : 0;
+	spin_unlock(&proxy->lock);
+	return anchor;
+}
+
+/* What would be injected into this vCPU now, or 0. Under rcu_read_lock(). */
 u8 vsb_direct_vector(struct vsb_l2 *u, unsigned long anchor)
 {
 	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
-	const struct vsb_vector *known;
+	const struct vsb_vector *known = NULL;
 	struct vsb_raise *r = &u->raise;
 	u8 vector = 0;
-	int gsi;
 
-	if (!proxy || !anchor || !(READ_ONCE(proxy->cloud->irq) & VSB_IRQ_DIRECT) ||
-	    READ_ONCE(r->never) || READ_ONCE(r->give_nr) || READ_ONCE(r->dummies.gsi) >= 0)
+	if (!proxy || !anchor)
 		return 0;
 	spin_lock(&r->lock);
 	spin_lock(&proxy->lock);
-	gsi = vsb_irq_peek(&proxy->irqs);
-	spin_unlock(&proxy->lock);
 	/* One at a time: else a rise would come twice. */
-	known = gsi >= 0 && r->vectors.sent < 0 ? vsb_vectors_known(&r->vectors, gsi) : NULL;
+	if (r->vectors.sent < 0)
+		known = vsb_direct_next(u, proxy);
 	if (known && known->anchor == anchor)
 		vector = known->vector;
+	spin_unlock(&proxy->lock);
 	spin_unlock(&r->lock);
 	return vector;
 }
@@ -44,61 +68,51 @@ u8 vsb_direct_vector(struct vsb_l2 *u, unsigned long anchor)
  * @anchor: of its vCPU, which can take it
  * @vector: as of vsb_direct_vector()
  * @eoi_exits: that it is done with it will be an exit
- * @armed: the CPU does it when it can; vsb_direct_disarmed() follows
+ *
+ * If the CPU is to do it when it can, vsb_direct_disarmed() follows.
  */
-bool vsb_direct_send(struct vsb_l2 *u, unsigned long anchor, u8 vector, bool eoi_exits,
-		     bool armed)
+bool vsb_direct_send(struct vsb_l2 *u, unsigned long anchor, u8 vector, bool eoi_exits)
 {
 	const struct vsb_vector *known;
 	struct vsb_raise *r = &u->raise;
 	struct vsb_proxy *proxy;
-	bool send = false;
+	unsigned long wait = 0;
 	int gsi = -1;
 
 	rcu_read_lock();
 	proxy = rcu_dereference(u->proxy);
 	spin_lock(&r->lock);
-	if (proxy && vsb_raise_due(u) && r->dummies.gsi < 0 && !r->give_nr) {
+	if (proxy && vsb_raise_due(u)) {
 		spin_lock(&proxy->lock);
-		gsi = vsb_irq_peek(&proxy->irqs);
-		known = gsi >= 0 ? vsb_vectors_known(&r->vectors, gsi) : NULL;
-		send = known && known->vector == vector && known->anchor == anchor;
-		if (send)
-			vsb_irq_take(&proxy->irqs);
+		known = vsb_direct_next(u, proxy);
+		if (known && known->vector == vector && known->anchor == anchor)
+			gsi = vsb_irq_take(&proxy->irqs);
 		spin_unlock(&proxy->lock);
 	}
-	if (send) {
-		set_bit(gsi, &r->asked);
-		r->patience = VSB_ASK_JIFFIES;
-		r->ask_again = jiffies + r->patience;
+	if (gsi >= 0) {
+		vsb_raise_asked(r, gsi);
+		wait = r->patience;
 		vsb_vectors_sent(&r->vectors, gsi);
 		r->eoi = eoi_exits ? anchor : 0;
 		r->above = 0;
-		WRITE_ONCE(r->armed, armed);
 		atomic64_inc(&r->direct);
 	}
 	vsb_raise_update(u);
 	spin_unlock(&r->lock);
-	if (send)
-		vsb_raise_attend_in(proxy, VSB_ASK_JIFFIES);
+	if (gsi >= 0)
+		vsb_raise_attend_in(proxy, wait);
 	rcu_read_unlock();
-	return send;
+	return gsi >= 0;
 }
 
-/* The CPU has injected it, or does not any more. Under rcu_read_lock(). */
-void vsb_direct_disarmed(struct vsb_l2 *u, bool taken)
+/* The CPU has not injected it, and does not any more. Under rcu_read_lock(). */
+void vsb_direct_disarmed(struct vsb_l2 *u)
 {
-	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
 	struct vsb_raise *r = &u->raise;
 
 	spin_lock(&r->lock);
-	WRITE_ONCE(r->armed, false);
-	if (!taken && r->vectors.sent >= 0) {
-		if (proxy) {
-			spin_lock(&proxy->lock);
-			vsb_irq_again(&proxy->irqs, BIT(r->vectors.sent));
-			spin_unlock(&proxy->lock);
-		}
+	if (r->vectors.sent >= 0) {
+		vsb_raise_again(u, BIT(r->vectors.sent));
 		r->vectors.sent = -1;
 		r->eoi = 0;
 		atomic64_dec(&r->direct);

@@ -8,6 +8,7 @@
 #include <linux/random.h>
 
 #include "core/cloud.h"
+#include "core/direct.h"
 #include "core/compat.h"
 #include "core/halt.h"
 #include "core/host.h"
@@ -15,7 +16,8 @@
 #include "core/raise.h"
 #include "core/uservm.h"
 
-/* The most that a line waits which nobody answers. */
+/* A line that nobody answers is raised again; the first time after this. */
+#define VSB_ASK_MS	200
 #define VSB_ASK_MOST_MS	8000
 
 /* An exit that could not be shown for so long waits for a vCPU of the user VM to run. */
@@ -135,18 +137,36 @@ void vsb_raise_prod_all(struct vsb_cloud *cloud)
 
 	rcu_read_lock();
 	list_for_each_entry(u, &cloud->uservms, node)
-		if (READ_ONCE(u->raise.halted) || READ_ONCE(u->raise.armed))
+		if (READ_ONCE(u->raise.halted) || atomic_read(&cloud->armed))
 			vsb_raise_prod(cloud, u);
 	rcu_read_unlock();
 }
 
-/* Has the guest hypervisor registers that are not the user VM's? Under cloud->lock. */
+/*
+ * The VMCB of a vCPU has a vector of ours, or not. Counted apart from user VMs: it has to be
+ * taken out before the guest hypervisor sees the VMCB, also if the user VM is forgotten. In the
+ * thread of the vCPU.
+ */
+void vsb_raise_arm(struct vsb_cloud *cloud, struct vsb_vcpu *v, bool armed)
+{
+	v->armed = armed;
+	atomic_add(armed ? 1 : -1, &cloud->armed);
+	atomic_add(armed ? 1 : -1, &cloud->raising);
+	atomic_add(armed ? 1 : -1, &vsb_raising);
+}
+
+/*
+ * Has the guest hypervisor registers that are not the user VM's, or a VMCB something that is
+ * not its? Under cloud->lock.
+ */
 bool vsb_raise_open(struct vsb_cloud *cloud)
 {
 	struct vsb_l2 *u;
 
+	if (atomic_read(&cloud->armed))
+		return true;
 	list_for_each_entry(u, &cloud->uservms, node)
-		if (READ_ONCE(u->raise.open) >= 0 || READ_ONCE(u->raise.armed))
+		if (READ_ONCE(u->raise.open) >= 0)
 			return true;
 	return false;
 }
@@ -206,9 +226,22 @@ void vsb_raise_handled(struct vsb_proxy *proxy, u32 gsi)
 	rcu_read_unlock();
 }
 
-/* Raise lines again that nobody has answered. Return: jiffies until the next look, or 0. */
-static unsigned long vsb_raise_ask_again(struct vsb_proxy *proxy, struct vsb_raise *r)
+/* These lines, as far as they are high, count as risen anew. Under RCU and raise->lock. */
+void vsb_raise_again(struct vsb_l2 *u, u32 lines)
 {
+	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
+
+	if (!proxy)
+		return;
+	spin_lock(&proxy->lock);
+	vsb_irq_again(&proxy->irqs, lines);
+	spin_unlock(&proxy->lock);
+}
+
+/* Raise lines again that nobody has answered. Return: jiffies until the next look, or 0. */
+static unsigned long vsb_raise_ask_again(struct vsb_proxy *proxy, struct vsb_l2 *u)
+{
+	struct vsb_raise *r = &u->raise;
 	u32 lines = READ_ONCE(r->asked) & READ_ONCE(proxy->irqs.level);
 
 	if (!lines) {
@@ -223,9 +256,7 @@ static unsigned long vsb_raise_ask_again(struct vsb_proxy *proxy, struct vsb_rai
 	vsb_dummy_forget(&r->dummies, lines);
 	vsb_vectors_unanswered(&r->vectors);
 	r->again |= lines;
-	spin_lock(&proxy->lock);
-	vsb_irq_again(&proxy->irqs, lines);
-	spin_unlock(&proxy->lock);
+	vsb_raise_again(u, lines);
 	return r->patience;
 }
 
@@ -244,7 +275,7 @@ void vsb_raise_attend(struct vsb_proxy *proxy)
 	if (u) {
 		r = &u->raise;
 		spin_lock(&r->lock);
-		delay = vsb_raise_ask_again(proxy, r);
+		delay = vsb_raise_ask_again(proxy, u);
 		left = vsb_halt_attend(r, &prod);
 		if (left)
 			delay = delay ? min(delay, left) : left;
@@ -270,6 +301,16 @@ void vsb_raise_attend(struct vsb_proxy *proxy)
 
 /* ---- the user VM's side ---- */
 
+/* A handler for this line is asked for, and has so long to come. Under raise->lock. */
+void vsb_raise_asked(struct vsb_raise *r, int gsi)
+{
+	set_bit(gsi, &r->asked);
+	if (!(r->again & BIT(gsi)))
+		r->patience = msecs_to_jiffies(VSB_ASK_MS);
+	r->again &= ~BIT(gsi);
+	r->ask_again = jiffies + r->patience;
+}
+
 /* The next access. Return: is there one? */
 static bool vsb_raise_next(struct vsb_raise *r, struct vsb_proxy *proxy, struct vsb_poke *poke)
 {
@@ -291,11 +332,7 @@ static bool vsb_raise_next(struct vsb_raise *r, struct vsb_proxy *proxy, struct 
 		if (!(vsb_dummy_lines & BIT(gsi)))
 			continue;	/* nobody can raise it */
 		vsb_dummy_begin(&r->dummies, gsi);
-		set_bit(gsi, &r->asked);
-		if (!(r->again & BIT(gsi)))
-			r->patience = VSB_ASK_JIFFIES;
-		r->again &= ~BIT(gsi);
-		r->ask_again = jiffies + r->patience;
+		vsb_raise_asked(r, gsi);
 	}
 	*poke = vsb_dummy_poke(&r->dummies);
 	return true;
@@ -307,19 +344,12 @@ static bool vsb_raise_next(struct vsb_raise *r, struct vsb_proxy *proxy, struct 
  */
 static bool vsb_raise_other(struct vsb_l2 *u, struct vsb_proxy *proxy, unsigned long anchor)
 {
-	const struct vsb_vector *known;
-	struct vsb_raise *r = &u->raise;
-	int gsi;
+	unsigned long target;
 
-	if (!(READ_ONCE(proxy->cloud->irq) & VSB_IRQ_DIRECT) || r->never || r->give_nr ||
-	    r->dummies.gsi >= 0 ||
-	    time_after_eq(jiffies, r->since + msecs_to_jiffies(VSB_LATE_MS)))
+	if (time_after_eq(jiffies, u->raise.since + msecs_to_jiffies(VSB_LATE_MS)))
 		return false;
-	spin_lock(&proxy->lock);
-	gsi = vsb_irq_peek(&proxy->irqs);
-	spin_unlock(&proxy->lock);
-	known = gsi >= 0 ? vsb_vectors_known(&r->vectors, gsi) : NULL;
-	return known && known->anchor != anchor;
+	target = vsb_direct_target(u, proxy);
+	return target && target != anchor;
 }
 
 /*
@@ -459,16 +489,10 @@ static void vsb_raise_answered(struct vsb_raise *r, bool done, unsigned long rip
 /* No handler has come: the guest hypervisor is to raise the line. Under raise->lock. */
 static void vsb_raise_missed(struct vsb_l2 *u)
 {
-	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
-	struct vsb_raise *r = &u->raise;
-	u32 line = BIT(r->vectors.sent);
+	u32 line = BIT(u->raise.vectors.sent);
 
-	vsb_vectors_unanswered(&r->vectors);
-	if (!proxy)
-		return;
-	spin_lock(&proxy->lock);
-	vsb_irq_again(&proxy->irqs, line);
-	spin_unlock(&proxy->lock);
+	vsb_vectors_unanswered(&u->raise.vectors);
+	vsb_raise_again(u, line);
 }
 
 /**

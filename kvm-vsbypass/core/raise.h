@@ -21,6 +21,7 @@ struct vsb_cloud;
 struct vsb_l2;
 struct vsb_proxy;
 struct vsb_uservm;
+struct vsb_vcpu;
 
 /**
  * struct vsb_regs - registers of a user VM's vCPU
@@ -85,7 +86,6 @@ struct vsb_shown {
  * @since:	jiffies when something became due
  * @by:		anchor of the vCPU that made the last access to a device; without @lock
  * @irqs_off:	it had interrupts off; without @lock
- * @armed:	the CPU is to inject a vector of ours as soon as it can
  * @eoi:	anchor of the vCPU that has a vector of ours in service, or 0
  * @above:	vectors of the guest hypervisor that came on top of it
  * @active:	jiffies of the last thing that happened on the console
@@ -122,7 +122,6 @@ struct vsb_raise {
 	unsigned long since;
 	unsigned long by;
 	bool irqs_off;
-	bool armed;
 	unsigned long eoi;
 	u32 above;
 	unsigned long active;
@@ -151,6 +150,7 @@ static inline bool vsb_raise_signed(unsigned long rdx)
 
 void vsb_raise_init(struct vsb_cloud *cloud, struct vsb_l2 *u);
 void vsb_raise_end(struct vsb_l2 *u);
+void vsb_raise_arm(struct vsb_cloud *cloud, struct vsb_vcpu *v, bool armed);
 bool vsb_raise_open(struct vsb_cloud *cloud);
 void vsb_raise_prod_all(struct vsb_cloud *cloud);
 void vsb_raise_reset(struct vsb_l2 *u);
@@ -171,10 +171,10 @@ void vsb_raise_soon(struct vsb_l2 *u);
 void vsb_raise_went_on(struct vsb_l2 *u, unsigned long rip);
 bool vsb_raise_entered(struct vsb_l2 *u, unsigned long anchor, struct vsb_regs *regs);
 
-/* For halt.c, direct.c and giveback.c; the first one under rcu_read_lock() and raise->lock. */
-#define VSB_ASK_JIFFIES		(HZ / 5)	/* a line that nobody answers is raised again */
-
+/* For halt.c, direct.c and giveback.c; the first three under raise->lock. */
 void vsb_raise_update(struct vsb_l2 *u);
+void vsb_raise_again(struct vsb_l2 *u, u32 lines);
+void vsb_raise_asked(struct vsb_raise *r, int gsi);
 void vsb_raise_prod(struct vsb_cloud *cloud, struct vsb_l2 *u);
 void vsb_raise_attend_in(struct vsb_proxy *proxy, unsigned long delay);
 

@@ -82,17 +82,20 @@ static u8 vsb_svm_injects(struct kvm_vcpu *vcpu)
  * has interrupts on and TPR lets it. It is not to get into the guest hypervisor's VMCB, into
  * which KVM copies V_IRQ from what it remembers of that (nested_sync_control_from_vmcb02()).
  */
-static bool vsb_svm_arm(struct kvm_vcpu *vcpu, u8 vector)
+static bool vsb_svm_can_arm(struct kvm_vcpu *vcpu)
+{
+	return vsb_kvm_svm_int_ctl(vcpu);
+}
+
+/* There is no other virtual interrupt: vsb_svm_event_waits(). */
+static void vsb_svm_arm(struct kvm_vcpu *vcpu, u8 vector)
 {
 	struct vmcb_control_area *control = &vsb_kvm_vmcb(vcpu)->control;
 
-	if (!vsb_kvm_svm_int_ctl(vcpu) || control->int_ctl & V_IRQ_MASK)
-		return false;
 	control->int_vector = vector;
 	control->int_ctl &= ~V_INTR_PRIO_MASK;
 	control->int_ctl |= V_IRQ_MASK | vector >> 4 << V_INTR_PRIO_SHIFT;
 	control->clean &= ~CLEAN_V_IRQ;
-	return true;
 }
 
 static bool vsb_svm_disarm(struct kvm_vcpu *vcpu)
@@ -125,6 +128,7 @@ const struct vsb_vendor vsb_svm = {
 	.exit_gpa = vsb_svm_exit_gpa,
 	.tpr = vsb_svm_tpr,
 	.injects = vsb_svm_injects,
+	.can_arm = vsb_svm_can_arm,
 	.arm = vsb_svm_arm,
 	.disarm = vsb_svm_disarm,
 	.eoi_exits = vsb_svm_eoi_exits,

@@ -54,12 +54,15 @@ static bool vsb_turn_find(struct vsb_turn *t, struct kvm_vcpu *vcpu)
 	return t->u;
 }
 
-/* The same, if something of the cloud VM is to be looked at: another's is no reason. */
+/*
+ * Is there something of the cloud VM to look at? Another's is no reason. @t as with
+ * vsb_turn_find(), and also without a user VM if there is a vector of ours.
+ */
 static bool vsb_turn_busy(struct vsb_turn *t, struct kvm_vcpu *vcpu)
 {
 	struct vsb_cloud *cloud = vsb_cloud_find(vcpu->kvm);
 
-	return cloud && atomic_read(&cloud->raising) && vsb_turn_find(t, vcpu);
+	return cloud && atomic_read(&cloud->raising) && (vsb_turn_find(t, vcpu) || t->v->armed);
 }
 
 /* For who sleeps. */
@@ -103,6 +106,21 @@ bool vsb_synthetic_enters(struct kvm_vcpu *vcpu)
 	return enters;
 }
 
+/*
+ * A vector of ours that waits in the VMCB for L2 to have interrupts on: the guest hypervisor
+ * does not get to see it, whoever runs there. Under rcu_read_lock(), L2 is running.
+ */
+static void vsb_synthetic_disarm(struct kvm_vcpu *vcpu, struct vsb_turn *t)
+{
+	if (!t->v->armed)
+		return;
+	vsb_raise_arm(t->cloud, t->v, false);
+	if (vsb_vendor->disarm(vcpu) && t->u) {
+		vsb_direct_disarmed(t->u);
+		kvm_make_request(KVM_REQ_EVENT, vcpu);
+	}
+}
+
 /* KVM looks for events. Shall vsb_synthetic_check() do so? */
 bool vsb_synthetic_checks(struct kvm_vcpu *vcpu)
 {
@@ -111,7 +129,10 @@ bool vsb_synthetic_checks(struct kvm_vcpu *vcpu)
 
 	rcu_read_lock();
 	if (vsb_turn_busy(&t, vcpu) && !t.v->checking) {
-		checks = t.v->kept || READ_ONCE(t.u->raise.halted) || vsb_raise_due(t.u);
+		/* KVM's look may end L2, which was not entered since. */
+		vsb_synthetic_disarm(vcpu, &t);
+		checks = t.u && (t.v->kept || READ_ONCE(t.u->raise.halted) ||
+				 vsb_raise_due(t.u));
 		t.v->checking = checks;
 	}
 	rcu_read_unlock();
@@ -147,28 +168,21 @@ bool vsb_synthetic_keeps(struct kvm_vcpu *vcpu)
 }
 
 /*
- * The guest hypervisor may get to see an exit: not a vector of ours that waits for L2 to have
- * interrupts on, nor one before a HLT that is kept.
+ * The guest hypervisor may get to see an exit: not a vector of ours that waits, nor one before
+ * a HLT that is kept.
  */
 void vsb_synthetic_exits(struct kvm_vcpu *vcpu)
 {
 	unsigned long rip, old;
 	struct vsb_turn t;
-	bool taken;
 
 	rcu_read_lock();
-	if (!vsb_turn_busy(&t, vcpu)) {
-		rcu_read_unlock();
-		return;
-	}
+	if (!vsb_turn_busy(&t, vcpu))
+		goto unlock;
+	vsb_synthetic_disarm(vcpu, &t);
+	if (!t.u)
+		goto unlock;
 	vsb_raise_went_on(t.u, vsb_rip(vcpu));
-	if (t.v->armed) {
-		t.v->armed = false;
-		taken = !vsb_vendor->disarm(vcpu);
-		vsb_direct_disarmed(t.u, taken);
-		if (!taken)
-			kvm_make_request(KVM_REQ_EVENT, vcpu);
-	}
 	if (READ_ONCE(t.u->raise.halted)) {
 		rip = vsb_rip(vcpu);
 		old = rip;
@@ -179,6 +193,7 @@ void vsb_synthetic_exits(struct kvm_vcpu *vcpu)
 			kvm_make_request(KVM_REQ_EVENT, vcpu);
 		}
 	}
+unlock:
 	rcu_read_unlock();
 }
 
@@ -206,26 +221,26 @@ bool vsb_synthetic_eoi(struct kvm_vcpu *vcpu)
 	return ours;
 }
 
-/* L2 makes an access to an interrupt controller. */
-void vsb_synthetic_irqchip(struct kvm_vcpu *vcpu)
+static void vsb_synthetic_tell(struct kvm_vcpu *vcpu, void (*tell)(struct vsb_l2 *u))
 {
 	struct vsb_turn t;
 
 	rcu_read_lock();
 	if (vsb_turn_find(&t, vcpu))
-		vsb_direct_forget(t.u);
+		tell(t.u);
 	rcu_read_unlock();
+}
+
+/* L2 makes an access to an interrupt controller. */
+void vsb_synthetic_irqchip(struct kvm_vcpu *vcpu)
+{
+	vsb_synthetic_tell(vcpu, vsb_direct_forget);
 }
 
 /* L2 has VMs of its own: an instruction for that. */
 void vsb_synthetic_hosts(struct kvm_vcpu *vcpu)
 {
-	struct vsb_turn t;
-
-	rcu_read_lock();
-	if (vsb_turn_find(&t, vcpu))
-		vsb_direct_never(t.u);
-	rcu_read_unlock();
+	vsb_synthetic_tell(vcpu, vsb_direct_never);
 }
 
 /* ---- vCPU context ---- */
@@ -342,18 +357,17 @@ static bool vsb_synthetic_direct(struct kvm_vcpu *vcpu, struct vsb_turn *t)
 	}
 	if (vsb_vendor->event_waits(vcpu) || vector >> 4 <= vsb_vendor->tpr(vcpu) >> 4)
 		return false;
-	if (off && !vsb_vendor->arm(vcpu, vector))
+	if (off && !vsb_vendor->can_arm(vcpu))
 		return false;
-	t->v->armed = off;
-	if (vsb_direct_send(t->u, t->id.anchor, vector, vsb_vendor->eoi_exits(vcpu), off)) {
-		if (!off)
-			vsb_synthetic_inject(vcpu, vector);
-		return true;
+	if (!vsb_direct_send(t->u, t->id.anchor, vector, vsb_vendor->eoi_exits(vcpu)))
+		return false;
+	if (off) {
+		vsb_vendor->arm(vcpu, vector);
+		vsb_raise_arm(t->cloud, t->v, true);
+	} else {
+		vsb_synthetic_inject(vcpu, vector);
 	}
-	if (off)
-		vsb_vendor->disarm(vcpu);
-	t->v->armed = false;
-	return false;
+	return true;
 }
 
 /* Return: as KVM's check_events. */
@@ -396,6 +410,7 @@ int vsb_synthetic_check(struct kvm_vcpu *vcpu)
 {
 	bool kept = false, woken = false, halted = false;
 	unsigned long rip;
+	struct vsb_cloud *cloud;
 	struct vsb_turn t;
 	int ret;
 
@@ -432,8 +447,9 @@ put:
 	vsb_turn_put(&t);
 out:
 	rcu_read_lock();
-	if (vsb_cloud_find(vcpu->kvm))
-		vsb_cloud_find(vcpu->kvm)->vcpus[vcpu->vcpu_idx].checking = false;
+	cloud = vsb_cloud_find(vcpu->kvm);
+	if (cloud)
+		cloud->vcpus[vcpu->vcpu_idx].checking = false;
 	rcu_read_unlock();
 	atomic_dec(&vsb_users);
 	return ret;

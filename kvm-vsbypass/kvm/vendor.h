@@ -32,7 +32,8 @@ struct vsb_vcpu;
  * @tpr:	of L2: vectors whose upper half is not above its are held off
  * @injects:	external interrupt that the entry injects into L2, or 0
  * @window:	have KVM look for events when L2 has interrupts on; NULL:
- * @arm:	have the CPU inject an external interrupt then. Return: it does so
+ * @can_arm:	can it be done so:
+ * @arm:	have the CPU inject an external interrupt then
  * @disarm:	not any more. Return: it has not
  * @eoi_exits:	is it an exit when L2 is done with an interrupt?
  * @present:	is this entry of its nested page table present?
@@ -55,7 +56,8 @@ struct vsb_vendor {
 	u8 (*tpr)(struct kvm_vcpu *vcpu);
 	u8 (*injects)(struct kvm_vcpu *vcpu);
 	void (*window)(struct kvm_vcpu *vcpu);
-	bool (*arm)(struct kvm_vcpu *vcpu, u8 vector);
+	bool (*can_arm)(struct kvm_vcpu *vcpu);
+	void (*arm)(struct kvm_vcpu *vcpu, u8 vector);
 	bool (*disarm)(struct kvm_vcpu *vcpu);
 	bool (*eoi_exits)(struct kvm_vcpu *vcpu);
 	bool (*present)(u64 pte);
