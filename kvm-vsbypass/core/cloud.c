@@ -151,6 +151,7 @@ static void vsb_cloud_drain_work(struct work_struct *work)
 		return;
 	}
 	vsb_cloud_drop(cloud);
+	/* The rest of this function is waited for when the module goes. */
 	module_put(THIS_MODULE);
 }
 
@@ -178,13 +179,6 @@ static void vsb_cloud_end(struct vsb_cloud *cloud)
 	vsb_cloud_drop(cloud);
 }
 
-static void vsb_cloud_drop_work(struct work_struct *work)
-{
-	vsb_cloud_drop(container_of(work, struct vsb_cloud, drop));
-	/* The rest of this function is waited for when the module goes. */
-	module_put(THIS_MODULE);
-}
-
 /* The process ends. Also called by vsb_vm_remove(). */
 static void vsb_cloud_gone(struct vsb_vm *vm)
 {
@@ -194,7 +188,7 @@ static void vsb_cloud_gone(struct vsb_vm *vm)
 	cloud->gone = true;
 	if (cloud->lingers) {
 		cloud->lingers = false;
-		schedule_work(&cloud->drop);
+		schedule_delayed_work(&cloud->drain, 0);
 	}
 	mutex_unlock(&cloud->lock);
 }
@@ -492,7 +486,6 @@ static struct vsb_cloud *vsb_cloud_alloc(const struct vsb_create_cloud *args)
 	INIT_LIST_HEAD(&cloud->pool);
 	INIT_LIST_HEAD(&cloud->uservms);
 	INIT_DELAYED_WORK(&cloud->drain, vsb_cloud_drain_work);
-	INIT_WORK(&cloud->drop, vsb_cloud_drop_work);
 	xa_init(&cloud->roots);
 	xa_init(&cloud->anchors);
 	vsb_inner_init(&cloud->inners);

@@ -54,9 +54,8 @@ struct vsb_vcpu {
  * @rcu:	readers of the registry, of @ports, @vcpus, @roots and @anchors
  * @raising:	user VMs of it that are counted in vsb_raising, and @armed
  * @armed:	vCPUs of it in whose VMCB a vector of ours is
- * @drain:	ends a cloud VM whose guest hypervisor has registers to give back first
- * @drop:	ends a cloud VM that lingers; in a thread of its own as
- *		vsb_vm_ops.gone() must not do it
+ * @drain:	ends a cloud VM whose guest hypervisor has registers to give back first, or
+ *		one that lingered and is gone, as vsb_vm_ops.gone() must not do it
  * @started:	nested exits are redirected; written under @lock
  * @flags:	VSB_CLOUD_*; @lock
  * @unclaimed:	VSB_UNCLAIMED_*; written under @lock
@@ -93,7 +92,6 @@ struct vsb_cloud {
 	atomic_t raising;
 	atomic_t armed;
 	struct delayed_work drain;
-	struct work_struct drop;
 	bool started;
 	u32 flags;
 	u32 unclaimed;
