@@ -80,7 +80,7 @@ bool vsb_cloud_absorbs(struct vsb_cloud *cloud)
 }
 
 /* Is no access to be begun now? */
-bool vsb_cloud_is_frozen(struct vsb_cloud *cloud)
+bool vsb_cloud_is_frozen(const struct vsb_cloud *cloud)
 {
 	return READ_ONCE(cloud->frozen) && !time_after(jiffies, READ_ONCE(cloud->thaw));
 }
@@ -330,8 +330,7 @@ static long vsb_cloud_freeze(struct vsb_cloud *cloud, unsigned long ms)
 	mutex_lock(&cloud->lock);
 	WRITE_ONCE(cloud->thaw, jiffies + msecs_to_jiffies(ms));
 	WRITE_ONCE(cloud->frozen, ms != 0);
-	if (!ms)
-		vsb_give_ends(cloud);
+	vsb_give_ends(cloud);
 	mutex_unlock(&cloud->lock);
 	if (ms) {
 		vsb_cloud_quiesce(cloud);

@@ -125,7 +125,7 @@ struct vsb_cloud *vsb_cloud_find(struct kvm *kvm);
 struct vsb_cloud *vsb_cloud_get(struct kvm *kvm);
 void vsb_cloud_put(struct vsb_cloud *cloud);
 void vsb_cloud_left(struct vsb_cloud *cloud);
-bool vsb_cloud_is_frozen(struct vsb_cloud *cloud);
+bool vsb_cloud_is_frozen(const struct vsb_cloud *cloud);
 bool vsb_cloud_absorbs(struct vsb_cloud *cloud);
 long vsb_get_uservm(void __user *argp, struct vsb_cloud *cloud, struct vsb_proxy *proxy);
 

@@ -22,7 +22,7 @@ static const struct vsb_vector *vsb_direct_next(struct vsb_l2 *u, struct vsb_pro
 	int gsi = vsb_irq_peek(&proxy->irqs);
 
 	if (gsi < 0 || !(READ_ONCE(proxy->cloud->irq) & VSB_IRQ_DIRECT) || r->never ||
-	    r->give_nr || r->dummies.gsi >= 0)
+	    vsb_raise_gives(r) || r->dummies.gsi >= 0)
 		return NULL;
 	return vsb_vectors_known(&r->vectors, gsi);
 }

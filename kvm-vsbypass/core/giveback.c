@@ -5,7 +5,6 @@
  */
 #include <linux/delay.h>
 #include <linux/jiffies.h>
-#include <linux/slab.h>
 
 #include "core/cloud.h"
 #include "core/giveback.h"
@@ -39,16 +38,14 @@ static void vsb_give_begin(struct vsb_l2 *u)
 {
 	struct vsb_slots *slots = vsb_slots_get(u);
 	struct vsb_raise *r = &u->raise;
-	struct vsb_reg_write *give;
+	struct vsb_reg_write give[VSB_MAX_GIVEN];
 	u32 nr = 0;
 
-	give = kcalloc(VSB_MAX_GIVEN, sizeof(*give), GFP_KERNEL_ACCOUNT);
-	if (slots && give)
+	if (slots)
 		nr = vsb_slots_restore(slots, give, VSB_MAX_GIVEN);
 	rcu_read_lock();
 	spin_lock(&r->lock);
-	if (nr)
-		memcpy(r->give, give, nr * sizeof(*give));
+	memcpy(r->give, give, nr * sizeof(*give));
 	WRITE_ONCE(r->give_at, 0);
 	WRITE_ONCE(r->give_nr, nr);
 	vsb_dummy_forget(&r->dummies, U32_MAX);
@@ -56,7 +53,6 @@ static void vsb_give_begin(struct vsb_l2 *u)
 	spin_unlock(&r->lock);
 	rcu_read_unlock();
 	vsb_slots_put(slots);
-	kfree(give);
 }
 
 /**
@@ -73,6 +69,8 @@ long vsb_give_back(struct vsb_proxy *proxy)
 
 	if (!vsb_raise_does(proxy))
 		return -EOPNOTSUPP;
+	if (!vsb_cloud_is_frozen(proxy->cloud))
+		return -EBUSY;
 	u = vsb_give_uservm(proxy);
 	if (!u)
 		return -ENOENT;
@@ -90,7 +88,7 @@ long vsb_give_back(struct vsb_proxy *proxy)
 	return ret;
 }
 
-/* They do not after all: accesses are no longer frozen. Under cloud->lock. */
+/* They are ours after all. Under cloud->lock. */
 void vsb_give_ends(struct vsb_cloud *cloud)
 {
 	struct vsb_l2 *u;

@@ -48,6 +48,12 @@ void vsb_raise_init(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	vsb_halt_init(r);
 }
 
+/* Are the dummies on their way back to the guest hypervisor, or there? Not our business then. */
+bool vsb_raise_gives(const struct vsb_raise *r)
+{
+	return READ_ONCE(r->give_nr) && vsb_cloud_is_frozen(r->cloud);
+}
+
 /* Under rcu_read_lock(). */
 bool vsb_raise_due(struct vsb_l2 *u)
 {
@@ -57,7 +63,7 @@ bool vsb_raise_due(struct vsb_l2 *u)
 	if (READ_ONCE(r->open) >= 0 || !proxy || !vsb_raise_does(proxy) ||
 	    !READ_ONCE(proxy->cloud->started))
 		return false;
-	if (READ_ONCE(r->give_nr))
+	if (vsb_raise_gives(r))
 		return READ_ONCE(r->give_at) < READ_ONCE(r->give_nr);
 	return READ_ONCE(r->dummies.gsi) >= 0 || vsb_irq_pending(&proxy->irqs);
 }
@@ -317,7 +323,7 @@ static bool vsb_raise_next(struct vsb_raise *r, struct vsb_proxy *proxy, struct 
 	const struct vsb_reg_write *w = &r->give[r->give_at];
 	int gsi;
 
-	if (r->give_nr) {
+	if (vsb_raise_gives(r)) {
 		if (r->give_at == r->give_nr)
 			return false;
 		*poke = (struct vsb_poke){ .port = w->port, .value = w->value };
@@ -477,7 +483,7 @@ static void vsb_raise_answered(struct vsb_raise *r, bool done, unsigned long rip
 	WRITE_ONCE(r->open, -1);
 	if (!done)
 		return;		/* the same one again */
-	if (r->give_nr) {
+	if (vsb_raise_gives(r)) {
 		WRITE_ONCE(r->give_at, min(r->give_at + 1, r->give_nr));
 	} else if (gsi >= 0 && vsb_dummy_poked(&r->dummies)) {
 		vsb_vectors_asked(&r->vectors, gsi);

@@ -64,7 +64,7 @@ struct vsb_shown {
  * @busy:	there is something to look at; counted in vsb_raising
  * @dummies:	state of them
  * @give:	accesses by which the dummies become the user VM's own devices again,
- * @give_nr:	so many; 0: they are ours
+ * @give_nr:	so many; 0, and when accesses are not frozen: they are ours
  * @give_at:	next one
  * @open:	number of the exit that has no answer yet, or -1
  * @next:	number of the next one
@@ -163,6 +163,7 @@ void vsb_raise_handled(struct vsb_proxy *proxy, u32 gsi);
 void vsb_raise_attend(struct vsb_proxy *proxy);
 
 /* The user VM's side; under rcu_read_lock(), or with a reference. */
+bool vsb_raise_gives(const struct vsb_raise *r);
 bool vsb_raise_due(struct vsb_l2 *u);
 bool vsb_raise_begin(struct vsb_l2 *u, unsigned long anchor, unsigned int length,
 		     struct vsb_regs *regs, struct vsb_poke *poke);

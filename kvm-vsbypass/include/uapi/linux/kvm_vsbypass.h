@@ -325,10 +325,10 @@ struct vsb_key {
 #define VSB_REPORT_ALL		_IO(VSB_IOC, 0x23)
 /*
  * With VSB_IRQ_EXITS: the guest hypervisor's 16550s get the line control and interrupt
- * enable registers that the user VM believes in, so that they can go back to it. To be
- * called while accesses are frozen (VSB_FREEZE). ENOENT: no user VM is bound. EOPNOTSUPP: not
- * with VSB_IRQ_EXITS. ETIMEDOUT: no vCPU of the user VM ran for 2 s. EINTR. EINVAL: the
- * argument is not 0.
+ * enable registers that the user VM believes in, so that they can go back to it. From then
+ * on no line is raised, until accesses thaw. EBUSY: they are not frozen (VSB_FREEZE). ENOENT:
+ * no user VM is bound. EOPNOTSUPP: not with VSB_IRQ_EXITS. ETIMEDOUT: no vCPU of the user VM
+ * ran for 2 s, or they have thawed. EINTR. EINVAL: the argument is not 0.
  */
 #define VSB_GIVE_BACK		_IO(VSB_IOC, 0x24)
 
