@@ -149,8 +149,11 @@ bool vsb_synthetic_keeps(struct kvm_vcpu *vcpu)
 	if (!vcpu->arch.apic)
 		return false;
 	rcu_read_lock();
-	if (vsb_turn_find(&t, vcpu) &&
-	    vsb_halt_keep(t.u, t.id.anchor, vsb_rip(vcpu))) {
+	if (!vsb_turn_find(&t, vcpu))
+		goto unlock;
+	/* STI holds it off until behind HLT, which it ends. */
+	vsb_synthetic_disarm(vcpu, &t);
+	if (vsb_halt_keep(t.u, t.id.anchor, vsb_rip(vcpu))) {
 		keeps = true;
 		WRITE_ONCE(t.v->woken, false);
 		WRITE_ONCE(t.v->kept, t.u);
@@ -163,6 +166,7 @@ bool vsb_synthetic_keeps(struct kvm_vcpu *vcpu)
 			kvm_make_request(KVM_REQ_EVENT, vcpu);
 		}
 	}
+unlock:
 	rcu_read_unlock();
 	return keeps;
 }
