@@ -34,6 +34,7 @@ struct run {
 
 static struct run runs[NR_CPUS];
 static volatile bool due[NR_L2];	/* LINE_VECTOR is to be injected */
+static uint64_t halted_at[NR_L2];	/* L2 has executed this HLT, and may do so again */
 
 static struct {
 	struct gpr gpr;
@@ -137,6 +138,9 @@ static enum why enter(struct run *r)
 
 		r->x->window(r->l2, !can);
 		if (can) {
+			/* Behind STI, before it has executed it, it could not. */
+			if (r->x->rip(r->l2) == halted_at[r->l2])
+				r->x->set_rip(r->l2, halted_at[r->l2] + 1);
 			due[r->l2] = false;
 			exits.injected[r->l2]++;
 			r->x->inject(r->l2, LINE_VECTOR);
@@ -241,6 +245,7 @@ static void halted(struct run *r)
 	uint32_t before = exits.ticks;
 
 	note(r, WHY_HLT);
+	halted_at[r->l2] = r->x->rip(r->l2);
 	if (due[r->l2]) {
 		r->x->set_rip(r->l2, r->x->next(r->l2));
 		r->x->set_shadow(r->l2, 0);
