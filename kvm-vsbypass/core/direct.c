@@ -93,8 +93,7 @@ bool vsb_direct_send(struct vsb_l2 *u, unsigned long anchor, u8 vector, bool eoi
 		vsb_raise_asked(r, gsi);
 		wait = r->patience;
 		vsb_vectors_sent(&r->vectors, gsi);
-		r->eoi = eoi_exits ? anchor : 0;
-		r->above = 0;
+		vsb_service_begin(&r->service, eoi_exits ? anchor : 0, vector);
 		atomic64_inc(&r->direct);
 	}
 	vsb_raise_update(u);
@@ -114,7 +113,7 @@ void vsb_direct_disarmed(struct vsb_l2 *u)
 	if (r->vectors.sent >= 0) {
 		vsb_raise_again(u, BIT(r->vectors.sent));
 		r->vectors.sent = -1;
-		r->eoi = 0;
+		vsb_service_end(&r->service);
 		atomic64_dec(&r->direct);
 	}
 	vsb_raise_update(u);
@@ -129,8 +128,7 @@ void vsb_direct_injected(struct vsb_l2 *u, unsigned long anchor, u8 vector)
 	rcu_read_lock();
 	spin_lock(&r->lock);
 	vsb_vectors_injected(&r->vectors, anchor, vector);
-	if (r->eoi && r->eoi == anchor)
-		r->above++;
+	vsb_service_injected(&r->service, anchor, vector);
 	vsb_raise_update(u);
 	spin_unlock(&r->lock);
 	rcu_read_unlock();
@@ -145,14 +143,10 @@ bool vsb_direct_eoi(struct vsb_l2 *u, unsigned long anchor)
 	struct vsb_raise *r = &u->raise;
 	bool ours;
 
-	if (!anchor || READ_ONCE(r->eoi) != anchor)
+	if (!anchor || READ_ONCE(r->service.anchor) != anchor)
 		return false;
 	spin_lock(&r->lock);
-	ours = r->eoi == anchor && !r->above;
-	if (ours)
-		r->eoi = 0;
-	else if (r->above)
-		r->above--;
+	ours = vsb_service_eoi(&r->service, anchor);
 	vsb_raise_update(u);
 	spin_unlock(&r->lock);
 	return ours;

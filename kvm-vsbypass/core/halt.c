@@ -74,8 +74,8 @@ bool vsb_halt_keep(struct vsb_l2 *u, unsigned long anchor, unsigned long rip)
 	keep = proxy && vsb_raise_does(proxy) && (!r->halted || r->halted == anchor) &&
 	       vsb_halt_time(r) && !time_before(jiffies, r->keep_from);
 	/* What it has in service it is done with, in a way that is no exit. */
-	if (r->eoi == anchor)
-		r->eoi = 0;
+	if (r->service.anchor == anchor)
+		vsb_service_end(&r->service);
 	if (keep) {
 		r->halted = anchor;
 		r->hlt = rip;

@@ -82,7 +82,7 @@ void vsb_raise_update(struct vsb_l2 *u)
 {
 	struct vsb_raise *r = &u->raise;
 
-	vsb_raise_count(r, !r->ended && (r->open >= 0 || r->halted || r->eoi ||
+	vsb_raise_count(r, !r->ended && (r->open >= 0 || r->halted || r->service.anchor ||
 					 r->vectors.asked >= 0 || r->vectors.sent >= 0 ||
 					 vsb_raise_due(u)));
 }
@@ -109,7 +109,7 @@ void vsb_raise_reset(struct vsb_l2 *u)
 	vsb_vectors_init(&r->vectors);
 	WRITE_ONCE(r->never, false);
 	r->halted = 0;
-	r->eoi = 0;
+	vsb_service_end(&r->service);
 	spin_unlock(&r->lock);
 }
 

@@ -86,8 +86,7 @@ struct vsb_shown {
  * @since:	jiffies when something became due
  * @by:		anchor of the vCPU that made the last access to a device; without @lock
  * @irqs_off:	it had interrupts off; without @lock
- * @eoi:	anchor of the vCPU that has a vector of ours in service, or 0
- * @above:	vectors of the guest hypervisor that came on top of it
+ * @service:	a vector of ours that a vCPU has in service; its @anchor is read without @lock
  * @active:	jiffies of the last thing that happened on the console
  * @keep_from:	jiffies before which no HLT is kept: others want the CPU,
  * @shy:	and how many the next time
@@ -122,8 +121,7 @@ struct vsb_raise {
 	unsigned long since;
 	unsigned long by;
 	bool irqs_off;
-	unsigned long eoi;
-	u32 above;
+	struct vsb_service service;
 	unsigned long active;
 	unsigned long keep_from;
 	unsigned long shy;

@@ -113,3 +113,48 @@ bool vsb_vectors_missed(struct vsb_vectors *v)
 	v->of[v->sent].seen = 0;
 	return true;
 }
+
+void vsb_service_begin(struct vsb_service *s, unsigned long anchor, u8 vector)
+{
+	s->anchor = anchor;
+	s->vector = vector;
+	s->nr = 0;
+}
+
+void vsb_service_end(struct vsb_service *s)
+{
+	s->anchor = 0;
+}
+
+/*
+ * The guest hypervisor injects an external interrupt. One whose delivery an exit has
+ * interrupted (SDM vol. 3, 28.2.4; APM vol. 2, 15.7.2) comes twice and is in service once; if
+ * it was ours it is the guest hypervisor's from then on.
+ */
+void vsb_service_injected(struct vsb_service *s, unsigned long anchor, u8 vector)
+{
+	int i;
+
+	if (!s->anchor || s->anchor != anchor)
+		return;
+	for (i = 0; i < s->nr; i++)
+		if (s->above[i] == vector)
+			return;
+	if (vector == s->vector || s->nr == VSB_MAX_ABOVE)
+		vsb_service_end(s);
+	else
+		s->above[s->nr++] = vector;
+}
+
+/* This vCPU is done with what came last. Return: that was ours. */
+bool vsb_service_eoi(struct vsb_service *s, unsigned long anchor)
+{
+	if (!s->anchor || s->anchor != anchor)
+		return false;
+	if (s->nr) {
+		s->nr--;
+		return false;
+	}
+	vsb_service_end(s);
+	return true;
+}

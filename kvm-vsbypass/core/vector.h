@@ -41,6 +41,23 @@ struct vsb_vectors {
 	u8 unanswered[VSB_NR_GSI];
 };
 
+/* Interrupts on top of each other; Linux has one at a time. */
+#define VSB_MAX_ABOVE	8
+
+/**
+ * struct vsb_service - what a vCPU has in service, since we have injected a vector
+ * @anchor:	of the vCPU, 0: nothing of ours is in service
+ * @vector:	ours
+ * @nr:		number of those in
+ * @above:	that the guest hypervisor has injected on top of it
+ */
+struct vsb_service {
+	unsigned long anchor;
+	u8 vector;
+	u8 nr;
+	u8 above[VSB_MAX_ABOVE];
+};
+
 void vsb_vectors_init(struct vsb_vectors *v);
 void vsb_vectors_unanswered(struct vsb_vectors *v);
 void vsb_vectors_forget(struct vsb_vectors *v);
@@ -50,5 +67,10 @@ void vsb_vectors_handled(struct vsb_vectors *v, int gsi, unsigned long anchor, b
 const struct vsb_vector *vsb_vectors_known(const struct vsb_vectors *v, int gsi);
 void vsb_vectors_sent(struct vsb_vectors *v, int gsi);
 bool vsb_vectors_missed(struct vsb_vectors *v);
+
+void vsb_service_begin(struct vsb_service *s, unsigned long anchor, u8 vector);
+void vsb_service_end(struct vsb_service *s);
+void vsb_service_injected(struct vsb_service *s, unsigned long anchor, u8 vector);
+bool vsb_service_eoi(struct vsb_service *s, unsigned long anchor);
 
 #endif

@@ -183,6 +183,52 @@ static void test_pulses(void)
 	g_assert_cmpint(vsb_irq_take(&irqs), ==, 4);
 }
 
+/* Ours, and what came on top of it: the EOI of which is ours? */
+static void test_service(void)
+{
+	struct vsb_service s = { 0 };
+
+	g_assert_false(vsb_service_eoi(&s, CPU0));
+	g_assert_false(vsb_service_eoi(&s, 0));
+	vsb_service_begin(&s, CPU0, VECTOR);
+	g_assert_false(vsb_service_eoi(&s, CPU1));
+	g_assert_true(vsb_service_eoi(&s, CPU0));
+	g_assert_false(vsb_service_eoi(&s, CPU0));
+	/* One on top. */
+	vsb_service_begin(&s, CPU0, VECTOR);
+	vsb_service_injected(&s, CPU0, TIMER);
+	vsb_service_injected(&s, CPU1, TIMER + 1);
+	g_assert_false(vsb_service_eoi(&s, CPU0));
+	g_assert_true(vsb_service_eoi(&s, CPU0));
+	/* No vCPU that is known. */
+	vsb_service_begin(&s, 0, VECTOR);
+	g_assert_false(vsb_service_eoi(&s, 0));
+}
+
+/* An exit has interrupted the delivery: the guest hypervisor injects it again. */
+static void test_service_again(void)
+{
+	struct vsb_service s = { 0 };
+
+	vsb_service_begin(&s, CPU0, VECTOR);
+	for (int i = 0; i < 5; i++)
+		vsb_service_injected(&s, CPU0, TIMER);
+	g_assert_false(vsb_service_eoi(&s, CPU0));
+	g_assert_true(vsb_service_eoi(&s, CPU0));
+	/* If it was ours it knows of it, and is to see the EOI, and those that follow. */
+	vsb_service_begin(&s, CPU0, VECTOR);
+	vsb_service_injected(&s, CPU0, VECTOR);
+	g_assert_false(vsb_service_eoi(&s, CPU0));
+	vsb_service_injected(&s, CPU0, TIMER);
+	g_assert_false(vsb_service_eoi(&s, CPU0));
+	/* More on top than anybody has: all are its. */
+	vsb_service_begin(&s, CPU0, VECTOR);
+	for (int i = 0; i < 2 * VSB_MAX_ABOVE; i++)
+		vsb_service_injected(&s, CPU0, TIMER + i % 16 + 16 * (i / 16));
+	for (int i = 0; i < 4 * VSB_MAX_ABOVE; i++)
+		g_assert_false(vsb_service_eoi(&s, CPU0));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -192,5 +238,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/vector/forget", test_forget);
 	g_test_add_func("/vector/missed", test_missed);
 	g_test_add_func("/vector/pulses", test_pulses);
+	g_test_add_func("/vector/service", test_service);
+	g_test_add_func("/vector/service-again", test_service_again);
 	return g_test_run();
 }
