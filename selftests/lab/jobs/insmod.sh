@@ -38,6 +38,9 @@ check "load $vendor without nesting" insmod /lab/modules/$vendor.ko nested=0
 refused "no nested virtualization" "not supported" "nested virtualization is off"
 check "unload $vendor again" rmmod $vendor
 check "load $vendor with nesting" insmod /lab/modules/$vendor.ko $VSB_KVM_OPTIONS
+# as in l0-init, for the jobs behind this one
+chgrp kvm /dev/kvm
+chmod 660 /dev/kvm
 # Newer kernels do not let it be turned off any more (7.3).
 if echo 0 2>/dev/null >/proc/sys/kernel/ftrace_enabled; then
 	refused "ftrace is off" "busy" "ftrace is off"
