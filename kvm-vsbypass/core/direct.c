@@ -93,7 +93,7 @@ bool vsb_direct_send(struct vsb_l2 *u, unsigned long anchor, u8 vector, bool eoi
 		vsb_raise_asked(r, gsi);
 		wait = r->patience;
 		vsb_vectors_sent(&r->vectors, gsi);
-		vsb_service_begin(&r->service, eoi_exits ? anchor : 0, vector);
+		vsb_service_sent(&r->service, eoi_exits ? anchor : 0, vector);
 		atomic64_inc(&r->direct);
 	}
 	vsb_raise_update(u);
@@ -110,12 +110,12 @@ void vsb_direct_disarmed(struct vsb_l2 *u)
 	struct vsb_raise *r = &u->raise;
 
 	spin_lock(&r->lock);
-	if (r->vectors.sent >= 0) {
+	/* Else another vCPU has answered the line. */
+	if (r->vectors.sent >= 0)
 		vsb_raise_again(u, BIT(r->vectors.sent));
-		r->vectors.sent = -1;
-		vsb_service_end(&r->service);
-		atomic64_dec(&r->direct);
-	}
+	r->vectors.sent = -1;
+	vsb_service_unsent(&r->service);
+	atomic64_dec(&r->direct);
 	vsb_raise_update(u);
 	spin_unlock(&r->lock);
 }

@@ -114,16 +114,48 @@ bool vsb_vectors_missed(struct vsb_vectors *v)
 	return true;
 }
 
-void vsb_service_begin(struct vsb_service *s, unsigned long anchor, u8 vector)
-{
-	s->anchor = anchor;
-	s->vector = vector;
-	s->nr = 0;
-}
-
 void vsb_service_end(struct vsb_service *s)
 {
 	s->anchor = 0;
+	s->nr = 0;
+}
+
+static void vsb_service_push(struct vsb_service *s, u8 vector, bool ours)
+{
+	/* More than anybody has: all EOIs are the guest hypervisor's. */
+	if (s->nr == VSB_MAX_SERVICE) {
+		vsb_service_end(s);
+		return;
+	}
+	s->vector[s->nr] = vector;
+	s->ours[s->nr] = ours;
+	s->nr++;
+}
+
+static bool vsb_service_pop(struct vsb_service *s)
+{
+	bool ours = s->ours[--s->nr];
+
+	if (!s->nr)
+		vsb_service_end(s);
+	return ours;
+}
+
+/* We have injected a vector into this vCPU. */
+void vsb_service_sent(struct vsb_service *s, unsigned long anchor, u8 vector)
+{
+	if (s->anchor != anchor)
+		vsb_service_end(s);
+	s->anchor = anchor;
+	if (anchor)
+		vsb_service_push(s, vector, true);
+}
+
+/* That has not come, and does not any more. */
+void vsb_service_unsent(struct vsb_service *s)
+{
+	if (s->nr)
+		vsb_service_pop(s);
 }
 
 /*
@@ -137,24 +169,17 @@ void vsb_service_injected(struct vsb_service *s, unsigned long anchor, u8 vector
 
 	if (!s->anchor || s->anchor != anchor)
 		return;
-	for (i = 0; i < s->nr; i++)
-		if (s->above[i] == vector)
+	for (i = 0; i < s->nr; i++) {
+		if (s->vector[i] == vector) {
+			s->ours[i] = false;
 			return;
-	if (vector == s->vector || s->nr == VSB_MAX_ABOVE)
-		vsb_service_end(s);
-	else
-		s->above[s->nr++] = vector;
+		}
+	}
+	vsb_service_push(s, vector, false);
 }
 
 /* This vCPU is done with what came last. Return: that was ours. */
 bool vsb_service_eoi(struct vsb_service *s, unsigned long anchor)
 {
-	if (!s->anchor || s->anchor != anchor)
-		return false;
-	if (s->nr) {
-		s->nr--;
-		return false;
-	}
-	vsb_service_end(s);
-	return true;
+	return s->anchor && s->anchor == anchor && vsb_service_pop(s);
 }

@@ -41,21 +41,21 @@ struct vsb_vectors {
 	u8 unanswered[VSB_NR_GSI];
 };
 
-/* Interrupts on top of each other; Linux has one at a time. */
-#define VSB_MAX_ABOVE	8
+/* Interrupts on top of each other; Linux has two at most. */
+#define VSB_MAX_SERVICE	8
 
 /**
  * struct vsb_service - what a vCPU has in service, since we have injected a vector
  * @anchor:	of the vCPU, 0: nothing of ours is in service
- * @vector:	ours
  * @nr:		number of those in
- * @above:	that the guest hypervisor has injected on top of it
+ * @vector:	the vectors, the last one on top,
+ * @ours:	and of each: the guest hypervisor does not know of it
  */
 struct vsb_service {
 	unsigned long anchor;
-	u8 vector;
 	u8 nr;
-	u8 above[VSB_MAX_ABOVE];
+	u8 vector[VSB_MAX_SERVICE];
+	bool ours[VSB_MAX_SERVICE];
 };
 
 void vsb_vectors_init(struct vsb_vectors *v);
@@ -68,8 +68,9 @@ const struct vsb_vector *vsb_vectors_known(const struct vsb_vectors *v, int gsi)
 void vsb_vectors_sent(struct vsb_vectors *v, int gsi);
 bool vsb_vectors_missed(struct vsb_vectors *v);
 
-void vsb_service_begin(struct vsb_service *s, unsigned long anchor, u8 vector);
 void vsb_service_end(struct vsb_service *s);
+void vsb_service_sent(struct vsb_service *s, unsigned long anchor, u8 vector);
+void vsb_service_unsent(struct vsb_service *s);
 void vsb_service_injected(struct vsb_service *s, unsigned long anchor, u8 vector);
 bool vsb_service_eoi(struct vsb_service *s, unsigned long anchor);
 

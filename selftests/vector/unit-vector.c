@@ -190,18 +190,35 @@ static void test_service(void)
 
 	g_assert_false(vsb_service_eoi(&s, CPU0));
 	g_assert_false(vsb_service_eoi(&s, 0));
-	vsb_service_begin(&s, CPU0, VECTOR);
+	vsb_service_sent(&s, CPU0, VECTOR);
 	g_assert_false(vsb_service_eoi(&s, CPU1));
 	g_assert_true(vsb_service_eoi(&s, CPU0));
 	g_assert_false(vsb_service_eoi(&s, CPU0));
 	/* One on top. */
-	vsb_service_begin(&s, CPU0, VECTOR);
+	vsb_service_sent(&s, CPU0, VECTOR);
 	vsb_service_injected(&s, CPU0, TIMER);
 	vsb_service_injected(&s, CPU1, TIMER + 1);
 	g_assert_false(vsb_service_eoi(&s, CPU0));
 	g_assert_true(vsb_service_eoi(&s, CPU0));
-	/* No vCPU that is known. */
-	vsb_service_begin(&s, 0, VECTOR);
+	/* One of ours on top, which waits; it comes, or it does not. */
+	for (int comes = 0; comes < 2; comes++) {
+		vsb_service_sent(&s, CPU0, VECTOR);
+		vsb_service_sent(&s, CPU0, VECTOR + 1);
+		if (comes)
+			g_assert_true(vsb_service_eoi(&s, CPU0));
+		else
+			vsb_service_unsent(&s);
+		g_assert_true(vsb_service_eoi(&s, CPU0));
+		g_assert_false(vsb_service_eoi(&s, CPU0));
+	}
+	vsb_service_unsent(&s);
+	g_assert_false(vsb_service_eoi(&s, CPU0));
+	/* Another vCPU; one that is not known. */
+	vsb_service_sent(&s, CPU0, VECTOR);
+	vsb_service_sent(&s, CPU1, VECTOR);
+	g_assert_false(vsb_service_eoi(&s, CPU0));
+	g_assert_true(vsb_service_eoi(&s, CPU1));
+	vsb_service_sent(&s, 0, VECTOR);
 	g_assert_false(vsb_service_eoi(&s, 0));
 }
 
@@ -210,23 +227,27 @@ static void test_service_again(void)
 {
 	struct vsb_service s = { 0 };
 
-	vsb_service_begin(&s, CPU0, VECTOR);
+	vsb_service_sent(&s, CPU0, VECTOR);
 	for (int i = 0; i < 5; i++)
 		vsb_service_injected(&s, CPU0, TIMER);
 	g_assert_false(vsb_service_eoi(&s, CPU0));
 	g_assert_true(vsb_service_eoi(&s, CPU0));
 	/* If it was ours it knows of it, and is to see the EOI, and those that follow. */
-	vsb_service_begin(&s, CPU0, VECTOR);
+	vsb_service_sent(&s, CPU0, VECTOR);
 	vsb_service_injected(&s, CPU0, VECTOR);
 	g_assert_false(vsb_service_eoi(&s, CPU0));
 	vsb_service_injected(&s, CPU0, TIMER);
 	g_assert_false(vsb_service_eoi(&s, CPU0));
 	/* More on top than anybody has: all are its. */
-	vsb_service_begin(&s, CPU0, VECTOR);
-	for (int i = 0; i < 2 * VSB_MAX_ABOVE; i++)
-		vsb_service_injected(&s, CPU0, TIMER + i % 16 + 16 * (i / 16));
-	for (int i = 0; i < 4 * VSB_MAX_ABOVE; i++)
+	vsb_service_sent(&s, CPU0, VECTOR);
+	for (int i = 0; i < VSB_MAX_SERVICE; i++)
+		vsb_service_injected(&s, CPU0, TIMER + i);
+	for (int i = 0; i < 2 * VSB_MAX_SERVICE; i++)
 		g_assert_false(vsb_service_eoi(&s, CPU0));
+	for (int i = 0; i < VSB_MAX_SERVICE; i++)
+		vsb_service_sent(&s, CPU0, VECTOR + i);
+	vsb_service_sent(&s, CPU0, TIMER);
+	g_assert_false(vsb_service_eoi(&s, CPU0));
 }
 
 int main(int argc, char **argv)
