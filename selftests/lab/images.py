@@ -214,6 +214,9 @@ def l2(build, kernel):
     identify = os.path.join(build, "guest-tools/vsb-identify")
     if os.path.exists(identify):
         w.copy("bin/vsb-identify", identify)
+    ticks = os.path.join(build, "selftests/bench_ticks")
+    if os.path.exists(ticks):
+        w.copy("bin/bench-ticks", ticks)
     w.close()
     return out.getvalue()
 
