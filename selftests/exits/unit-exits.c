@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Exit reasons with every flag beside them, and exit information of all accesses. */
+/*
+ * Exit reasons with every flag beside them, which kind each is, and exit information of all
+ * accesses, read and written.
+ */
 #include <glib.h>
 
 #include <linux/bits.h>
@@ -102,6 +105,104 @@ static void test_svm_info(void)
 		}
 }
 
+/* Is it one of those that are looked at, whatever its exit information is? */
+static gboolean vmx_is_any(guint32 reason)
+{
+	struct vsb_pio pio;
+
+	return vsb_vmx_exit_pio(reason, 0, &pio) || vsb_vmx_exit_enters(reason) ||
+	       vsb_vmx_exit_hosts(reason) || vsb_vmx_exit_halts(reason) ||
+	       vsb_vmx_exit_wrmsr(reason, 0) || vsb_vmx_exit_pages(reason);
+}
+
+static gboolean svm_is_any(guint32 reason)
+{
+	struct vsb_pio pio;
+
+	return vsb_svm_exit_pio(reason, 0, &pio) || vsb_svm_exit_enters(reason) ||
+	       vsb_svm_exit_hosts(reason) || vsb_svm_exit_halts(reason) ||
+	       vsb_svm_exit_wrmsr(reason, 0) || vsb_svm_exit_wrmsr(reason, 1) ||
+	       vsb_svm_exit_pages(reason);
+}
+
+/* One that is plain is looked at no further: it is none of the others, and all else is. */
+static void test_vmx_plain(void)
+{
+	guint any = 0;
+
+	for (guint32 reason = 0; reason <= G_MAXUINT16; reason++) {
+		any += vmx_is_any(reason);
+		g_assert_cmpint(vsb_vmx_exit_plain(reason), ==, !vmx_is_any(reason));
+		for (guint bit = 16; bit < 31; bit++)
+			g_assert_cmpint(vsb_vmx_exit_plain(reason | BIT(bit)), ==,
+					!vmx_is_any(reason | BIT(bit)));
+		/* That is none of them, plain or not. */
+		g_assert_false(vmx_is_any(reason | VMX_FAILED));
+	}
+	g_assert_cmpuint(any, ==, 8);
+}
+
+static void test_svm_plain(void)
+{
+	guint any = 0;
+
+	/* VMEXIT_INVALID and its neighbours, of which later CPUs have some, are above. */
+	for (guint64 i = 0; i <= 2 * G_MAXUINT16; i++) {
+		guint32 code = i <= G_MAXUINT16 ? i : -(guint32)(i - G_MAXUINT16);
+
+		any += svm_is_any(code);
+		g_assert_cmpint(vsb_svm_exit_plain(code), ==, !svm_is_any(code));
+		for (guint bit = 16; bit < 32; bit++)
+			g_assert_cmpint(vsb_svm_exit_plain(code ^ BIT(bit)), ==,
+					!svm_is_any(code ^ BIT(bit)));
+	}
+	g_assert_cmpuint(any, ==, 7);
+}
+
+/* Each kind by its number: SDM vol. 3, appendix C; APM vol. 2, appendix C. */
+static void test_kinds(void)
+{
+	g_assert_true(vsb_vmx_exit_halts(12));
+	g_assert_true(vsb_vmx_exit_wrmsr(32, 0));
+	g_assert_false(vsb_vmx_exit_wrmsr(31, 0));	/* RDMSR */
+	g_assert_true(vsb_vmx_exit_hosts(27));		/* VMXON */
+	g_assert_false(vsb_vmx_exit_enters(27));
+	g_assert_true(vsb_vmx_exit_hosts(VMX_VMLAUNCH));
+	g_assert_true(vsb_vmx_exit_hosts(VMX_VMRESUME));
+	g_assert_true(vsb_vmx_exit_pages(48));
+	g_assert_true(vsb_vmx_exit_pages(49));
+	g_assert_true(vsb_svm_exit_halts(0x78));
+	g_assert_true(vsb_svm_exit_wrmsr(0x7c, 1));
+	g_assert_false(vsb_svm_exit_wrmsr(0x7c, 0));	/* RDMSR */
+	g_assert_true(vsb_svm_exit_hosts(SVM_VMRUN));
+	g_assert_true(vsb_svm_exit_hosts(0x84));	/* STGI */
+	g_assert_true(vsb_svm_exit_hosts(0x85));	/* CLGI */
+	g_assert_false(vsb_svm_exit_enters(0x85));
+	g_assert_true(vsb_svm_exit_pages(0x400));
+}
+
+/* What a guest hypervisor is shown it reads as that access: nothing else is set. */
+static void test_shown(void)
+{
+	for (guint port = 0; port <= G_MAXUINT16; port++)
+		for (guint i = 0; i < G_N_ELEMENTS(sizes) * 2; i++) {
+			const struct vsb_pio shown = {
+				.port = port, .size = sizes[i % 3], .in = i / 3,
+			};
+			struct vsb_pio pio;
+			guint64 info;
+
+			info = vsb_vmx_io_info(&shown);
+			g_assert_true(vsb_vmx_exit_pio(VMX_IO, info, &pio));
+			check_pio(&pio, port, shown.size, shown.in);
+			g_assert_cmphex(info & ~0xffff000full, ==, 0);
+			info = vsb_svm_io_info(&shown);
+			g_assert_true(vsb_svm_exit_pio(SVM_IOIO, info, &pio));
+			check_pio(&pio, port, shown.size, shown.in);
+			g_assert_cmphex(info & ~0xffff0071ull, ==, 0);
+		}
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -110,5 +211,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/exits/vmx/info", test_vmx_info);
 	g_test_add_func("/exits/svm/codes", test_svm_codes);
 	g_test_add_func("/exits/svm/info", test_svm_info);
+	g_test_add_func("/exits/vmx/plain", test_vmx_plain);
+	g_test_add_func("/exits/svm/plain", test_svm_plain);
+	g_test_add_func("/exits/kinds", test_kinds);
+	g_test_add_func("/exits/shown", test_shown);
 	return g_test_run();
 }
