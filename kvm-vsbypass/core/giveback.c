@@ -75,6 +75,8 @@ long vsb_give_back(struct vsb_proxy *proxy)
 	if (!u)
 		return -ENOENT;
 	vsb_give_begin(u);
+	/* When it thaws by itself somebody has to be there. */
+	vsb_raise_attend_in(proxy, 1);
 	while (vsb_give_goes_on(&u->raise) && !ret) {
 		rcu_read_lock();
 		vsb_raise_prod(proxy->cloud, u);
@@ -88,7 +90,7 @@ long vsb_give_back(struct vsb_proxy *proxy)
 	return ret;
 }
 
-/* They are ours after all. Under cloud->lock. */
+/* They are ours after all: what has waited for that is raised. Under cloud->lock. */
 void vsb_give_ends(struct vsb_cloud *cloud)
 {
 	struct vsb_l2 *u;
@@ -99,6 +101,7 @@ void vsb_give_ends(struct vsb_cloud *cloud)
 		WRITE_ONCE(u->raise.give_nr, 0);
 		vsb_raise_update(u);
 		spin_unlock(&u->raise.lock);
+		vsb_raise_wake(u);
 	}
 	rcu_read_unlock();
 }

@@ -191,11 +191,21 @@ void vsb_raise_attend_in(struct vsb_proxy *proxy, unsigned long delay)
 	spin_unlock(&proxy->lock);
 }
 
+/* If a line is to be raised, have it done. Under rcu_read_lock(), not under proxy->lock. */
+void vsb_raise_wake(struct vsb_l2 *u)
+{
+	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
+
+	if (!proxy || !vsb_raise_due(u))
+		return;
+	vsb_raise_prod(proxy->cloud, u);
+	vsb_raise_attend_in(proxy, msecs_to_jiffies(VSB_LATE_MS));
+}
+
 /* There is an edge to tell of. Any context that does not hold proxy->lock. */
 void vsb_raise_edge(struct vsb_proxy *proxy)
 {
 	struct vsb_l2 *u;
-	bool due = false;
 
 	rcu_read_lock();
 	u = rcu_dereference(proxy->uservm);
@@ -205,13 +215,9 @@ void vsb_raise_edge(struct vsb_proxy *proxy)
 		u->raise.since = jiffies;
 		vsb_raise_update(u);
 		spin_unlock(&u->raise.lock);
-		due = vsb_raise_due(u);
-		if (due)
-			vsb_raise_prod(proxy->cloud, u);
+		vsb_raise_wake(u);
 	}
 	rcu_read_unlock();
-	if (due)
-		vsb_raise_attend_in(proxy, msecs_to_jiffies(VSB_LATE_MS));
 }
 
 /* The user VM's handler is at work for this line. */
@@ -266,11 +272,25 @@ static unsigned long vsb_raise_ask_again(struct vsb_proxy *proxy, struct vsb_l2 
 	return r->patience;
 }
 
+/* The sooner of two times from now; 0 is never. */
+static unsigned long vsb_raise_sooner(unsigned long a, unsigned long b)
+{
+	return a && b ? min(a, b) : a + b;
+}
+
+/* Return: jiffies until the dummies are ours again by themselves, or 0: they are. */
+static unsigned long vsb_raise_given_for(const struct vsb_raise *r)
+{
+	long left = READ_ONCE(r->cloud->thaw) - jiffies + 1;
+
+	return vsb_raise_gives(r) ? max(left, 1l) : 0;
+}
+
 /* Work: what has waited too long. */
 void vsb_raise_attend(struct vsb_proxy *proxy)
 {
-	unsigned long delay = 0, left;
-	bool due = false, prod = false, soon = false;
+	unsigned long delay = 0;
+	bool due = false, prod = false, soon = false, late = false;
 	struct vsb_raise *r;
 	struct vsb_l2 *u;
 
@@ -282,25 +302,23 @@ void vsb_raise_attend(struct vsb_proxy *proxy)
 		r = &u->raise;
 		spin_lock(&r->lock);
 		delay = vsb_raise_ask_again(proxy, u);
-		left = vsb_halt_attend(r, &prod);
-		if (left)
-			delay = delay ? min(delay, left) : left;
+		delay = vsb_raise_sooner(delay, vsb_halt_attend(r, &prod));
+		delay = vsb_raise_sooner(delay, vsb_raise_given_for(r));
 		vsb_raise_update(u);
 		spin_unlock(&r->lock);
 		due = vsb_raise_due(u);
 		soon = time_before(jiffies, READ_ONCE(r->since) + HZ / 10);
+		late = due && !vsb_raise_gives(r);
 		if (due || prod)
 			vsb_raise_prod(proxy->cloud, u);
 	}
 	rcu_read_unlock();
-	if (due && READ_ONCE(proxy->cloud->irq) & VSB_IRQ_EVENTS) {
+	if (late && READ_ONCE(proxy->cloud->irq) & VSB_IRQ_EVENTS) {
 		WRITE_ONCE(proxy->late, true);
 		wake_up_interruptible(&proxy->events);
 	}
-	if (due) {
-		left = soon ? msecs_to_jiffies(VSB_LATE_MS) : HZ / 10;
-		delay = delay ? min(delay, left) : left;
-	}
+	if (due)
+		delay = vsb_raise_sooner(delay, soon ? msecs_to_jiffies(VSB_LATE_MS) : HZ / 10);
 	if (delay)
 		vsb_raise_attend_in(proxy, delay);
 }

@@ -175,6 +175,7 @@ void vsb_raise_update(struct vsb_l2 *u);
 void vsb_raise_again(struct vsb_l2 *u, u32 lines);
 void vsb_raise_asked(struct vsb_raise *r, int gsi);
 void vsb_raise_prod(struct vsb_cloud *cloud, struct vsb_l2 *u);
+void vsb_raise_wake(struct vsb_l2 *u);
 void vsb_raise_attend_in(struct vsb_proxy *proxy, unsigned long delay);
 
 #endif
