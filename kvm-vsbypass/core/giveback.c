@@ -48,6 +48,7 @@ static void vsb_give_begin(struct vsb_l2 *u)
 	memcpy(r->give, give, nr * sizeof(*give));
 	WRITE_ONCE(r->give_at, 0);
 	WRITE_ONCE(r->give_nr, nr);
+	r->stray = r->open >= 0;
 	vsb_dummy_forget(&r->dummies, U32_MAX);
 	vsb_raise_update(u);
 	spin_unlock(&r->lock);

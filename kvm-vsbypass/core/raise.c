@@ -423,6 +423,7 @@ bool vsb_raise_begin(struct vsb_l2 *u, unsigned long anchor, unsigned int length
 	if (due && !vsb_raise_rests(r, regs->rip) && !vsb_raise_other(u, proxy, anchor) &&
 	    vsb_raise_next(r, proxy, poke)) {
 		r->open = ++r->next % VSB_MAX_SHOWN;
+		r->stray = false;
 		shown = &r->shown[r->open];
 		shown->anchor = anchor;
 		shown->real = *regs;
@@ -499,8 +500,8 @@ static void vsb_raise_answered(struct vsb_raise *r, bool done, unsigned long rip
 	int gsi = r->dummies.gsi;
 
 	WRITE_ONCE(r->open, -1);
-	if (!done)
-		return;		/* the same one again */
+	if (!done || r->stray)
+		return;		/* the same one again, or what is next by now */
 	if (vsb_raise_gives(r)) {
 		WRITE_ONCE(r->give_at, min(r->give_at + 1, r->give_nr));
 	} else if (gsi >= 0 && vsb_dummy_poked(&r->dummies)) {

@@ -67,6 +67,7 @@ struct vsb_shown {
  * @give_nr:	so many; 0, and when accesses are not frozen: they are ours
  * @give_at:	next one
  * @open:	number of the exit that has no answer yet, or -1
+ * @stray:	that one is of before @give: no access of it
  * @next:	number of the next one
  * @shown:	the last ones, a ring
  * @rests:	no other line is raised before the user VM has gone on from where it was
@@ -104,6 +105,7 @@ struct vsb_raise {
 	u32 give_nr;
 	u32 give_at;
 	int open;
+	bool stray;
 	unsigned int next;
 	struct vsb_shown shown[VSB_MAX_SHOWN];
 	bool rests;
