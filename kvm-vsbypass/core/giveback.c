@@ -34,7 +34,8 @@ static struct vsb_l2 *vsb_give_uservm(struct vsb_proxy *proxy)
 	return u;
 }
 
-static void vsb_give_begin(struct vsb_l2 *u)
+/* Return: how many writes. */
+static u32 vsb_give_begin(struct vsb_l2 *u)
 {
 	struct vsb_slots *slots = vsb_slots_get(u);
 	struct vsb_raise *r = &u->raise;
@@ -54,6 +55,7 @@ static void vsb_give_begin(struct vsb_l2 *u)
 	spin_unlock(&r->lock);
 	rcu_read_unlock();
 	vsb_slots_put(slots);
+	return nr;
 }
 
 /**
@@ -67,6 +69,7 @@ long vsb_give_back(struct vsb_proxy *proxy)
 	unsigned long end = jiffies + msecs_to_jiffies(VSB_GIVE_MS);
 	struct vsb_l2 *u;
 	long ret = 0;
+	u32 nr;
 
 	if (!vsb_raise_does(proxy))
 		return -EOPNOTSUPP;
@@ -75,7 +78,7 @@ long vsb_give_back(struct vsb_proxy *proxy)
 	u = vsb_give_uservm(proxy);
 	if (!u)
 		return -ENOENT;
-	vsb_give_begin(u);
+	nr = vsb_give_begin(u);
 	/* When it thaws by itself somebody has to be there. */
 	vsb_raise_attend_in(proxy, 1);
 	while (vsb_give_goes_on(&u->raise) && !ret) {
@@ -87,6 +90,8 @@ long vsb_give_back(struct vsb_proxy *proxy)
 		else if (msleep_interruptible(5))
 			ret = -EINTR;
 	}
+	if (!ret && nr && !vsb_raise_gives(&u->raise))
+		ret = -ETIMEDOUT;
 	vsb_uservm_put(u);
 	return ret;
 }
