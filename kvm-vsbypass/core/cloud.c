@@ -214,6 +214,20 @@ static bool vsb_cloud_keeps(struct vsb_cloud *cloud)
 	return false;
 }
 
+/* Under cloud->lock. */
+static void vsb_cloud_freeze_for(struct vsb_cloud *cloud, unsigned long ms)
+{
+	bool still = ms && vsb_cloud_is_frozen(cloud);
+
+	/* Before it is frozen: what is left of the last time is not done now. */
+	if (!still)
+		vsb_give_ends(cloud);
+	WRITE_ONCE(cloud->thaw, jiffies + msecs_to_jiffies(ms));
+	WRITE_ONCE(cloud->frozen, ms != 0);
+	if (still)
+		vsb_give_lasts(cloud);
+}
+
 static int vsb_cloud_release(struct inode *inode, struct file *file)
 {
 	struct vsb_cloud *cloud = file->private_data;
@@ -224,7 +238,7 @@ static int vsb_cloud_release(struct inode *inode, struct file *file)
 	cloud->lingers = (cloud->flags & VSB_CLOUD_ABSORB_ON_CLOSE) && !cloud->gone &&
 			 vsb_cloud_keeps(cloud);
 	if (cloud->lingers) {
-		WRITE_ONCE(cloud->frozen, false);
+		vsb_cloud_freeze_for(cloud, 0);
 		__module_get(THIS_MODULE);
 		mutex_unlock(&cloud->lock);
 		return 0;
@@ -328,9 +342,7 @@ static long vsb_cloud_freeze(struct vsb_cloud *cloud, unsigned long ms)
 	if (ms > VSB_MAX_FREEZE_MS)
 		return -EINVAL;
 	mutex_lock(&cloud->lock);
-	WRITE_ONCE(cloud->thaw, jiffies + msecs_to_jiffies(ms));
-	WRITE_ONCE(cloud->frozen, ms != 0);
-	vsb_give_ends(cloud);
+	vsb_cloud_freeze_for(cloud, ms);
 	mutex_unlock(&cloud->lock);
 	if (ms) {
 		vsb_cloud_quiesce(cloud);

@@ -111,3 +111,12 @@ void vsb_give_ends(struct vsb_cloud *cloud)
 	}
 	rcu_read_unlock();
 }
+
+/* It is to thaw at another time. Under cloud->lock. */
+void vsb_give_lasts(struct vsb_cloud *cloud)
+{
+	struct vsb_proxy *proxy;
+
+	list_for_each_entry(proxy, &cloud->pool, node)
+		vsb_raise_attend_in(proxy, 1);
+}

@@ -10,5 +10,6 @@ struct vsb_proxy;
 
 long vsb_give_back(struct vsb_proxy *proxy);
 void vsb_give_ends(struct vsb_cloud *cloud);
+void vsb_give_lasts(struct vsb_cloud *cloud);
 
 #endif
