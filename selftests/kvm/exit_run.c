@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "test_util.h"
@@ -26,6 +27,7 @@ void host_cloud(struct host *h, unsigned int cpus)
 	vm_install_exception_handler(h->c->vm, DB_VECTOR, (void *)work_db_handler);
 	vm_install_exception_handler(h->c->vm, BP_VECTOR, (void *)work_bp_handler);
 	vm_install_exception_handler(h->c->vm, LINE_VECTOR, (void *)work_line_handler);
+	vm_install_exception_handler(h->c->vm, CLOCK_VECTOR, (void *)work_clock_handler);
 	vm_install_exception_handler(h->c->vm, TICK_VECTOR, (void *)exits_tick_handler);
 	cloud_attach(h->c, 0, VSB_UNCLAIMED_ABSORB);
 }
@@ -54,6 +56,39 @@ void host_begin(struct host *h, uint32_t irq)
 	host_start(h, irq);
 	host_bind(h, 0);
 	CHECK(proxy_uservm(h->p).flags & VSB_USERVM_BOUND);
+}
+
+void host_begin_two(struct host *h, uint32_t irq)
+{
+	host_cloud(h, 2);
+	h->p = proxy_add_lines(h->c, "vm1");
+	host_start(h, irq);
+	h->c->mbox->root[1] = h->c->root[0][0];
+	host_bind(h, 0);
+	host_bind(h, 1);
+	CHECK_EQ(proxy_uservm(h->p).vcpus, 2);
+}
+
+void host_begin_pair(struct host *h, uint32_t irq, unsigned int cpus)
+{
+	host_cloud(h, cpus);
+	h->p = proxy_add_lines(h->c, "vm1");
+	h->p2 = proxy_add_lines(h->c, "vm2");
+	host_start(h, irq);
+	host_bind(h, 0);
+	host_bind(h, 1);
+}
+
+void host_end_pair(struct host *h)
+{
+	h->x->turn[0].both = false;
+	for (unsigned int l2 = 0; l2 < 2; l2++) {
+		h->x->turn[0].l2 = l2;
+		host_go_on(h, 0);
+		host_progress(h, l2);
+		host_stop(h, 0);
+		host_check_mix(h, l2, WORK_TURNS);
+	}
 }
 
 void host_go_on(struct host *h, unsigned int cpu)
@@ -112,6 +147,20 @@ uint64_t host_shown(struct proxy *p)
 	return proxy_uservm(p).irq_exits;
 }
 
+uint64_t host_direct(struct proxy *p)
+{
+	return proxy_uservm(p).irq_direct;
+}
+
+void host_rise(struct host *h, unsigned int l2)
+{
+	uint64_t before = h->x->work[l2].served;
+
+	proxy_line(h->p, 4, true);
+	WAIT_FOR(h->x->work[l2].served != before);
+	proxy_line(h->p, 4, false);
+}
+
 void host_pulse(struct host *h, unsigned int gsi, unsigned int accesses)
 {
 	uint32_t before = h->x->accesses[0];
@@ -128,7 +177,7 @@ static void storm_is_over(struct host *h, struct proxy *p, uint64_t shown)
 	uint32_t storms = p->shm->storms;
 
 	sleep(1);
-	FAIL("no exit any more after %llu; in a second the line rose %u times, L2s did %llu and %llu rounds; accesses %u and %u, exit code %#llx, L1 %s and %s",
+	FAIL("none any more after %llu; in a second the line rose %u times, L2s did %llu and %llu rounds; accesses %u and %u, exit code %#llx, L1 %s and %s",
 	     (unsigned long long)shown, p->shm->storms - storms,
 	     (unsigned long long)(h->x->work[0].rounds - rounds[0]),
 	     (unsigned long long)(h->x->work[1].rounds - rounds[1]),
@@ -141,13 +190,14 @@ void host_storm_on(struct host *h, struct proxy *p)
 	p->shm->storm_us = h->c->mbox->amd ? STORM_US : SLOW_STORM_US;
 }
 
-void host_storm(struct host *h, struct proxy *p, uint64_t n)
+/* Until @count has got @n further. */
+static void storm(struct host *h, struct proxy *p, uint64_t (*count)(struct proxy *p), uint64_t n)
 {
-	uint64_t end = host_shown(p) + n, last = 0, now;
+	uint64_t end = count(p) + n, last = 0, now;
 	double patience = tap_now() + TAP_PATIENCE;
 
 	host_storm_on(h, p);
-	while ((now = host_shown(p)) < end) {
+	while ((now = count(p)) < end) {
 		if (now != last)
 			patience = tap_now() + TAP_PATIENCE;
 		else if (tap_now() > patience)
@@ -156,6 +206,31 @@ void host_storm(struct host *h, struct proxy *p, uint64_t n)
 		usleep(1000);
 	}
 	p->shm->storm_us = 0;
+}
+
+void host_storm(struct host *h, struct proxy *p, uint64_t n)
+{
+	storm(h, p, host_shown, n);
+}
+
+void host_storm_direct(struct host *h, struct proxy *p, uint64_t n)
+{
+	storm(h, p, host_direct, n);
+}
+
+void host_storm_mapping(struct host *h, uint64_t (*count)(struct proxy *p), uint64_t n,
+			size_t size)
+{
+	struct work *w = &h->x->work[0];
+	uint64_t end = count(h->p) + n;
+
+	host_storm_on(h, h->p);
+	while (count(h->p) < end) {
+		OK(mprotect(w, size, PROT_READ | PROT_WRITE | PROT_EXEC));
+		OK(mprotect(w, size, PROT_READ | PROT_WRITE));
+		usleep(1000);
+	}
+	h->p->shm->storm_us = 0;
 }
 
 uint64_t host_many(void)
@@ -195,12 +270,6 @@ void host_check_mix(struct host *h, unsigned int l2, unsigned int turns)
 	CHECK(got->blocks > 0);
 	printf("# user VM %u: %llu blocks, all as wanted\n", l2, (unsigned long long)got->blocks);
 }
-
-struct poke {
-	uint16_t port;
-	uint8_t value;
-	bool in;
-};
 
 /* As Documentation/design.rst says: the first time, and each time that it rises again. */
 struct pokes {
@@ -242,6 +311,17 @@ static void check_told(const struct seen *s)
 	CHECK(ok);
 }
 
+static void check_poke(const struct seen *s, const struct poke *want, unsigned int i)
+{
+	if (!is_poke(s, want)) {
+		printf("# wanted: %s port %#x value %#x\n", want->in ? "in" : "out", want->port,
+		       want->value);
+		print_seen("saw", s);
+		FAIL("access %u is another one than wanted", i);
+	}
+	check_told(s);
+}
+
 static unsigned int check_seen(struct host *h, unsigned int l2, unsigned int gsi,
 			       unsigned int *still)
 {
@@ -269,13 +349,7 @@ static unsigned int check_seen(struct host *h, unsigned int l2, unsigned int gsi
 			want = ready ? p->again : p->first;
 			end = want + (ready ? p->nr_again : p->nr_first);
 		}
-		if (!is_poke(s, want)) {
-			printf("# wanted: %s port %#x value %#x\n", want->in ? "in" : "out",
-			       want->port, want->value);
-			print_seen("saw", s);
-			FAIL("access %u is another one than wanted", i);
-		}
-		check_told(s);
+		check_poke(s, want, i);
 		last = s;
 		if (++want == end) {
 			rises++;
@@ -283,6 +357,18 @@ static unsigned int check_seen(struct host *h, unsigned int l2, unsigned int gsi
 		}
 	}
 	return rises;
+}
+
+void host_check_first(struct host *h, unsigned int l2, const struct poke *want, unsigned int n)
+{
+	CHECK(h->x->nr_seen >= n && h->x->nr_seen < SEEN_MAX);
+	for (unsigned int i = 0; i < n; i++) {
+		CHECK_EQ(h->x->seen[i].why, WHY_IO);
+		CHECK_EQ(h->x->seen[i].l2, l2);
+		check_poke(&h->x->seen[i], &want[i], i);
+	}
+	h->x->nr_seen -= n;
+	memmove(h->x->seen, h->x->seen + n, h->x->nr_seen * sizeof(h->x->seen[0]));
 }
 
 unsigned int host_check_seen(struct host *h, unsigned int l2, unsigned int gsi)

@@ -12,11 +12,13 @@
  * @c:		the cloud VM
  * @x:		what it shares with us
  * @p:		"vm1", the proxy of user VM 0
+ * @p2:		"vm2", that of user VM 1, of a pair
  */
 struct host {
 	struct cloud *c;
 	struct exits_mbox *x;
 	struct proxy *p;
+	struct proxy *p2;
 };
 
 #define TICK_US		20000	/* of L1's timer: emulators are slow */
@@ -30,6 +32,16 @@ void host_start(struct host *h, uint32_t irq);
 void host_set_irq(struct host *h, uint32_t irq);
 /* A user VM makes an access and so is bound. */
 void host_bind(struct host *h, unsigned int l2);
+
+/* User VM 1 is the second vCPU of 0, on two CPUs. */
+void host_begin_two(struct host *h, uint32_t irq);
+/* Two user VMs on so many CPUs. */
+void host_begin_pair(struct host *h, uint32_t irq, unsigned int cpus);
+/*
+ * They have run in turn, and L1 has stopped somewhere: each goes on alone, to the end of its
+ * block, and is as host_check_mix() wants it.
+ */
+void host_end_pair(struct host *h);
 
 /* User VM @l2 begins with @work on this CPU of L1, and does so until host_stop(). */
 void host_go(struct host *h, unsigned int cpu, unsigned int l2, void (*work)(uint64_t l2));
@@ -50,9 +62,20 @@ void host_pulse(struct host *h, unsigned int gsi, unsigned int accesses);
 void host_storm_on(struct host *h, struct proxy *p);
 /* or until @n accesses more were shown. */
 void host_storm(struct host *h, struct proxy *p, uint64_t n);
+/* or interrupts injected. */
+void host_storm_direct(struct host *h, struct proxy *p, uint64_t n);
+/*
+ * The same of what @count says, and so much of L2's stack is memory that L0 has to map anew all
+ * the time: KVM forgets where it is, nothing else happens.
+ */
+void host_storm_mapping(struct host *h, uint64_t (*count)(struct proxy *p), uint64_t n,
+			size_t size);
 /* VSB_EXITS in the environment, else 10,000: how many of them are many. */
 uint64_t host_many(void);
 uint64_t host_shown(struct proxy *p);
+uint64_t host_direct(struct proxy *p);
+/* The line 4 rises, the handler comes to its end in @l2, and it falls. */
+void host_rise(struct host *h, unsigned int l2);
 
 /* Registers, flags and memory of the user VM are those that work_mix() makes. */
 void host_check_mix(struct host *h, unsigned int l2, unsigned int turns);
@@ -63,5 +86,14 @@ void host_check_mix(struct host *h, unsigned int l2, unsigned int turns);
 unsigned int host_check_seen(struct host *h, unsigned int l2, unsigned int gsi);
 /* The same, and L2 has executed something each time before it rose again. */
 void host_check_progress(struct host *h, unsigned int l2, unsigned int gsi);
+
+/* The first accesses that L1 has seen are these, of a byte each; then they are forgotten. */
+struct poke {
+	uint16_t port;
+	uint8_t value;
+	bool in;
+};
+
+void host_check_first(struct host *h, unsigned int l2, const struct poke *want, unsigned int n);
 
 #endif

@@ -33,8 +33,10 @@ struct run {
 };
 
 static struct run runs[NR_CPUS];
-static volatile bool due[NR_L2];	/* LINE_VECTOR is to be injected */
 static uint64_t halted_at[NR_L2];	/* L2 has executed this HLT, and may do so again */
+/* LINE_VECTOR is to be injected, CLOCK_VECTOR is, so many were and have no EOI yet. */
+static volatile bool due[NR_L2], clock_due[NR_L2];
+static volatile uint32_t in_service[NR_L2];
 
 static struct {
 	struct gpr gpr;
@@ -119,10 +121,45 @@ static void skip(struct run *r)
 	r->l1->skip(r->l2);
 }
 
+/* What L2 is to get next, as far as its TPR lets it; 0: nothing. */
+static unsigned int vector_due(unsigned int l2)
+{
+	unsigned int vector = clock_due[l2] ? CLOCK_VECTOR : due[l2] ? LINE_VECTOR : 0;
+
+	return vector >> 4 > exits.work[l2].tpr ? vector : 0;
+}
+
+/* Return: L2 cannot take it, and L1 is to be told when it can. */
+static bool inject(struct run *r)
+{
+	unsigned int vector = vector_due(r->l2);
+
+	if (!vector)
+		return false;
+	if (!(r->x->rflags(r->l2) & IF) || r->x->shadow(r->l2)) {
+		r->x->window(r->l2, true);
+		return true;
+	}
+	/* Behind STI, before it has executed it, it could not. */
+	if (r->x->rip(r->l2) == halted_at[r->l2])
+		r->x->set_rip(r->l2, halted_at[r->l2] + 1);
+	if (vector == LINE_VECTOR) {
+		due[r->l2] = false;
+		exits.injected[r->l2]++;
+	} else {
+		clock_due[r->l2] = false;
+		exits.clocks[r->l2]++;
+	}
+	in_service[r->l2]++;
+	r->x->inject(r->l2, vector);
+	return false;
+}
+
 static enum why enter(struct run *r)
 {
 	struct turn *t = r->t;
 	static uint32_t entries;
+	bool asked, armed;
 	uint64_t code = 0;
 	enum why why;
 
@@ -132,26 +169,17 @@ static enum why enter(struct run *r)
 		mbox.anchor[r->l2].gva = t->pages[n].gva;
 		mbox.anchor[r->l2].gpa = t->pages[n].gpa;
 	}
-	r->x->intercept(r->l2);
-	if (due[r->l2]) {
-		bool can = r->x->rflags(r->l2) & IF && !r->x->shadow(r->l2);
-
-		r->x->window(r->l2, !can);
-		if (can) {
-			/* Behind STI, before it has executed it, it could not. */
-			if (r->x->rip(r->l2) == halted_at[r->l2])
-				r->x->set_rip(r->l2, halted_at[r->l2] + 1);
-			due[r->l2] = false;
-			exits.injected[r->l2]++;
-			r->x->inject(r->l2, LINE_VECTOR);
-		}
-	}
+	r->x->intercept(r->l2, t->eoi);
+	asked = inject(r);
 	memset(&r->e, 0, sizeof(r->e));
 	r->x->guard(true);
 	r->l1->run(r->l2, &r->e, &code);
 	r->x->guard(false);
+	armed = r->x->armed(r->l2);
 	r->x->window(r->l2, false);
 	why = r->x->why(r->l2, code);
+	if (!asked && (armed || why == WHY_WINDOW))
+		exits.foreign++;
 	if (why == WHY_OTHER)
 		exits.trouble = code | 1ull << 63;
 	r->x->again(r->l2);
@@ -196,6 +224,13 @@ static void others(struct run *r)
 	r->l1->select(l2);
 }
 
+/* 8259A, and the level registers beside it */
+static bool is_pic(uint16_t port)
+{
+	port &= ~1;
+	return port == 0x20 || port == 0xa0 || port == 0x4d0;
+}
+
 /* Return: L1 goes on. */
 static bool answer(struct run *r)
 {
@@ -203,13 +238,18 @@ static bool answer(struct run *r)
 	enum answer how = ANSWER_SKIP;
 	uint8_t value = *r->l1->rax(r->l2);
 
+	if (is_pic(r->e.port)) {
+		exits.touched++;
+		skip(r);
+		return true;
+	}
 	note_io(r);
 	if (t->times) {
 		t->times--;
 		how = t->answer;
 	}
 	if (t->inject && raises(r, value))
-		due[r->l2] = true;
+		due[t->first ? 0 : r->l2] = true;
 	switch (how) {
 	case ANSWER_NOT:
 		return true;
@@ -246,13 +286,37 @@ static void halted(struct run *r)
 
 	note(r, WHY_HLT);
 	halted_at[r->l2] = r->x->rip(r->l2);
-	if (due[r->l2]) {
+	if (vector_due(r->l2)) {
 		r->x->set_rip(r->l2, r->x->next(r->l2));
 		r->x->set_shadow(r->l2, 0);
 		return;
 	}
 	while (exits.ticks == before && !r->t->stop)
 		let_in();
+}
+
+/* L2 writes EOI_MSR, and nothing but that. */
+static void eoi(struct run *r)
+{
+	if (r->l1->gpr(r->l2)->rcx != EOI_MSR) {
+		exits.trouble = r->l1->gpr(r->l2)->rcx | 1ull << 63;
+		return;
+	}
+	exits.eois[r->l2]++;
+	if (in_service[r->l2])
+		in_service[r->l2]--;
+	else
+		exits.spurious++;
+	r->x->set_rip(r->l2, r->x->next(r->l2));
+}
+
+static void tick(struct run *r)
+{
+	if (r->t->ticks)
+		note(r, WHY_TICK)->port = 0;
+	if (r->t->clock)
+		clock_due[r->l2] = true;
+	let_in();
 }
 
 static void begin(struct run *r)
@@ -268,7 +332,7 @@ static void begin(struct run *r)
 	if (t->restore) {
 		restore(r);
 	} else if (t->unpaged || t->real) {
-		r->l1->unpaged(r->l2, t->entry, false);
+		r->l1->unpaged(r->l2, t->entry, t->reset);
 		r->x->start(r->l2, 0, stack, rflags);
 		r->x->segments(r->l2, t->entry, t->real);
 	} else if (t->begin) {
@@ -280,6 +344,9 @@ static void begin(struct run *r)
 	if (t->shadow)
 		r->x->set_shadow(r->l2, t->shadow);
 	due[r->l2] = t->strike;
+	clock_due[r->l2] = false;
+	if (t->begin)
+		in_service[r->l2] = 0;
 	t->strike = false;
 	t->begin = t->restore = false;
 }
@@ -298,16 +365,23 @@ static bool step(struct run *r)
 		halted(r);
 		break;
 	case WHY_TICK:
-		if (r->t->ticks) {
-			s = note(r, WHY_TICK);
-			s->port = 0;
-		}
-		let_in();
+		tick(r);
 		break;
 	case WHY_WINDOW:
 		s = note(r, WHY_WINDOW);
 		s->next = s->rip;
 		exits.windows++;
+		break;
+	case WHY_EOI:
+		eoi(r);
+		break;
+	case WHY_PAGE:
+		exits.touched++;
+		r->x->set_rip(r->l2, r->x->rip(r->l2) + WORK_LOAD_SIZE);
+		break;
+	case WHY_HOSTS:
+		exits.touched++;
+		r->x->set_rip(r->l2, r->x->next(r->l2));
 		break;
 	case WHY_CALL:
 		r->l1->skip(r->l2);

@@ -10,12 +10,19 @@
 #include "guest.h"
 
 #define TICK_VECTOR	0xf0	/* L1's timer */
-#define LINE_VECTOR	0x51	/* what L2 gets for its line */
+#define LINE_VECTOR	0x51	/* what L2 gets for its line, */
+#define CLOCK_VECTOR	0x61	/* and for each tick of L1's timer, if it has a clock */
+#define EOI_MSR		0x80b	/* x2APIC (SDM vol. 3, table 11-6) */
 
 #define SEEN_MAX	512
 
 /* Why L2 stopped. */
-enum why { WHY_IO, WHY_HLT, WHY_TICK, WHY_WINDOW, WHY_CALL, WHY_OTHER };
+enum why {
+	WHY_IO, WHY_HLT, WHY_TICK, WHY_WINDOW, WHY_CALL, WHY_EOI,
+	WHY_PAGE,		/* no page there in the nested page table */
+	WHY_HOSTS,		/* VMRUN or VMXON */
+	WHY_OTHER,
+};
 
 /**
  * struct seen - an exit as L1 saw it
@@ -54,12 +61,16 @@ enum answer {
  * @both:	and the next one, tick by tick
  * @begin:	L2 begins at @entry, with its number as the argument; else it goes on
  * @unpaged:	that is a physical page, and it begins there with paging off,
- * @real:	or in real mode
+ * @real:	or in real mode,
+ * @reset:	as behind a reset
  * @restore:	L2 goes on where ANSWER_SAVE was
  * @iflag:	L2 begins with interrupts on
  * @shadow:	the first entry is with an interrupt shadow
  * @strike:	and injects LINE_VECTOR
- * @inject:	L2 gets LINE_VECTOR for each access that raises the line
+ * @inject:	L2 gets LINE_VECTOR for each access that raises the line,
+ * @first:	user VM 0 instead, of which this one is another vCPU
+ * @eoi:	L2 writes EOI_MSR to an interrupt controller of L1; without, on SVM, to L1's own
+ * @clock:	L2 gets CLOCK_VECTOR for each tick
  * @ticks:	ticks are written down
  * @fresh:	L2's VMCB or virtual-APIC page is another one at each entry: of 4 at @pages
  * @answer:	of the next @times accesses; to others ANSWER_SKIP
@@ -69,6 +80,7 @@ enum answer {
 struct turn {
 	uint8_t l2;
 	bool both, begin, unpaged, real, restore, iflag, strike, inject, ticks, fresh;
+	bool reset, first, eoi, clock;
 	uint32_t shadow;
 	uint64_t entry;
 	uint64_t elsewhere;
@@ -94,7 +106,13 @@ struct mix {
  * struct work - of a user VM
  * @stack:	for exceptions while @mix is in the registers; grows down from @mix
  * @rounds:	of a loop
- * @events:	LINE_VECTOR was taken so often
+ * @events:	LINE_VECTOR was taken so often,
+ * @served:	and its handler came to its end
+ * @data:	what it has read last, of
+ * @nr_data:	so many
+ * @early:	it was taken with interrupts off, in the shadow of STI, or with TPR above
+ * @clocks:	CLOCK_VECTOR was taken
+ * @tpr:	upper half of its TPR
  * @traps:	so many exceptions
  * @per_round:	of them, in the first round
  * @rax:	registers at work_elsewhere(), of user VM 0
@@ -105,7 +123,10 @@ struct work {
 	uint8_t stack[16384];
 	struct mix mix;
 	volatile uint64_t rounds;
-	volatile uint64_t events;
+	volatile uint64_t events, served, early;
+	volatile uint64_t clocks;
+	volatile uint8_t tpr, data;
+	volatile uint32_t nr_data;
 	volatile uint64_t traps;
 	volatile uint64_t per_round;
 	volatile uint64_t rax, rdx;
@@ -119,11 +140,25 @@ struct work {
  * @accesses:	of them, for each user VM
  * @ticks:	of L1's timer
  * @injected:	events for each user VM
+ * @clocks:	CLOCK_VECTOR likewise
+ * @eois:	EOI_MSR written, as L1 saw it,
+ * @spurious:	of these, with nothing in service that L1 has injected
  * @windows:	times that L1 was told that L2 can take one
+ * @foreign:	times that it was without having asked, or that L2's VMCB had a virtual
+ *		interrupt that L1 has not put there
+ * @touched:	accesses that L2 was asked for (@ask), as L1 saw them; not in @accesses
  * @trouble:	exit code that L1 did not expect
  * @stop:	L2 calls
  * @iir:	what a handler of LINE_VECTOR reads until bit 0 is set, unless 0,
- * @iir_once:	or once
+ * @iir_once:	or once; and each time
+ * @data:	this, unless 0;
+ * @threaded:	with interrupts on.
+ * @nests:	Then it waits for CLOCK_VECTOR,
+ * @eoi:	and writes EOI_MSR
+ * @off:	work_serves() has interrupts off
+ * @tpr:	and this in the upper half of its TPR
+ * @ask:	what it is to do once: an IN of this port, or ASK_*; then it is 0
+ * @page:	ASK_PAGE reads there
  */
 struct exits_mbox {
 	struct turn turn[NR_CPUS];
@@ -132,13 +167,30 @@ struct exits_mbox {
 	volatile uint32_t accesses[NR_L2];
 	volatile uint32_t ticks;
 	volatile uint32_t injected[NR_L2];
+	volatile uint32_t clocks[NR_L2];
+	volatile uint32_t eois[NR_L2];
+	volatile uint32_t spurious;
 	volatile uint32_t windows;
+	volatile uint32_t foreign;
+	volatile uint32_t touched;
 	volatile uint64_t trouble;
 	volatile bool stop;
-	uint16_t iir;
+	volatile uint16_t iir;
+	uint16_t data;
 	bool iir_once;
+	bool threaded, nests, eoi;
+	volatile bool off[NR_L2];
+	volatile uint8_t tpr[NR_L2];
+	volatile uint32_t ask[NR_L2];
+	uint64_t page;
 	struct work work[NR_L2];
 };
+
+/* In exits_mbox.ask */
+#define ASK_PAGE	0x10000
+#define ASK_HOSTS	0x10001		/* to be a hypervisor: VMRUN or VMXON */
+
+#define WORK_LOAD_SIZE	2		/* of the instruction of ASK_PAGE */
 
 extern struct exits_mbox exits;
 
@@ -151,7 +203,8 @@ struct exits_ops {
 	void (*start)(unsigned int l2, uint64_t rip, uint64_t rsp, uint64_t rflags);
 	/* After unpaged(): segments begin at @page, and with @real it is real mode. */
 	void (*segments)(unsigned int l2, uint64_t page, bool real);
-	void (*intercept)(unsigned int l2);	/* HLT and L1's interrupts, too */
+	/* HLT and L1's interrupts, too; and writes of EOI_MSR, VMX: in any case */
+	void (*intercept)(unsigned int l2, bool eoi);
 	enum why (*why)(unsigned int l2, uint64_t code);
 	uint64_t (*rip)(unsigned int l2);
 	void (*set_rip)(unsigned int l2, uint64_t rip);
@@ -162,6 +215,7 @@ struct exits_ops {
 	void (*set_shadow)(unsigned int l2, uint32_t shadow);
 	void (*inject)(unsigned int l2, unsigned int vector);
 	void (*window)(unsigned int l2, bool on);
+	bool (*armed)(unsigned int l2);		/* has it a virtual interrupt? */
 	void (*again)(unsigned int l2);		/* what an exit has interrupted */
 	void (*guard)(bool on);			/* L1 takes no interrupt but in L2 */
 };
@@ -179,8 +233,10 @@ void work_breaks(uint64_t l2);
 void work_spins(uint64_t l2);
 void work_transmits(uint64_t l2);
 void work_receives(uint64_t l2);
+void work_serves(uint64_t l2);
 void work_elsewhere(void);
 void work_line_handler(void *regs);
+void work_clock_handler(void *regs);
 void work_db_handler(void *regs);
 void work_bp_handler(void *regs);
 extern char work_behind_hlt[], work_behind_shadow[];

@@ -13,6 +13,7 @@
 #define EXIT_INTR	0x60
 #define EXIT_VINTR	0x64
 #define EXIT_HLT	0x78
+#define EXIT_NPF	0x400
 #define V_PRIO_ANY	(0xf << 16 | 1 << 20)	/* 15.21.4: the highest, whatever V_TPR is */
 #define EVENT_VALID	(1u << 31)
 #define EVENT_BP	(3u << 8 | 3)
@@ -47,10 +48,25 @@ static void svm_segments(unsigned int l2, uint64_t page, bool real)
 	save->cs.limit = 0xffff;
 }
 
-static void svm_intercept(unsigned int l2)
+/* MSR permission map: two bits for each, the upper one for writes (15.11). */
+static void svm_intercept_eoi(unsigned int l2, bool eoi)
+{
+	uint8_t *map = ((struct svm_test_data *)l2_state[l2].data)->msr;
+	struct vmcb_control_area *c = &vmcb_of(l2)->control;
+	unsigned int bit = 2 * EOI_MSR + 1;
+
+	map[bit / 8] |= 1 << bit % 8;
+	if (eoi)
+		c->intercept |= 1ull << INTERCEPT_MSR_PROT;
+	else
+		c->intercept &= ~(1ull << INTERCEPT_MSR_PROT);
+}
+
+static void svm_intercept(unsigned int l2, bool eoi)
 {
 	struct vmcb_control_area *c = &vmcb_of(l2)->control;
 
+	svm_intercept_eoi(l2, eoi);
 	c->intercept |= 1ull << INTERCEPT_HLT | 1ull << INTERCEPT_INTR;
 	/* IF of L2 is not that of L1 (15.21.1). */
 	c->int_ctl |= V_INTR_MASKING_MASK;
@@ -69,6 +85,12 @@ static enum why svm_why(unsigned int l2, uint64_t code)
 		return WHY_WINDOW;
 	case SVM_EXIT_VMMCALL:
 		return WHY_CALL;
+	case SVM_EXIT_MSR:
+		return WHY_EOI;
+	case EXIT_NPF:
+		return WHY_PAGE;
+	case SVM_EXIT_VMRUN:
+		return WHY_HOSTS;
 	}
 	return WHY_OTHER;
 }
@@ -97,7 +119,15 @@ static uint64_t svm_next(unsigned int l2)
 {
 	struct vmcb *v = vmcb_of(l2);
 
-	return v->control.exit_code == SVM_EXIT_IOIO ? v->control.exit_info_2 : v->save.rip + 1;
+	switch (v->control.exit_code) {
+	case SVM_EXIT_IOIO:
+		return v->control.exit_info_2;
+	case SVM_EXIT_MSR:
+		return v->save.rip + 2;
+	case SVM_EXIT_VMRUN:
+		return v->save.rip + 3;
+	}
+	return v->save.rip + 1;
 }
 
 static uint32_t svm_shadow(unsigned int l2)
@@ -128,6 +158,11 @@ static void svm_window(unsigned int l2, bool on)
 	}
 }
 
+static bool svm_armed(unsigned int l2)
+{
+	return vmcb_of(l2)->control.int_ctl & V_IRQ_MASK;
+}
+
 /* What an exit has interrupted is injected again; INT3 is executed again. */
 static void svm_again(unsigned int l2)
 {
@@ -153,5 +188,6 @@ const struct exits_ops exits_svm = {
 	.start = svm_start, .segments = svm_segments, .intercept = svm_intercept, .why = svm_why,
 	.rip = svm_rip, .set_rip = svm_set_rip, .rsp = svm_rsp, .rflags = svm_rflags,
 	.next = svm_next, .shadow = svm_shadow, .set_shadow = svm_set_shadow,
-	.inject = svm_inject, .window = svm_window, .again = svm_again, .guard = svm_guard,
+	.inject = svm_inject, .window = svm_window, .armed = svm_armed, .again = svm_again,
+	.guard = svm_guard,
 };

@@ -14,6 +14,9 @@
 #define EXIT_INTR	1
 #define EXIT_WINDOW	7
 #define EXIT_HLT	12
+#define EXIT_VMXON	27
+#define EXIT_WRMSR	32
+#define EXIT_EPT	48
 #define SHADOW		3	/* by STI, by MOV SS (25.4.2) */
 #define EVENT_VALID	(1u << 31)
 #define EVENT_TYPE	(7u << 8)
@@ -43,7 +46,8 @@ static void vmx_segments(unsigned int l2, uint64_t page, bool real)
 	vmwrite(GUEST_CS_LIMIT, 0xffff);
 }
 
-static void vmx_intercept(unsigned int l2)
+/* Without MSR bitmaps each access to an MSR is an exit (26.1.3). */
+static void vmx_intercept(unsigned int l2, bool eoi)
 {
 	vmwrite(PIN_BASED_VM_EXEC_CONTROL,
 		vmreadz(PIN_BASED_VM_EXEC_CONTROL) | PIN_BASED_EXT_INTR_MASK);
@@ -64,6 +68,12 @@ static enum why vmx_why(unsigned int l2, uint64_t code)
 		return WHY_WINDOW;
 	case EXIT_REASON_VMCALL:
 		return WHY_CALL;
+	case EXIT_WRMSR:
+		return WHY_EOI;
+	case EXIT_EPT:
+		return WHY_PAGE;
+	case EXIT_VMXON:
+		return WHY_HOSTS;
 	}
 	return WHY_OTHER;
 }
@@ -117,6 +127,12 @@ static void vmx_window(unsigned int l2, bool on)
 	vmwrite(CPU_BASED_VM_EXEC_CONTROL, ctl | (on ? CPU_BASED_INTR_WINDOW_EXITING : 0));
 }
 
+/* There are none without virtual interrupt delivery. */
+static bool vmx_armed(unsigned int l2)
+{
+	return false;
+}
+
 /* What an exit has interrupted is injected again; INT3 is executed again. */
 static void vmx_again(unsigned int l2)
 {
@@ -138,5 +154,6 @@ const struct exits_ops exits_vmx = {
 	.start = vmx_start, .segments = vmx_segments, .intercept = vmx_intercept, .why = vmx_why,
 	.rip = vmx_rip, .set_rip = vmx_set_rip, .rsp = vmx_rsp, .rflags = vmx_rflags,
 	.next = vmx_next, .shadow = vmx_shadow, .set_shadow = vmx_set_shadow,
-	.inject = vmx_inject, .window = vmx_window, .again = vmx_again, .guard = vmx_guard,
+	.inject = vmx_inject, .window = vmx_window, .armed = vmx_armed, .again = vmx_again,
+	.guard = vmx_guard,
 };

@@ -5,9 +5,15 @@
  */
 #include <string.h>
 
+#include "test_util.h"
+#include "kvm_util.h"
+#include "processor.h"
+
 #include "guest_exits.h"
 
 #define TF		"0x100"
+#define IF		(1ull << 9)
+#define PLAIN_PORT	0x5c0	/* a proxy answers there */
 #define STEPS		20
 
 static void call_l1(void)
@@ -270,6 +276,69 @@ void work_receives(uint64_t l2)
 	work_mixes(l2);
 }
 
+static uint8_t in(uint16_t port)
+{
+	uint8_t value;
+
+	asm volatile("inb %%dx, %%al" : "=a"(value) : "d"(port));
+	return value;
+}
+
+/* L1, who looks at what is written down, believes it to be higher for a moment, never lower. */
+static void set_tpr(struct work *w, uint8_t tpr)
+{
+	if (tpr > w->tpr)
+		w->tpr = tpr;
+	asm volatile("mov %0, %%cr8" : : "r"((uint64_t)tpr) : "memory");
+	w->tpr = tpr;
+}
+
+static void do_asked(uint64_t l2)
+{
+	uint64_t page = 0;
+
+	switch (exits.ask[l2]) {
+	case 0:
+		return;
+	case ASK_PAGE:
+		asm volatile("mov (%%rdi), %%eax" : : "D"(exits.page) : "rax");
+		break;
+	case ASK_HOSTS:
+		if (mbox.amd)
+			asm volatile("vmrun %%rax" : : "a"(page) : "memory");
+		else
+			asm volatile("vmxon %0" : : "m"(page) : "cc", "memory");
+		break;
+	default:
+		in(exits.ask[l2]);
+	}
+	exits.ask[l2] = 0;
+}
+
+/* As work_mixes(), as the test says: with interrupts on or off, with a TPR. */
+void work_serves(uint64_t l2)
+{
+	struct work *w = &exits.work[l2];
+
+	for (;;) {
+		if (exits.off[l2])
+			asm volatile("cli" : : : "memory");
+		else
+			asm volatile("sti" : : : "memory");
+		if (exits.tpr[l2] != w->tpr)
+			set_tpr(w, exits.tpr[l2]);
+		/* Bochs' VMX lets nobody in with interrupts off: see begin() of guest_exits.c. */
+		if (exits.off[l2] && !mbox.amd)
+			in(PLAIN_PORT);
+		work_mix(&w->mix, WORK_TURNS);
+		w->mix.blocks++;
+		w->rounds++;
+		do_asked(l2);
+		if (exits.stop)
+			call_l1();
+	}
+}
+
 /* Whose stack is this? All stacks of work are in exits.work. */
 static struct work *work_of(void *regs)
 {
@@ -278,16 +347,52 @@ static struct work *work_of(void *regs)
 	return &exits.work[l2 < NR_L2 ? l2 : 0];
 }
 
-void work_line_handler(void *regs)
+static void end_of_interrupt(void)
 {
-	uint8_t iir;
+	if (exits.eoi)
+		wrmsr(EOI_MSR, 0);
+}
 
-	work_of(regs)->events++;
-	if (!exits.iir)
-		return;
-	do
-		asm volatile("inb %%dx, %%al" : "=a"(iir) : "d"(exits.iir));
-	while (!(iir & 1) && !exits.iir_once);
+static void await_clock(struct work *w)
+{
+	uint64_t before = w->clocks;
+
+	asm volatile("sti" : : : "memory");
+	while (w->clocks == before)
+		asm volatile("pause");
+	asm volatile("cli" : : : "memory");
+}
+
+void work_line_handler(void *p)
+{
+	struct ex_regs *regs = p;
+	struct work *w = work_of(regs);
+	uint16_t iir = exits.iir;
+	uint64_t tpr;
+
+	asm volatile("mov %%cr8, %0" : "=r"(tpr));
+	if (!(regs->rflags & IF) || LINE_VECTOR >> 4 <= tpr ||
+	    regs->rip == (uint64_t)work_behind_shadow)
+		w->early++;
+	w->events++;
+	if (exits.threaded)
+		asm volatile("sti" : : : "memory");
+	while (iir && !(in(iir) & 1) && !exits.iir_once) {
+		if (!exits.data)
+			continue;
+		w->data = in(exits.data);
+		w->nr_data++;
+	}
+	if (exits.nests)
+		await_clock(w);
+	end_of_interrupt();
+	w->served++;
+}
+
+void work_clock_handler(void *regs)
+{
+	work_of(regs)->clocks++;
+	end_of_interrupt();
 }
 
 void work_db_handler(void *regs)

@@ -17,6 +17,11 @@
 #include "proxy.h"
 #include "tap.h"
 
+/* PC16550D data sheet, table II; to read it ends "transmitter empty". */
+#define COM1_IIR	(COM1 + 2)
+#define IIR_NO_INT	1
+#define IIR_THRI	2
+
 /* The proxy's process */
 
 static void model_uart(struct uart_model *u, unsigned int reg, uint8_t v)
@@ -132,7 +137,9 @@ static void one(struct proxy_shm *s, struct kvm_run *run, uint8_t *data)
 	a->port = run->io.port;
 	a->size = run->io.size;
 	a->in = run->io.direction == KVM_EXIT_IO_IN;
-	if (a->in)
+	if (a->in && s->has_lines && a->port == COM1_IIR)
+		*data = __atomic_exchange_n(&s->reg[COM1_IIR], IIR_NO_INT, __ATOMIC_SEQ_CST);
+	else if (a->in)
 		memcpy(data, &s->reg[a->port], a->size);
 	else
 		memcpy(&s->reg[a->port], data, a->size);
@@ -161,6 +168,8 @@ static void set_line(struct proxy_shm *s, unsigned int gsi, bool level)
 {
 	struct kvm_irq_level irq = { .irq = gsi, .level = level };
 
+	if (gsi == 4 && level)
+		__atomic_store_n(&s->reg[COM1_IIR], IIR_THRI, __ATOMIC_SEQ_CST);
 	if (ioctl(uart_vm, KVM_IRQ_LINE, &irq) < 0 && errno != EIO)
 		s->error = errno;
 }
@@ -397,6 +406,7 @@ struct proxy *proxy_add_lines(struct cloud *c, const char *name)
 	struct proxy *p = proxy_new(name);
 
 	p->shm->has_lines = true;
+	p->shm->reg[COM1_IIR] = IIR_NO_INT;
 	proxy_attach(p, c);
 	proxy_run(p);
 	return p;
@@ -409,6 +419,11 @@ void proxy_line(struct proxy *p, unsigned int gsi, bool level)
 	else
 		p->shm->lines &= ~(1u << gsi);
 	WAIT_FOR(p->shm->lines_set == p->shm->lines);
+}
+
+bool proxy_waits(struct proxy *p)
+{
+	return __atomic_load_n(&p->shm->reg[COM1_IIR], __ATOMIC_SEQ_CST) == IIR_THRI;
 }
 
 void proxy_kill(struct proxy *p)

@@ -45,7 +45,8 @@ struct uart_model {
  * @gsi2:	with this line
  * @sent_before: bytes of COM1 that were out when the other was written to last
  * @steps:	times that it looked at its line
- * @has_lines:	it sets its interrupt lines to @lines, a bit each, and then @lines_set;
+ * @has_lines:	it sets its interrupt lines to @lines, a bit each, and then @lines_set; IIR of
+ *		COM1 says "transmitter empty" once for each time that line 4 rises
  * @storm_us:	if not 0: raises and lowers line 4 all the time, after up to so many us
  * @storms:	times that it rose for that
  * @error:	errno of a KVM_RUN that failed otherwise, or 1000 + exit reason
@@ -115,6 +116,8 @@ struct proxy *proxy_add_uarts(struct cloud *c, const char *name, uint16_t base2,
 /* As proxy_add(), and its interrupt lines can be set. */
 struct proxy *proxy_add_lines(struct cloud *c, const char *name);
 void proxy_line(struct proxy *p, unsigned int gsi, bool level);
+/* Has nobody read IIR since the line 4 rose? */
+bool proxy_waits(struct proxy *p);
 /* Attaches the cloud VM, which absorbs, adds "vm1" and "vm2" in this order, and starts it. */
 void proxy_start_pair(struct cloud *c, struct proxy **p1, struct proxy **p2);
 void proxy_kill(struct proxy *p);
