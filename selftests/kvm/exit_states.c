@@ -2,7 +2,6 @@
 /* A user VM in each state that a CPU can be in when its line rises. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "exit_cases.h"
@@ -100,25 +99,23 @@ void exit_states_shadow_at_entry(void)
 	host_check_mix(&h, 0, WORK_TURNS);
 }
 
-/* STI and MOV SS all the time; a page that L0 has to map makes exits in their shadows. */
-void exit_states_shadows(void)
+/* @work on a stack that is mapped anew all the time. */
+static struct work *mapped_anew(void (*work)(uint64_t l2), size_t size)
 {
-	struct work *w;
-
 	host_begin(&h, VSB_IRQ_EXITS);
-	w = &h.x->work[0];
-	host_go(&h, 0, 0, work_shadows);
-	host_storm_on(&h, h.p);
-	for (uint64_t end = host_shown(h.p) + some(); host_shown(h.p) < end; usleep(1000)) {
-		/* KVM forgets where it is, nothing else happens. */
-		OK(mprotect(w, 4096, PROT_READ | PROT_WRITE | PROT_EXEC));
-		OK(mprotect(w, 4096, PROT_READ | PROT_WRITE));
-	}
-	h.p->shm->storm_us = 0;
+	host_go(&h, 0, 0, work);
+	host_storm_mapping(&h, host_shown, some(), size);
 	host_progress(&h, 0);
 	host_stop(&h, 0);
 	host_check_seen(&h, 0, 4);
-	CHECK_EQ(w->bad, 0);
+	CHECK_EQ(h.x->work[0].bad, 0);
+	return &h.x->work[0];
+}
+
+/* STI and MOV SS all the time, with exits in their shadows. */
+void exit_states_shadows(void)
+{
+	mapped_anew(work_shadows, 4096);
 }
 
 /* Each instruction of L2 with TF on traps once, and none is lost. */
@@ -141,24 +138,11 @@ void exit_states_single_step(void)
 		CHECK(!(h.x->seen[i].rflags & 0x100));
 }
 
-/* Exceptions of L2, also in flight: their stack is a page that L0 has to map anew. */
+/* Exceptions of L2, also in flight. */
 void exit_states_exceptions(void)
 {
-	struct work *w;
+	struct work *w = mapped_anew(work_breaks, 16384);
 
-	host_begin(&h, VSB_IRQ_EXITS);
-	w = &h.x->work[0];
-	host_go(&h, 0, 0, work_breaks);
-	host_storm_on(&h, h.p);
-	for (uint64_t end = host_shown(h.p) + some(); host_shown(h.p) < end; usleep(1000)) {
-		OK(mprotect(w, 16384, PROT_READ | PROT_WRITE | PROT_EXEC));
-		OK(mprotect(w, 16384, PROT_READ | PROT_WRITE));
-	}
-	h.p->shm->storm_us = 0;
-	host_progress(&h, 0);
-	host_stop(&h, 0);
-	host_check_seen(&h, 0, 4);
-	CHECK_EQ(w->bad, 0);
 	CHECK_EQ(w->traps, w->rounds);
 	host_check_mix(&h, 0, 2);
 }
