@@ -64,6 +64,7 @@ void args_wrong_object(void)
 		{ "VSB_UNBIND", VSB_UNBIND, false, false, true },
 		{ "VSB_SET_KEY", VSB_SET_KEY, false, false, true },
 		{ "VSB_REPORT_ALL", VSB_REPORT_ALL, false, false, true },
+		{ "VSB_GIVE_BACK", VSB_GIVE_BACK, false, false, true },
 		{ "an unknown number", _IO(VSB_IOC, 0x7f), false, false, false },
 		{ "another size", _IOW(VSB_IOC, 0x01, __u32), false, false, false },
 		{ "another direction", _IOR(VSB_IOC, 0x10, struct vsb_create_proxy),
@@ -465,6 +466,32 @@ void args_unbind(void)
 
 	CHECK_ERR(ioctl(s.proxy, VSB_UNBIND, 0), ENOENT);
 	CHECK_ERR(ioctl(s.proxy, VSB_UNBIND, 1), EINVAL);
+}
+
+/* In the order in which it looks; without a user VM. */
+void args_give_back(void)
+{
+	struct test_set s = set_new();
+	uint32_t irq = VSB_IRQ_EVENTS | VSB_IRQ_EXITS;
+
+	for (int round = 0; round < 2; round++) {
+		CHECK_ERR(ioctl(s.proxy, VSB_GIVE_BACK, 1), EINVAL);
+		CHECK_ERR(ioctl(s.proxy, VSB_GIVE_BACK, 1ul << 32), EINVAL);
+		CHECK_ERR(ioctl(s.proxy, VSB_GIVE_BACK, -1ul), EINVAL);
+		CHECK_ERR(ioctl(s.proxy, VSB_GIVE_BACK, 0), EOPNOTSUPP);
+		OK(ioctl(s.cloud, VSB_SET_IRQ, &irq));
+		CHECK_ERR(ioctl(s.proxy, VSB_GIVE_BACK, 0), EBUSY);
+		OK(ioctl(s.cloud, VSB_FREEZE, VSB_MAX_FREEZE_MS));
+		CHECK_ERR(ioctl(s.proxy, VSB_GIVE_BACK, 0), ENOENT);
+		CHECK_ERR(ioctl(s.proxy, VSB_GIVE_BACK, 1), EINVAL);
+		OK(ioctl(s.cloud, VSB_FREEZE, 0));
+		CHECK_ERR(ioctl(s.proxy, VSB_GIVE_BACK, 0), EBUSY);
+		irq = VSB_IRQ_EVENTS;
+		OK(ioctl(s.cloud, VSB_SET_IRQ, &irq));
+		irq |= VSB_IRQ_EXITS;
+		if (!round)
+			OK(ioctl(s.cloud, VSB_START, 0));
+	}
 }
 
 void args_set_key(void)
