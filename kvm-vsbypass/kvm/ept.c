@@ -6,29 +6,20 @@
  * garbage: every read is checked by KVM, and the walk is bounded.
  */
 #include <linux/kvm_host.h>
-#include <linux/sched/signal.h>
-#include <linux/slab.h>
 
 #include "kvm/compat.h"
 #include "kvm/ept.h"
 #include "kvm/calls.h"
-#include "kvm/vendor.h"
+#include "kvm/walk.h"
 
-#define PTE_ADDR	GENMASK_ULL(51, 12)
-#define PTE_LARGE	BIT_ULL(7)
-#define PTES		512
 #define PTE_WRITABLE	BIT_ULL(1)	/* both vendors */
 #define MAX_PAGES	64	/* read in one walk, page 4 KiB */
 #define MAX_PAGES_SEARCHED	0x20000	/* all of 256 GiB in pages of 4 KiB */
 
 /**
- * struct vsb_walk - through a page table
- * @vcpu:	of the cloud VM
- * @page:	PTES of them for each level
- * @max:	pages to read, at most
- * @reads:	so far
- * @visit:	told of each frame or large page that is mapped: L2's, of the cloud VM, how
- *		many frames, the entry. True: enough
+ * struct vsb_search - through a page table
+ * @walk:	it; of a vCPU of the cloud VM
+ * @visit:	told of each frame or large page that is mapped. True: enough
  * @l2_gfn:	first frame: of the user VM,
  * @l1_gfn:	and what is behind it
  * @gfns:	frames of the cloud VM that are looked for, or found
@@ -37,12 +28,9 @@
  * @writable:	those alone that the table lets be written to
  * @found:	which of those that are looked for, a bit each
  */
-struct vsb_walk {
-	struct kvm_vcpu *vcpu;
-	u64 *page;
-	unsigned int max;
-	unsigned int reads;
-	bool (*visit)(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte);
+struct vsb_search {
+	struct vsb_walk walk;
+	bool (*visit)(struct vsb_search *s, const struct vsb_mapping *m);
 	u64 l2_gfn;
 	u64 l1_gfn;
 	u64 *gfns;
@@ -53,75 +41,35 @@ struct vsb_walk {
 };
 
 /* Is this a frame of the cloud VM's memory? (KVM's MMIO entries are not.) */
-static bool vsb_ept_is_memory(struct vsb_walk *w, u64 gfn)
+static bool vsb_ept_is_memory(struct vsb_search *s, u64 gfn)
 {
 	u8 byte;
 
-	return !vsb_kvm_read_guest(w->vcpu, gfn << PAGE_SHIFT, &byte, 1);
-}
-
-/* What L2 frame @gfn is mapped to, or -1. */
-static s64 vsb_ept_lookup(struct kvm_vcpu *vcpu, u64 table, int level, u64 gfn)
-{
-	u64 pte, rest;
-
-	for (; level; level--) {
-		if (vsb_kvm_read_guest(vcpu, table + (gfn >> (9 * (level - 1)) & (PTES - 1)) *
-				       sizeof(pte), &pte, sizeof(pte)) ||
-		    !vsb_vendor->present(pte))
-			return -1;
-		table = pte & PTE_ADDR;
-		if (level == 1 || (level <= 3 && (pte & PTE_LARGE)))
-			break;
-	}
-	rest = (1ULL << (9 * (level - 1))) - 1;
-	return ((table >> PAGE_SHIFT) & ~rest) | (gfn & rest);
-}
-
-/*
- * The table at @table, of level @level (1: its entries map 4 KiB), maps L2
- * frames from @gfn on. Return: true: enough.
- */
-static bool vsb_ept_walk(struct vsb_walk *w, u64 table, int level, u64 gfn)
-{
-	u64 *ptes = w->page + (level - 1) * PTES, nr = 1ULL << (9 * (level - 1));
-	int i;
-
-	if (w->reads++ >= w->max || fatal_signal_pending(current) ||
-	    vsb_kvm_read_guest(w->vcpu, table, ptes, PAGE_SIZE))
-		return false;
-	cond_resched();
-	for (i = 0; i < PTES; i++) {
-		u64 pte = ptes[i], at = gfn + i * nr;
-
-		if (!vsb_vendor->present(pte))
-			continue;
-		if (level > 1 && !(level <= 3 && (pte & PTE_LARGE))) {
-			if (vsb_ept_walk(w, pte & PTE_ADDR, level - 1, at))
-				return true;
-			if (w->reads >= w->max)
-				return false;
-			continue;
-		}
-		/* bit 12 of a large page's entry may be PAT */
-		if (w->visit(w, at, (pte & PTE_ADDR) >> PAGE_SHIFT & ~(nr - 1), nr, pte))
-			return true;
-	}
-	return false;
+	return !vsb_kvm_read_guest(s->walk.of, gfn << PAGE_SHIFT, &byte, 1);
 }
 
 /* Return: was it enough? */
-static bool vsb_ept_walk_all(struct vsb_walk *w, u64 root, int levels)
+static bool vsb_ept_search(struct vsb_search *s, struct kvm_vcpu *vcpu, u64 root, int levels,
+			   unsigned int max)
 {
-	bool enough;
+	struct vsb_walk *w = &s->walk;
+	bool enough = false;
+	struct vsb_mapping m;
+	u64 gfn = 0;
 
-	if (!levels)
+	w->read = vsb_walk_read_vcpu;
+	w->of = vcpu;
+	w->root = root;
+	w->levels = levels;
+	w->max = max;
+	w->state = TASK_KILLABLE;
+	if (vsb_walk_begin(w))
 		return false;
-	w->page = kvmalloc_array(levels, PAGE_SIZE, GFP_KERNEL_ACCOUNT);
-	if (!w->page)
-		return false;
-	enough = vsb_ept_walk(w, root & PTE_ADDR, levels, 0);
-	kvfree(w->page);
+	while (!enough && !vsb_walk_next(w, gfn, U64_MAX, &m)) {
+		enough = s->visit(s, &m);
+		gfn = m.gfn + m.nr;
+	}
+	vsb_walk_end(w);
 	return enough;
 }
 
@@ -137,15 +85,15 @@ int vsb_ept_levels(struct kvm_vcpu *vcpu)
 
 static u64 vsb_ept_root(struct kvm_vcpu *vcpu)
 {
-	return vsb_mmu_walk(vcpu->arch.mmu)->get_guest_pgd(vcpu) & PTE_ADDR;
+	return vsb_mmu_walk(vcpu->arch.mmu)->get_guest_pgd(vcpu) & VSB_PTE_ADDR;
 }
 
-static bool vsb_ept_is_first(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte)
+static bool vsb_ept_is_first(struct vsb_search *s, const struct vsb_mapping *m)
 {
-	if (!vsb_ept_is_memory(w, l1_gfn))
+	if (!vsb_ept_is_memory(s, m->l1_gfn))
 		return false;
-	w->l2_gfn = at;
-	w->l1_gfn = l1_gfn;
+	s->l2_gfn = m->gfn;
+	s->l1_gfn = m->l1_gfn;
 	return true;
 }
 
@@ -159,26 +107,26 @@ static bool vsb_ept_is_first(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64
  */
 bool vsb_ept_first_frame(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn)
 {
-	struct vsb_walk w = { .vcpu = vcpu, .max = MAX_PAGES, .visit = vsb_ept_is_first };
+	struct vsb_search s = { .visit = vsb_ept_is_first };
 
-	if (!vsb_ept_walk_all(&w, vsb_ept_root(vcpu), vsb_ept_levels(vcpu)))
+	if (!vsb_ept_search(&s, vcpu, vsb_ept_root(vcpu), vsb_ept_levels(vcpu), MAX_PAGES))
 		return false;
-	*l2_gfn = w.l2_gfn;
-	*l1_gfn = w.l1_gfn;
+	*l2_gfn = s.l2_gfn;
+	*l1_gfn = s.l1_gfn;
 	return true;
 }
 
 /* Is it one of those that are asked for? */
-static bool vsb_ept_suits(const struct vsb_walk *w, u64 pte)
+static bool vsb_ept_suits(const struct vsb_search *s, const struct vsb_mapping *m)
 {
-	return !w->writable || pte & PTE_WRITABLE;
+	return !s->writable || m->pte & PTE_WRITABLE;
 }
 
-static bool vsb_ept_takes(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte)
+static bool vsb_ept_takes(struct vsb_search *s, const struct vsb_mapping *m)
 {
-	if (vsb_ept_suits(w, pte) && vsb_ept_is_memory(w, l1_gfn))
-		w->gfns[w->nr++] = l1_gfn;
-	return w->nr == w->max_gfns;
+	if (vsb_ept_suits(s, m) && vsb_ept_is_memory(s, m->l1_gfn))
+		s->gfns[s->nr++] = m->l1_gfn;
+	return s->nr == s->max_gfns;
 }
 
 /**
@@ -192,23 +140,22 @@ static bool vsb_ept_takes(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pt
  */
 int vsb_ept_frames(struct kvm_vcpu *vcpu, u64 *gfns, int max, bool writable)
 {
-	struct vsb_walk w = {
-		.vcpu = vcpu, .max = MAX_PAGES, .visit = vsb_ept_takes,
-		.gfns = gfns, .max_gfns = max, .writable = writable,
+	struct vsb_search s = {
+		.visit = vsb_ept_takes, .gfns = gfns, .max_gfns = max, .writable = writable,
 	};
 
-	vsb_ept_walk_all(&w, vsb_ept_root(vcpu), vsb_ept_levels(vcpu));
-	return w.nr;
+	vsb_ept_search(&s, vcpu, vsb_ept_root(vcpu), vsb_ept_levels(vcpu), MAX_PAGES);
+	return s.nr;
 }
 
-static bool vsb_ept_has_all(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 pte)
+static bool vsb_ept_has_all(struct vsb_search *s, const struct vsb_mapping *m)
 {
 	int i;
 
-	for (i = 0; i < w->nr && vsb_ept_suits(w, pte); i++)
-		if (w->gfns[i] - l1_gfn < nr)
-			w->found |= BIT(i);
-	return w->found == BIT(w->nr) - 1;
+	for (i = 0; i < s->nr && vsb_ept_suits(s, m); i++)
+		if (s->gfns[i] - m->l1_gfn < m->nr)
+			s->found |= BIT(i);
+	return s->found == BIT(s->nr) - 1;
 }
 
 /**
@@ -223,12 +170,11 @@ static bool vsb_ept_has_all(struct vsb_walk *w, u64 at, u64 l1_gfn, u64 nr, u64 
 bool vsb_ept_maps(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr,
 		  bool writable)
 {
-	struct vsb_walk w = {
-		.vcpu = vcpu, .max = MAX_PAGES_SEARCHED, .visit = vsb_ept_has_all,
-		.gfns = (u64 *)gfns, .nr = nr, .writable = writable,
+	struct vsb_search s = {
+		.visit = vsb_ept_has_all, .gfns = (u64 *)gfns, .nr = nr, .writable = writable,
 	};
 
-	return vsb_ept_walk_all(&w, root, levels);
+	return vsb_ept_search(&s, vcpu, root, levels, MAX_PAGES_SEARCHED);
 }
 
 /**
@@ -241,8 +187,17 @@ bool vsb_ept_maps(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, 
  */
 int vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn)
 {
-	int levels = vsb_ept_levels(vcpu);
-	s64 found = levels ? vsb_ept_lookup(vcpu, vsb_ept_root(vcpu), levels, l2_gfn) : -1;
+	struct vsb_walk w = {
+		.read = vsb_walk_read_vcpu, .of = vcpu, .max = MAX_PAGES, .state = TASK_KILLABLE,
+		.root = vsb_ept_root(vcpu), .levels = vsb_ept_levels(vcpu),
+	};
+	struct vsb_mapping m = {};
+	int has = 0;
 
-	return found < 0 ? 0 : found == (s64)l1_gfn ? 1 : -1;
+	if (vsb_walk_begin(&w))
+		return 0;
+	if (!vsb_walk_at(&w, l2_gfn, &m) && m.mapped)
+		has = m.l1_gfn + (l2_gfn - m.gfn) == l1_gfn ? 1 : -1;
+	vsb_walk_end(&w);
+	return has;
 }

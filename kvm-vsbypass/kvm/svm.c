@@ -19,9 +19,21 @@ static unsigned long vsb_svm_anchor(const struct vsb_vcpu *v)
 	return v->anchor;
 }
 
-static bool vsb_svm_present(u64 pte)
+/*
+ * APM vol. 2, 5.3: of a large page the bits of its address above PAT are reserved, and so is
+ * PS of the two upper levels. 15.25.5: all accesses of L2 are those of a user.
+ */
+static enum vsb_pte vsb_svm_pte(u64 pte, int level)
 {
-	return pte & _PAGE_PRESENT;
+	if (!(pte & _PAGE_PRESENT) || !(pte & _PAGE_USER))
+		return VSB_PTE_NONE;
+	if (level == 1)
+		return VSB_PTE_PAGE;
+	if (!(pte & _PAGE_PSE))
+		return VSB_PTE_TABLE;
+	if (level > 3 || pte & GENMASK_ULL(9 * level + 2, 13))
+		return VSB_PTE_NONE;
+	return VSB_PTE_PAGE;
 }
 
 /* OUT DX, AL and IN AL, DX: one byte. EXITINFO2 has the next RIP. */
@@ -136,5 +148,5 @@ const struct vsb_vendor vsb_svm = {
 	.show_io = vsb_svm_show_io,
 	.event_waits = vsb_svm_event_waits,
 	.anchor = vsb_svm_anchor,
-	.present = vsb_svm_present,
+	.pte = vsb_svm_pte,
 };

@@ -7,6 +7,8 @@
 
 #include <linux/types.h>
 
+#include "kvm/walk.h"
+
 struct kvm_vcpu;
 struct vsb_pio;
 struct vsb_poke;
@@ -36,7 +38,7 @@ struct vsb_vcpu;
  * @arm:	have the CPU inject an external interrupt then
  * @disarm:	not any more. Return: it has not
  * @eoi_exits:	is it an exit when L2 is done with an interrupt?
- * @present:	is this entry of its nested page table present?
+ * @pte:	what is this entry of a nested page table of this level (1: of 4 KiB)?
  */
 struct vsb_vendor {
 	const char *name;
@@ -60,7 +62,7 @@ struct vsb_vendor {
 	void (*arm)(struct kvm_vcpu *vcpu, u8 vector);
 	bool (*disarm)(struct kvm_vcpu *vcpu);
 	bool (*eoi_exits)(struct kvm_vcpu *vcpu);
-	bool (*present)(u64 pte);
+	enum vsb_pte (*pte)(u64 pte, int level);
 };
 
 extern const struct vsb_vendor vsb_vmx, vsb_svm;

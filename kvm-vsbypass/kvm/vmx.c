@@ -41,11 +41,24 @@ static unsigned long vsb_vmx_anchor(const struct vsb_vcpu *v)
 	return page >> PAGE_SHIFT;
 }
 
-/* SDM vol. 3, section 29.3.2: present if readable, writable or executable. */
-static bool vsb_vmx_present(u64 pte)
+#define EPT_TYPE(pte)	((pte) >> 3 & 7)	/* of memory; of a table reserved */
+#define EPT_LARGE	BIT_ULL(7)
+
+/*
+ * SDM vol. 3, 29.3.2 and 29.3.3.1: what may be written to and not read is a misconfiguration,
+ * which is how KVM marks MMIO. Execute-only is for some CPUs none.
+ */
+static enum vsb_pte vsb_vmx_pte(u64 pte, int level)
 {
-	/* Write without read is how KVM marks MMIO (misconfiguration). */
-	return pte & VMX_EPT_READABLE_MASK;
+	if (!(pte & VMX_EPT_READABLE_MASK) &&
+	    (pte & VMX_EPT_WRITABLE_MASK || !(pte & VMX_EPT_EXECUTABLE_MASK)))
+		return VSB_PTE_NONE;
+	if (level > 1 && !(pte & EPT_LARGE))
+		return EPT_TYPE(pte) ? VSB_PTE_NONE : VSB_PTE_TABLE;
+	if (level > 3 || (level > 1 && pte & GENMASK_ULL(9 * level + 2, 12)))
+		return VSB_PTE_NONE;
+	/* 2, 3 and 7 are reserved */
+	return BIT(EPT_TYPE(pte)) & 0x8c ? VSB_PTE_NONE : VSB_PTE_PAGE;
 }
 
 /*
@@ -144,5 +157,5 @@ const struct vsb_vendor vsb_vmx = {
 	.show_io = vsb_vmx_show_io,
 	.event_waits = vsb_vmx_event_waits,
 	.anchor = vsb_vmx_anchor,
-	.present = vsb_vmx_present,
+	.pte = vsb_vmx_pte,
 };
