@@ -38,6 +38,7 @@ struct vsb_vcpu {
 	u16 port;		/* of that, */
 	u8 size;		/* and bytes */
 	bool checking;		/* KVM's own look for events is running */
+	bool stood;		/* behind that it stood, which is not to be again */
 	bool entering;		/* KVM's own VMRUN is */
 	bool armed;		/* a vector of ours is in its VMCB; raise.c counts that */
 	const void *kept;	/* the user VM whose HLT this vCPU executes, to compare */

@@ -16,6 +16,21 @@ struct kvm;
 struct kvm_vcpu;
 struct mm_struct;
 struct vsb_vcpu;
+struct vsb_view;
+
+/**
+ * struct vsb_span - frames of what a user VM has for physical memory
+ * @gfn:	from here on,
+ * @end:	to before here
+ * @memory:	there is memory behind them, or nothing at all
+ * @l1_gfn:	the cloud VM's frame behind the first one, others follow
+ */
+struct vsb_span {
+	u64 gfn;
+	u64 end;
+	bool memory;
+	u64 l1_gfn;
+};
 
 /**
  * struct vsb_host_ops - the hypervisor
@@ -42,6 +57,21 @@ struct vsb_vcpu;
  *		may write to. Return: how many
  * @maps:	does the table at @root, of so many levels, map all these frames, less than
  *		32? @writable: to be written to. It may be garbage
+ *
+ * Of the memory that a nested page table shows, for any thread, one call at a time:
+ * @open:	a view of it. The caller holds the VM and its @mm. Return: or NULL, no memory
+ * @close:	the opposite
+ *  With a user of @mm held, as long as spans are to be good:
+ * @begin:	look at the table at this root, of so many levels, anew. Return: 0, -ENOMEM, or
+ *		-EINVAL: no such levels
+ * @span:	what is at frame @gfn. Sleeps, as what follows. Return: 0, -ELOOP: the table is
+ *		garbage, -EINTR, or another error of memory
+ * @read:	frames from @gfn on, which is in this span. Return: how many @data has, which
+ *		stays until the next call; -EFAULT: they cannot be read, -EINTR, or as @span
+ *  Whatever the table has in it, bytes are of the VM's memory.
+ * @frames_of:	how many frames of memory the VM has
+ * @summon:	each vCPU of the VM has left the guest since, and tells core/watch.h of the
+ *		user VM that it runs before it goes on. Return: 0, or -EINTR
  */
 struct vsb_host_ops {
 	u32 max_vcpus;
@@ -57,6 +87,14 @@ struct vsb_host_ops {
 	int (*frames)(struct kvm_vcpu *vcpu, u64 *gfns, int max, bool writable);
 	bool (*maps)(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr,
 		     bool writable);
+	struct vsb_view *(*open)(struct kvm *kvm, struct mm_struct *mm);
+	void (*close)(struct vsb_view *view);
+	int (*begin)(struct vsb_view *view, u64 root, int levels);
+	int (*span)(struct vsb_view *view, u64 gfn, struct vsb_span *span);
+	int (*read)(struct vsb_view *view, const struct vsb_span *span, u64 gfn,
+		    const void **data);
+	u64 (*frames_of)(struct kvm *kvm);
+	int (*summon)(struct kvm *kvm);
 };
 
 /* Set before the device node is there, then constant. */

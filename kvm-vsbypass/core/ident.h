@@ -10,6 +10,7 @@
 /**
  * struct vsb_ident - what a vCPU shows at a nested exit. 0: unknown
  * @ept_pointer: of the guest hypervisor
+ * @levels:	of the table there, 0: none that we read
  * @root:	its frame
  * @anchor:	a frame that stays with the vCPU of the user VM when the pointer changes
  * @clock:	the user VM's TSC less that of the cloud VM
@@ -17,6 +18,7 @@
  */
 struct vsb_ident {
 	u64 ept_pointer;
+	int levels;
 	unsigned long root;
 	unsigned long anchor;
 	u64 clock;

@@ -54,13 +54,12 @@ static struct vsb_inner *vsb_inner_slot(struct vsb_inners *inners, const struct 
  * @cloud: the cloud VM
  * @v: the vCPU
  * @id: what it shows
- * @levels: of its page table
  * @enters: L2 enters a VM of its own
  *
  * Callback context.
  */
 void vsb_inner_follow(struct vsb_cloud *cloud, struct vsb_vcpu *v, const struct vsb_ident *id,
-		      int levels, bool enters)
+		      bool enters)
 {
 	struct vsb_inners *inners = &cloud->inners;
 	struct vsb_inner *e;
@@ -75,9 +74,9 @@ void vsb_inner_follow(struct vsb_cloud *cloud, struct vsb_vcpu *v, const struct 
 		e->used = ++inners->clock;
 		spin_unlock(&inners->lock);
 	}
-	v->outer = enters && levels ? id->ept_pointer : 0;
+	v->outer = enters && id->levels ? id->ept_pointer : 0;
 	v->outer_root = id->root;
-	v->outer_levels = levels;
+	v->outer_levels = id->levels;
 	if (enters && !vsb_inner_maybe(cloud->vm.kvm))
 		set_bit(hash_ptr(cloud->vm.kvm, 6), &vsb_inner_filter);
 }

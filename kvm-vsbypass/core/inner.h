@@ -65,7 +65,7 @@ static inline bool vsb_inner_maybe(struct kvm *kvm)
 void vsb_inner_init(struct vsb_inners *inners);
 void vsb_inner_end(struct kvm *kvm);
 void vsb_inner_follow(struct vsb_cloud *cloud, struct vsb_vcpu *v, const struct vsb_ident *id,
-		      int levels, bool enters);
+		      bool enters);
 bool vsb_inner_is(struct vsb_cloud *cloud, const struct vsb_ident *id);
 bool vsb_inner_judge(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud, const struct vsb_ident *id);
 void vsb_inner_accept(struct vsb_cloud *cloud, const struct vsb_ident *id);

@@ -17,6 +17,7 @@
 #include "core/compat.h"
 #include "core/host.h"
 #include "core/identity.h"
+#include "core/memory.h"
 #include "core/proxy.h"
 #include "core/giveback.h"
 #include "core/uservm.h"
@@ -236,6 +237,8 @@ static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return arg ? -EINVAL : vsb_proxy_report_all(proxy);
 	case VSB_GIVE_BACK:
 		return arg ? -EINVAL : vsb_give_back(proxy);
+	case VSB_GET_MEMORY:
+		return arg ? -EINVAL : vsb_memory_open(proxy);
 	}
 	return -ENOTTY;
 }

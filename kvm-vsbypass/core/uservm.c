@@ -16,6 +16,7 @@
 #include "core/slots.h"
 #include "core/trace.h"
 #include "core/uservm.h"
+#include "core/watch.h"
 #include "devices/claims.h"
 
 /*
@@ -115,6 +116,7 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 		cloud->nr_unbound--;
 	vsb_uservm_part(cloud, u);
 	vsb_raise_end(u);
+	vsb_watch_end(cloud, u);
 	vsb_uservm_put(u);
 }
 
@@ -136,6 +138,7 @@ void vsb_uservm_disown(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	struct vsb_slots *slots = vsb_locked(cloud, u->slots);
 
 	vsb_uservm_unprove(u);
+	vsb_watch_end(cloud, u);
 	vsb_uservm_part(cloud, u);
 	/* An access that is in there now finds no data of the console that @u had. */
 	vsb_slots_clear(slots);
@@ -309,6 +312,7 @@ static bool vsb_uservm_learn_root(struct vsb_cloud *cloud, struct vsb_l2 *u,
 	if (u->ept_pointer)
 		vsb_count(u, VSB_C_ROOT_CHANGES);
 	u->ept_pointer = id->ept_pointer;
+	u->levels = id->levels;
 	return true;
 }
 

@@ -24,6 +24,7 @@ struct vsb_cloud;
 struct vsb_ident;
 struct vsb_proxy;
 struct vsb_slots;
+struct vsb_watch;
 
 #define VSB_MAX_UNBOUND	256	/* user VMs remembered that have no name */
 #define VSB_MAX_ROOTS	16	/* EPT pointers remembered of a user VM */
@@ -74,7 +75,8 @@ struct vsb_anchor {
  *		under cloud->lock
  * @proxy:	that serves it, or NULL. RCU, written under cloud->lock; @proxy
  *		outlives an RCU grace period after it is replaced
- * @id:		last seen; cloud->lock
+ * @ept_pointer: the newest learned, of a table of
+ * @levels:	so many; both cloud->lock
  * @l2_gfn:	frame pair, valid if @frames; cloud->lock
  * @l1_gfn:	see @l2_gfn
  * @frames:	see @l2_gfn
@@ -85,6 +87,8 @@ struct vsb_anchor {
  *		NULL: there are none. Like @anchors
  * @identity:	what it has proved
  * @raise:	its interrupts, if the module raises them
+ * @watch:	for those who read its memory, or NULL: nobody does. RCU, written under
+ *		cloud->lock
  * @count:	enum vsb_counter
  */
 struct vsb_l2 {
@@ -97,6 +101,7 @@ struct vsb_l2 {
 	bool barred;
 	struct vsb_proxy __rcu *proxy;
 	u64 ept_pointer;
+	int levels;
 	u64 l2_gfn;
 	u64 l1_gfn;
 	bool frames;
@@ -109,6 +114,7 @@ struct vsb_l2 {
 	struct vsb_anchor unanchored;
 	struct vsb_identity identity;
 	struct vsb_raise raise;
+	struct vsb_watch __rcu *watch;
 	atomic64_t count[VSB_NR_COUNTERS];
 };
 

@@ -79,6 +79,26 @@ unsigned long vsb_kvm_rflags(struct kvm_vcpu *vcpu)
 	return vsb_kvm_ops->get_rflags(vcpu);
 }
 
+void vsb_kvm_segments(struct kvm_vcpu *vcpu, struct kvm_sregs *sregs)
+{
+	struct desc_ptr dt;
+
+	vsb_kvm_ops->get_segment(vcpu, &sregs->cs, VCPU_SREG_CS);
+	vsb_kvm_ops->get_segment(vcpu, &sregs->ds, VCPU_SREG_DS);
+	vsb_kvm_ops->get_segment(vcpu, &sregs->es, VCPU_SREG_ES);
+	vsb_kvm_ops->get_segment(vcpu, &sregs->fs, VCPU_SREG_FS);
+	vsb_kvm_ops->get_segment(vcpu, &sregs->gs, VCPU_SREG_GS);
+	vsb_kvm_ops->get_segment(vcpu, &sregs->ss, VCPU_SREG_SS);
+	vsb_kvm_ops->get_segment(vcpu, &sregs->tr, VCPU_SREG_TR);
+	vsb_kvm_ops->get_segment(vcpu, &sregs->ldt, VCPU_SREG_LDTR);
+	vsb_kvm_ops->get_idt(vcpu, &dt);
+	sregs->idt.base = dt.address;
+	sregs->idt.limit = dt.size;
+	vsb_kvm_ops->get_gdt(vcpu, &dt);
+	sregs->gdt.base = dt.address;
+	sregs->gdt.limit = dt.size;
+}
+
 void vsb_kvm_irq_window(struct kvm_vcpu *vcpu)
 {
 	vsb_kvm_ops->enable_irq_window(vcpu);

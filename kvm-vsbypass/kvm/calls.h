@@ -41,6 +41,7 @@ void vsb_kvm_cache_reg(struct kvm_vcpu *vcpu, enum kvm_reg reg);
 bool vsb_kvm_run_pending(struct kvm_vcpu *vcpu);
 bool vsb_kvm_shadow(struct kvm_vcpu *vcpu);
 unsigned long vsb_kvm_rflags(struct kvm_vcpu *vcpu);
+void vsb_kvm_segments(struct kvm_vcpu *vcpu, struct kvm_sregs *sregs);
 void vsb_kvm_irq_window(struct kvm_vcpu *vcpu);
 struct vmcb *vsb_kvm_vmcb(struct kvm_vcpu *vcpu);
 u32 *vsb_kvm_svm_int_ctl(struct kvm_vcpu *vcpu);

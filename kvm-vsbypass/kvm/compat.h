@@ -34,6 +34,26 @@
 #define vsb_arch_rip(vcpu)	((vcpu)->arch.regs[VCPU_REGS_RIP])
 #endif
 
+/* 7.3: and these have other names. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define VSB_REG_CR0		VCPU_REG_CR0
+#define VSB_REG_CR3		VCPU_REG_CR3
+#define VSB_REG_CR4		VCPU_REG_CR4
+#else
+#define VSB_REG_CR0		VCPU_EXREG_CR0
+#define VSB_REG_CR3		VCPU_EXREG_CR3
+#define VSB_REG_CR4		VCPU_EXREG_CR4
+#endif
+
+/* 6.5: a page of another process is no longer told with where it is mapped. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define vsb_get_user_pages(mm, start, nr, flags, pages, locked) \
+	get_user_pages_remote(mm, start, nr, flags, pages, locked)
+#else
+#define vsb_get_user_pages(mm, start, nr, flags, pages, locked) \
+	get_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
+#endif
+
 /* 7.3: the operations of nested virtualization have a name of their own. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
 #define VSB_NESTED_OPS		"kvm_nested_ops"

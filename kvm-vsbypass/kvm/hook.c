@@ -28,6 +28,7 @@
 #include "core/vm.h"
 #include "core/inner.h"
 #include "core/raise.h"
+#include "core/watch.h"
 #include "kvm/calls.h"
 #include "kvm/check.h"
 #include "kvm/compat.h"
@@ -36,6 +37,7 @@
 #include "kvm/run.h"
 #include "kvm/synthetic.h"
 #include "kvm/vendor.h"
+#include "kvm/watch.h"
 
 atomic_t vsb_users = ATOMIC_INIT(0);
 
@@ -164,6 +166,8 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 	if (unlikely(!(vcpu->arch.cr0 & X86_CR0_PG)))
 		vsb_nested_unpaged(vcpu);
 	vsb_kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
+	if (unlikely(vsb_watch_any()))
+		vsb_watch_exits(vcpu);
 	plain = vsb_vendor->exit_plain(reason);
 	if (!plain && vsb_vendor->exit_halts(reason) && vsb_synthetic_keeps(vcpu))
 		return (unsigned long)vsb_nested_halt;
@@ -195,7 +199,7 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 /* The guest hypervisor has the user VM's registers where they will be. */
 static bool vsb_on_run_nested(struct kvm_vcpu *vcpu)
 {
-	return (unlikely(vsb_raise_any()) ||
+	return (unlikely(vsb_raise_any()) || unlikely(vsb_watch_any_stops()) ||
 		unlikely(vsb_raise_signed(vcpu->arch.regs[VCPU_REGS_RDX]))) &&
 	       vsb_synthetic_enters(vcpu);
 }
@@ -226,7 +230,11 @@ static unsigned long vsb_on_check_events(struct pt_regs *regs)
 {
 	struct kvm_vcpu *vcpu = (void *)regs->di;
 
-	if (likely(!vsb_raise_any()) || !vsb_vm_maybe(vcpu->kvm))
+	if (likely(!vsb_raise_any() && !vsb_watch_any()) || !vsb_vm_maybe(vcpu->kvm))
+		return 0;
+	if (unlikely(vsb_watch_any()) && vsb_watch_checks(vcpu))
+		return (unsigned long)vsb_watch_check;
+	if (!vsb_raise_any())
 		return 0;
 	return vsb_synthetic_checks(vcpu) ? (unsigned long)vsb_synthetic_check : 0;
 }

@@ -11,6 +11,8 @@
 #include "kvm/hook.h"
 #include "kvm/host.h"
 #include "kvm/synthetic.h"
+#include "kvm/view.h"
+#include "kvm/watch.h"
 
 static struct kvm *vsb_kvm_vm(struct file *file)
 {
@@ -47,6 +49,13 @@ static const struct vsb_host_ops vsb_host_of_kvm = {
 	.has_frame = vsb_ept_has_frame,
 	.frames = vsb_ept_frames,
 	.maps = vsb_ept_maps,
+	.open = vsb_view_open,
+	.close = vsb_view_close,
+	.begin = vsb_view_begin,
+	.span = vsb_view_span,
+	.read = vsb_view_read,
+	.frames_of = vsb_view_frames,
+	.summon = vsb_watch_summon,
 };
 
 /* Return: 0, or why KVM's functions cannot be redirected; see vsb_hook_get(). */

@@ -25,6 +25,7 @@ void vsb_nested_ident(struct kvm_vcpu *vcpu, const struct vsb_vcpu *v, struct vs
 	/* Without nested paging the root is L2's CR3, which names a process. */
 	id->ept_pointer = mmu == &vcpu->arch.guest_mmu ?
 			  vsb_mmu_walk(mmu)->get_guest_pgd(vcpu) : 0;
+	id->levels = vsb_ept_levels(vcpu);
 	id->root = (id->ept_pointer & GENMASK_ULL(51, 12)) >> PAGE_SHIFT;
 	id->clock = vcpu->arch.tsc_offset - vcpu->arch.l1_tsc_offset;
 	id->boots = vsb_kvm_boots(vcpu);
@@ -110,7 +111,7 @@ void vsb_nested_follow(struct kvm_vcpu *vcpu, bool enters)
 	if (cloud) {
 		v = &cloud->vcpus[vcpu->vcpu_idx];
 		vsb_nested_ident(vcpu, v, &id);
-		vsb_inner_follow(cloud, v, &id, vsb_ept_levels(vcpu), enters);
+		vsb_inner_follow(cloud, v, &id, enters);
 	}
 	rcu_read_unlock();
 }

@@ -12,47 +12,16 @@
 #include "core/cloud.h"
 #include "core/direct.h"
 #include "core/halt.h"
-#include "core/ident.h"
-#include "core/inner.h"
 #include "core/raise.h"
 #include "core/uservm.h"
+#include "core/watch.h"
 #include "kvm/compat.h"
 #include "kvm/calls.h"
 #include "kvm/hook.h"
-#include "kvm/nested.h"
 #include "kvm/regs.h"
 #include "kvm/synthetic.h"
+#include "kvm/turn.h"
 #include "kvm/vendor.h"
-
-/**
- * struct vsb_turn - a vCPU of the cloud VM that runs a user VM
- * @cloud:	the cloud VM
- * @v:		the vCPU
- * @id:		what it shows
- * @u:		the user VM, or NULL
- */
-struct vsb_turn {
-	struct vsb_cloud *cloud;
-	struct vsb_vcpu *v;
-	struct vsb_ident id;
-	struct vsb_l2 *u;
-};
-
-/* Under rcu_read_lock(). Return: is there a user VM? */
-static bool vsb_turn_find(struct vsb_turn *t, struct kvm_vcpu *vcpu)
-{
-	t->u = NULL;
-	t->cloud = vsb_cloud_find(vcpu->kvm);
-	if (!t->cloud)
-		return false;
-	t->v = &t->cloud->vcpus[vcpu->vcpu_idx];
-	if (!vsb_is_guest_mode(vcpu))
-		return false;
-	vsb_nested_ident(vcpu, t->v, &t->id);
-	if (!vsb_inner_is(t->cloud, &t->id))
-		t->u = vsb_uservm_find(t->cloud, &t->id);
-	return t->u;
-}
 
 /*
  * Is there something of the cloud VM to look at? Another's is no reason. @t as with
@@ -63,26 +32,6 @@ static bool vsb_turn_busy(struct vsb_turn *t, struct kvm_vcpu *vcpu)
 	struct vsb_cloud *cloud = vsb_cloud_find(vcpu->kvm);
 
 	return cloud && atomic_read(&cloud->raising) && (vsb_turn_find(t, vcpu) || t->v->armed);
-}
-
-/* For who sleeps. */
-static bool vsb_turn_get(struct vsb_turn *t, struct kvm_vcpu *vcpu)
-{
-	bool found;
-
-	rcu_read_lock();
-	found = vsb_turn_find(t, vcpu) && refcount_inc_not_zero(&t->u->ref);
-	/* A user VM that is found has its cloud VM. */
-	if (found)
-		kref_get(&t->cloud->ref);
-	rcu_read_unlock();
-	return found;
-}
-
-static void vsb_turn_put(struct vsb_turn *t)
-{
-	vsb_uservm_put(t->u);
-	vsb_cloud_put(t->cloud);
 }
 
 /* ---- callback context ---- */
@@ -96,7 +45,7 @@ bool vsb_synthetic_enters(struct kvm_vcpu *vcpu)
 
 	rcu_read_lock();
 	cloud = vsb_cloud_find(vcpu->kvm);
-	if (cloud && (atomic_read(&cloud->raising) ||
+	if (cloud && (atomic_read(&cloud->raising) || vsb_watch_any_stops() ||
 		      vsb_raise_signed(vcpu->arch.regs[VCPU_REGS_RDX]))) {
 		v = &cloud->vcpus[vcpu->vcpu_idx];
 		enters = !v->entering;
@@ -292,7 +241,7 @@ void vsb_synthetic_entered(struct kvm_vcpu *vcpu)
 			vsb_synthetic_rehalt(vcpu, &t, vsb_vendor->event_waits(vcpu));
 		/* It is entered, then asked; pairs with vsb_raise_prod(). */
 		smp_mb();
-		if (vsb_raise_due(t.u))
+		if (vsb_raise_due(t.u) || vsb_watch_any_stops())
 			kvm_make_request(KVM_REQ_EVENT, vcpu);
 	}
 	if (t.cloud)

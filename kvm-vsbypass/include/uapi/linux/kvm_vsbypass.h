@@ -6,6 +6,7 @@
  *
  *   /dev/kvm-vsbypass  --VSB_CREATE_CLOUD-->  cloud fd
  *   cloud fd           --VSB_CREATE_PROXY-->  proxy fd
+ *   proxy fd           --VSB_GET_MEMORY---->  memory fd
  *
  * Closing a descriptor undoes what its creation did, in any order and also
  * when the owner is killed. All structures have the same layout for 32- and
@@ -18,6 +19,7 @@
 #define _UAPI_LINUX_KVM_VSBYPASS_H
 
 #include <linux/ioctl.h>
+#include <linux/kvm.h>
 #include <linux/types.h>
 
 #define VSB_DEVICE		"/dev/kvm-vsbypass"
@@ -27,6 +29,7 @@
 #define VSB_MAX_RANGES		16	/* claimed ranges of one proxy */
 #define VSB_MAX_PROXIES		1024	/* proxies of one cloud VM */
 #define VSB_MAX_FREEZE_MS	60000	/* of VSB_FREEZE */
+#define VSB_MAX_STOP_MS		60000	/* of VSB_STOP */
 
 /*
  * What an unbound user VM sees on ports that a proxy of its pool claims. One that
@@ -331,5 +334,82 @@ struct vsb_key {
  * ran for 2 s, or they have thawed. EINTR. EINVAL: the argument is not 0.
  */
 #define VSB_GIVE_BACK		_IO(VSB_IOC, 0x24)
+/*
+ * Returns a memory fd, see below, for the bound user VM. ENOENT: none is bound. EOPNOTSUPP: it
+ * has no page table of four or five levels (its guest hypervisor is a 32-bit one, or shadows
+ * page tables). ENODEV: the cloud VM's process is gone. EINVAL: the argument is not 0. EINTR,
+ * ENOMEM, EMFILE.
+ */
+#define VSB_GET_MEMORY		_IO(VSB_IOC, 0x25)
+
+/* On a memory fd */
+
+/*
+ * The memory of a user VM, to be read: offsets are what it has for physical addresses. A page
+ * that the guest hypervisor has not mapped for it, or not to memory of the cloud VM, is a hole,
+ * and reads as zeros; behind the last one that is mapped the file ends. What is mapped is read
+ * anew in the guest hypervisor's page table by each call, which may get what that changes
+ * meanwhile half before, half after. It can show whatever the cloud VM has for memory, and
+ * nothing else. The descriptor keeps no page.
+ *
+ * read(2), pread(2), lseek(2) with SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA and SEEK_HOLE: as
+ * of a file, and EIO: a page of the cloud VM cannot be read; ELOOP: the page table has far more
+ * in it than the cloud VM has memory; ENODEV: the cloud VM's process is gone, it is not attached
+ * any more, or the user VM has ended, or lost its name. EINTR, ENOMEM.
+ */
+
+/**
+ * struct vsb_memory_info - what there is to read
+ * @ept_pointer: the newest seen
+ * @levels:	of the page table there, 4 or 5
+ * @vcpus:	indices of VSB_GET_VCPU are less than this
+ * @limit:	bytes of memory that the cloud VM has. A page table that shows more shows some
+ *		of it twice
+ * @pad:	0
+ */
+struct vsb_memory_info {
+	__u64 ept_pointer;
+	__u32 levels;
+	__u32 vcpus;
+	__u64 limit;
+	__u64 pad[5];
+};
+
+/* ENODEV: as above. EINVAL: a member is not 0. */
+#define VSB_GET_MEMORY_INFO	_IOWR(VSB_IOC, 0x30, struct vsb_memory_info)
+/*
+ * For so many milliseconds from now, or until the descriptor is closed, the vCPUs of the user
+ * VM execute no instruction; 0: they go on. They stand when this returns. The guest hypervisor
+ * does not know, and what it does itself in the user VM's memory it goes on doing, but not on
+ * CPUs of the cloud VM on which the user VM stands. EINVAL: more than VSB_MAX_STOP_MS. EBUSY:
+ * another descriptor has it stopped. ENODEV: as above. EINTR.
+ */
+#define VSB_STOP		_IO(VSB_IOC, 0x31)
+
+#define VSB_VCPU_SEEN		0x1	/* the rest is valid */
+#define VSB_VCPU_STANDS		0x2	/* for VSB_STOP: what it is now */
+
+/**
+ * struct vsb_vcpu_state - a vCPU of the user VM, as it left the guest last
+ * @index:	in: which one, from 0 in order of first access
+ * @flags:	VSB_VCPU_*. One that the guest hypervisor has not entered since the first memory fd
+ *		was opened is not seen
+ * @seen_ns:	CLOCK_BOOTTIME of that
+ * @regs:	as KVM_GET_REGS and
+ * @sregs:	KVM_GET_SREGS have them, but for cr8, apic_base and interrupt_bitmap, which are 0
+ *
+ * vCPUs of a guest hypervisor that shows no anchor for them (struct vsb_uservm.vcpus is 0) are
+ * one: that which left the guest last.
+ */
+struct vsb_vcpu_state {
+	__u32 index;
+	__u32 flags;
+	__u64 seen_ns;
+	struct kvm_regs regs;
+	struct kvm_sregs sregs;
+};
+
+/* ENOENT: no vCPU with this index. EINVAL: a member besides index is not 0. ENODEV: as above. */
+#define VSB_GET_VCPU		_IOWR(VSB_IOC, 0x32, struct vsb_vcpu_state)
 
 #endif
