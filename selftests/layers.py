@@ -45,9 +45,11 @@ ROOMS = [
         ["guest.c", "guest_exits.c"],
         "cloud.*",
         "proxy.*",
-        ["proof.*", "exit_run.*"],
-        ["ioctl_*", "case*", "identity_*", "exit_*", "bench_nested.c"],
-        ["ioctl_test.c", "nested_test.c", "identity_test.c", "exit_test.c"],
+        ["proof.*", "exit_run.*", "memory.c memory.h"],
+        ["ioctl_*", "case*", "identity_*", "exit_*", "memory_*",
+         "bench_nested.c"],
+        ["ioctl_test.c", "nested_test.c", "identity_test.c", "exit_test.c",
+         "memory_test.c"],
     ])),
 ]
 
