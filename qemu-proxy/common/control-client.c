@@ -57,8 +57,37 @@ static gboolean send_all(int fd, const char *data, gsize len, gint64 deadline, G
 	return TRUE;
 }
 
+/* As recv(2); a descriptor that comes along goes to *passed, or is closed. */
+static ssize_t receive(int fd, char *buf, gsize size, int *passed)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = buf, .iov_len = size };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+	int got;
+
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+	    c->cmsg_len != CMSG_LEN(sizeof(got)))
+		return n;
+	memcpy(&got, CMSG_DATA(c), sizeof(got));
+	if (passed && *passed < 0)
+		*passed = got;
+	else
+		close(got);
+	return n;
+}
+
 /* Return: (transfer full): the reply line, without newline. */
-static GString *receive_line(int fd, gint64 deadline, GError **error)
+static GString *receive_line(int fd, int *passed, gint64 deadline, GError **error)
 {
 	g_autoptr(GString) line = g_string_new(NULL);
 	char buf[4096];
@@ -69,7 +98,7 @@ static GString *receive_line(int fd, gint64 deadline, GError **error)
 
 		if (!wait_for(fd, POLLIN, deadline, error))
 			return NULL;
-		n = recv(fd, buf, sizeof(buf), 0);
+		n = receive(fd, buf, sizeof(buf), passed);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (n <= 0) {
@@ -100,7 +129,7 @@ static void each_second(int fd, const struct control_wait *wait, gint64 deadline
 }
 
 static GString *exchange(const char *path, JsonObject *request, const struct control_wait *wait,
-			 gint64 deadline, GError **error)
+			 int *passed, gint64 deadline, GError **error)
 {
 	g_autofree char *text = NULL;
 	GString *line = NULL;
@@ -128,20 +157,20 @@ static GString *exchange(const char *path, JsonObject *request, const struct con
 		return NULL;
 	}
 	each_second(fd, wait, deadline);
-	line = receive_line(fd, deadline, error);
+	line = receive_line(fd, passed, deadline, error);
 	close(fd);
 	return line;
 }
 
-JsonObject *control_ask(const char *path, JsonObject *request, const struct control_wait *wait,
-			GString **line, GError **error)
+static JsonObject *ask(const char *path, JsonObject *request, const struct control_wait *wait,
+		       GString **line, int *passed, GError **error)
 {
 	gint64 deadline = !wait || wait->timeout_ms < 0 ? -1 :
 			  g_get_monotonic_time() + wait->timeout_ms * 1000LL;
 	g_autoptr(JsonObject) reply = NULL;
 	JsonNode *node;
 
-	*line = exchange(path, request, wait, deadline, error);
+	*line = exchange(path, request, wait, passed, deadline, error);
 	if (!*line)
 		return NULL;
 	reply = json_line_parse((*line)->str, (*line)->len, REPLY_MAX_OPEN, error);
@@ -162,4 +191,26 @@ JsonObject *control_ask(const char *path, JsonObject *request, const struct cont
 				    "the reply makes no sense; is that vsbypassd?");
 	}
 	return NULL;
+}
+
+JsonObject *control_ask(const char *path, JsonObject *request, const struct control_wait *wait,
+			GString **line, GError **error)
+{
+	return ask(path, request, wait, line, NULL, error);
+}
+
+int control_ask_fd(const char *path, JsonObject *request, GString **line, GError **error)
+{
+	g_autoptr(JsonObject) result = NULL;
+	int fd = -1;
+
+	result = ask(path, request, NULL, line, &fd, error);
+	if (result && fd >= 0)
+		return fd;
+	if (result)
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
+				    "the reply has no descriptor; is vsbypassd as new as vsbctl?");
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }

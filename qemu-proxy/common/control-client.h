@@ -30,4 +30,10 @@ struct control_wait {
 JsonObject *control_ask(const char *path, JsonObject *request, const struct control_wait *wait, GString **line,
 			GError **error);
 
+/*
+ * The same of a request that is answered with a descriptor; *line as above. Return: (transfer
+ * full): it, or -1.
+ */
+int control_ask_fd(const char *path, JsonObject *request, GString **line, GError **error);
+
 #endif

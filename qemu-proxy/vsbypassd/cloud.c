@@ -465,14 +465,31 @@ gboolean cloud_has_process(const struct cloud *cloud, pid_t pid)
 	return cloud->pid == pid;
 }
 
+static gboolean has_descriptor(struct proxy *proxy, GError **error)
+{
+	if (proxy_fd(proxy) >= 0)
+		return TRUE;
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
+		    "the proxy of user VM '%s' is being started; try again", proxy_name(proxy));
+	return FALSE;
+}
+
+int cloud_memory(struct proxy *proxy, GError **error)
+{
+	int fd;
+
+	if (!has_descriptor(proxy, error))
+		return -1;
+	fd = module_get_memory(proxy_fd(proxy), error);
+	if (fd < 0)
+		g_prefix_error(error, "user VM '%s': ", proxy_name(proxy));
+	return fd;
+}
+
 gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error)
 {
-	if (proxy_fd(proxy) < 0) {
-		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
-			    "the proxy of user VM '%s' is being started; try again",
-			    proxy_name(proxy));
+	if (!has_descriptor(proxy, error))
 		return FALSE;
-	}
 	if (!module_unbind(proxy_fd(proxy), error)) {
 		g_prefix_error(error, "user VM '%s': ", proxy_name(proxy));
 		return FALSE;

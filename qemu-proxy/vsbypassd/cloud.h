@@ -78,6 +78,9 @@ gboolean cloud_has_process(const struct cloud *cloud, pid_t pid);
 gboolean cloud_serve(struct cloud *cloud, struct proxy *proxy, pid_t pid, const char *domain,
 		     GError **error);
 
+/* Return: (transfer full): a descriptor of the memory of the proxy's user VM, or -1. */
+int cloud_memory(struct proxy *proxy, GError **error);
+
 /* The proxy forgets its user VM and is free for the next one. */
 gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error);
 

@@ -61,8 +61,11 @@ const char *unclaimed_text(guint unclaimed);
 
 /*
  * Where the result goes: exactly one call per command, now or later; @result is
- * (transfer full) and NULL stands for {}. @error is not taken.
+ * (transfer full) and NULL stands for {}. @error is not taken. A member COMMAND_FD of @result is
+ * a descriptor, which is taken over and goes along with the reply, not into it.
  */
+#define COMMAND_FD "fd"
+
 typedef void (*command_done)(gpointer done_data, JsonObject *result, const GError *error);
 
 /* Each calls done once. */
@@ -82,6 +85,8 @@ struct command_ops {
 	void (*type)(const char *uservm, GArray *strokes, const char *unit, command_done done,
 		     gpointer done_data, gpointer data);
 	void (*unbind)(const char *uservm, command_done done, gpointer done_data,
+		       gpointer data);
+	void (*memory)(const char *uservm, command_done done, gpointer done_data,
 		       gpointer data);
 	/* takes uservms over: struct attach_uservm, names different, at least one */
 	void (*add)(const char *cloud, GPtrArray *uservms, command_done done,

@@ -54,27 +54,45 @@ static void client_drop(struct client *client)
 		g_free(client);
 }
 
-static void send_reply(struct client *client, JsonObject *result, const GError *error)
+/* Return: (transfer full): the descriptor that is in @result no longer, or -1. */
+static int take_fd(JsonObject *result)
+{
+	int fd = -1;
+
+	if (result && json_object_has_member(result, COMMAND_FD)) {
+		fd = (int)json_object_get_int_member(result, COMMAND_FD);
+		json_object_remove_member(result, COMMAND_FD);
+	}
+	return fd;
+}
+
+static void send_reply(struct client *client, JsonObject *result, const GError *error, int fd)
 {
 	gsize len;
 	g_autofree char *line = command_reply(result, error, &len);
 
-	lineio_send(client->io, line, len);
+	if (fd < 0)
+		lineio_send(client->io, line, len);
+	else
+		lineio_send_fd(client->io, line, len, fd);
 }
 
 static void on_done(gpointer data, JsonObject *result, const GError *error)
 {
 	struct client *client = data;
+	int fd = take_fd(result);
 
 	client->busy = FALSE;
-	if (!client->io) {
+	if (client->io) {
+		send_reply(client, result, error, fd);
+		lineio_resume(client->io);
+	} else {
 		if (result)
 			json_object_unref(result);
 		g_free(client);
-		return;
 	}
-	send_reply(client, result, error);
-	lineio_resume(client->io);
+	if (fd >= 0)
+		close(fd);
 }
 
 static void on_line(struct lineio *io, const char *line, gsize len, gpointer data)

@@ -400,6 +400,22 @@ static void op_unbind(const char *name, command_done done, gpointer done_data, g
 	done(done_data, NULL, error);
 }
 
+static void op_memory(const char *name, command_done done, gpointer done_data, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct cloud *cloud;
+	struct proxy *proxy = find_proxy(data, name, &cloud, &error);
+	int fd = proxy ? cloud_memory(proxy, &error) : -1;
+	JsonObject *result = NULL;
+
+	if (fd >= 0) {
+		g_message("user VM '%s': its memory is read", name);
+		result = json_object_new();
+		json_object_set_int_member(result, COMMAND_FD, fd);
+	}
+	done(done_data, result, error);
+}
+
 static void op_add(const char *name, GPtrArray *uservms, command_done done, gpointer done_data,
 		   gpointer data)
 {
@@ -481,6 +497,7 @@ const struct command_ops daemon_ops = {
 	.send_break = op_send_break,
 	.type = op_type,
 	.unbind = op_unbind,
+	.memory = op_memory,
 	.add = op_add,
 	.remove = op_remove,
 	.serve = op_serve,

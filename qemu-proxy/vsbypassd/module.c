@@ -167,6 +167,24 @@ gboolean module_unbind(int proxy_fd, GError **error)
 	return FALSE;
 }
 
+int module_get_memory(int proxy_fd, GError **error)
+{
+	int fd = ioctl(proxy_fd, VSB_GET_MEMORY, 0);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT)
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
+				    "no user VM is bound to it");
+	else
+		set_error(error, "VSB_GET_MEMORY", errno,
+			  errno == EOPNOTSUPP ? "its guest hypervisor uses no nested page table of "
+			  "64-bit hypervisors" :
+			  errno == ENOTTY ? "the module that is loaded is older than vsbypassd" :
+			  NULL);
+	return -1;
+}
+
 gboolean module_give_back(int proxy_fd, GError **error)
 {
 	if (!ioctl(proxy_fd, VSB_GIVE_BACK, 0) || errno == ENOENT)

@@ -97,6 +97,12 @@ static void op_unbind(const char *uservm, command_done done, gpointer done_data,
 	done(done_data, NULL, error);
 }
 
+static void op_memory(const char *uservm, command_done done, gpointer done_data, gpointer data)
+{
+	g_string_append_printf(calls, "memory %s", uservm);
+	done(done_data, NULL, NULL);
+}
+
 static void op_add(const char *cloud, GPtrArray *uservms, command_done done,
 		   gpointer done_data, gpointer data)
 {
@@ -131,8 +137,8 @@ static void op_log(guint lines, command_done done, gpointer done_data, gpointer 
 }
 
 static const struct command_ops ops = {
-	op_attach, op_check, op_detach, op_status, op_send_break, op_type, op_unbind, op_add, op_remove,
-	op_serve, op_log
+	op_attach, op_check, op_detach, op_status, op_send_break, op_type, op_unbind, op_memory, op_add,
+	op_remove, op_serve, op_log
 };
 
 /* Return: the reply, valid until the next call. */
@@ -207,6 +213,7 @@ static void test_good(void)
 		  "\"uservms\":[{\"name\":\"v\"}]}}", "check c 0 - agent 1" },
 #define SERVE(args) "{\"execute\":\"serve\",\"arguments\":{\"cloud\":\"c\",\"uservm\":\"v\"" args "}}"
 		{ SERVE(",\"domain\":\"d\",\"pid\":9"), "serve c v d 9" },
+		{ "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"v\"}}", "memory v" },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -247,6 +254,7 @@ static void test_bad(void)
 		TYPE(""), TYPE(",\"text\":\"\""), TYPE(",\"text\":5"), TYPE(",\"text\":\"\\u00e4\""),
 		TYPE(",\"text\":\"a\",\"keymap\":\"../de\""), TYPE(",\"text\":\"a\",\"keys\":\"a\""),
 		TYPE(",\"text\":\"a\\u0000b\""), TYPE(",\"text\":\"a\\u001b\""),
+		"{\"execute\":\"memory\"}", "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"/\"}}",
 		"{\"execute\":\"unbind\"}", "{\"execute\":\"remove\"}", "{\"execute\":\"add\"}",
 		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\"}}",
 		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\",\"uservms\":[]}}",
@@ -313,6 +321,7 @@ static void test_rights(void)
 		{ KEYS(",\"keys\":\"alt-sysrq-h\""), TRUE },
 		{ TYPE(",\"text\":\"a\""), FALSE },
 		{ "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
+		{ "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
 		{ "{\"execute\":\"remove\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
 		{ "{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\","
 		  "\"uservms\":[{\"name\":\"v\"}]}}", FALSE },

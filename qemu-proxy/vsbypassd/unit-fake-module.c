@@ -164,6 +164,11 @@ gboolean module_unbind(int proxy_fd, GError **error)
 	return TRUE;
 }
 
+int module_get_memory(int proxy_fd, GError **error)
+{
+	return fails("get_memory", error) ? -1 : some_fd();
+}
+
 gboolean module_give_back(int proxy_fd, GError **error)
 {
 	g_assert_true(fake.frozen);
