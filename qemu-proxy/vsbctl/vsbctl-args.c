@@ -26,6 +26,8 @@ struct values {
 	char *unclaimed;
 	char *keymap;
 	int lines;
+	gboolean live;
+	int limit;
 };
 
 struct command {
@@ -185,6 +187,23 @@ static gboolean build_uservm(const struct values *values, char **words, JsonObje
 	return TRUE;
 }
 
+/* The file is for vsbctl itself. */
+static gboolean build_dump(const struct values *values, char **words, JsonObject *arguments,
+			   GError **error)
+{
+	if (g_strv_length(words) != 2 || !words[1][0])
+		return usage_error(error, "give a user VM and a file");
+	if (!vsb_name_check("user VM", words[0], error))
+		return FALSE;
+	if (values->limit < 1 || values->limit > VSB_MAX_STOP_MS / 1000) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "--limit is from 1 to %d seconds", VSB_MAX_STOP_MS / 1000);
+		return FALSE;
+	}
+	json_object_set_string_member(arguments, "uservm", words[0]);
+	return TRUE;
+}
+
 static gboolean build_serve(const struct values *values, char **words, JsonObject *arguments,
 			    GError **error)
 {
@@ -306,6 +325,10 @@ static const struct command commands[] = {
 	  "The text is what standard input has, UTF-8, at most 4096 characters; a newline is the\n"
 	  "Return key. The user VM must have the layout of --keymap, and Caps Lock off.",
 	  build_type, "k" },
+	{ "dump", "NAME FILE", "Writes the memory of a user VM into a file, an ELF core\n"
+	  "crash(8) and drgn(1) open it. It has what the user VM has in memory, passwords too. The\n"
+	  "user VM stands meanwhile, unless --live: then the picture may be out of joint.",
+	  build_dump, "lL" },
 	{ "key", "NAME", "Makes the key with which a user VM proves who it is, and prints it\n"
 	  "The host's copy is stored. What is printed belongs into a file in the user VM,\n"
 	  "see vsb-identify(8). Does not need vsbypassd.", build_uservm, "iR" },
@@ -386,6 +409,11 @@ static gboolean parse_command(const struct command *command, char **argv,
 			 "Make a new key in place of an earlier one", NULL } },
 		{ 'k', { "keymap", 0, 0, G_OPTION_ARG_STRING, &values->keymap,
 			 "Layout of the user VM's keyboard: en-us (default) or de", "NAME" } },
+		{ 'l', { "live", 0, 0, G_OPTION_ARG_NONE, &values->live,
+			 "Let the user VM run on", NULL } },
+		{ 'L', { "limit", 0, 0, G_OPTION_ARG_INT, &values->limit,
+			 "Seconds that it may stand, 1 to 60 (default 60); if it takes longer there "
+			 "is no file", "SECONDS" } },
 		{ 'n', { "lines", 'n', 0, G_OPTION_ARG_INT, &values->lines,
 			 "How many (default 50)", "N" } },
 	};
@@ -447,7 +475,7 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 {
 	struct vsbctl_args *args = g_new0(struct vsbctl_args, 1);
 	GPtrArray *rest = g_ptr_array_new_with_free_func(g_free);
-	struct values values = { .lines = 50 };
+	struct values values = { .lines = 50, .limit = VSB_MAX_STOP_MS / 1000 };
 	g_auto(GStrv) words = NULL;
 	const struct command *command;
 	JsonObject *arguments = NULL;
@@ -484,11 +512,16 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 	/* Another view of the same. */
 	json_object_set_string_member(args->request, "execute",
 				      !strcmp(command->name, "list") ||
-				      !strcmp(command->name, "metrics") ? "status" : command->name);
+				      !strcmp(command->name, "metrics") ? "status" :
+				      !strcmp(command->name, "dump") ? "memory" : command->name);
 	json_object_set_object_member(args->request, "arguments", arguments);
 	fine = command->build(&values, words, arguments, error);
 	args->json = values.json;
 	args->replace = values.replace;
+	args->live = values.live;
+	args->limit = (guint)values.limit;
+	if (fine && !strcmp(command->name, "dump"))
+		args->file = g_strdup(words[1]);
 	args->identity_dir = g_strdup(values.identity ? values.identity : IDENTITY_DIR);
 	args->socket = values.socket ? g_strdup(values.socket) :
 		       g_strdup(CONTROL_SOCKET);
@@ -515,6 +548,7 @@ void vsbctl_args_free(struct vsbctl_args *args)
 	g_free(args->help);
 	g_free(args->socket);
 	g_free(args->identity_dir);
+	g_free(args->file);
 	if (args->request)
 		json_object_unref(args->request);
 	g_free(args);

@@ -13,6 +13,9 @@
  * @command:	its name
  * @identity_dir: of "key", as the next
  * @replace:	a key that is there
+ * @file:	of "dump", NULL for others; as the next,
+ * @live:	the user VM runs on,
+ * @limit:	seconds that it may stand
  * @request:	the object to send; for "key", which is not sent, its arguments; for "type"
  *		without "text"
  */
@@ -23,6 +26,9 @@ struct vsbctl_args {
 	const char *command;
 	char *identity_dir;
 	gboolean replace;
+	char *file;
+	gboolean live;
+	guint limit;
 	JsonObject *request;
 };
 

@@ -12,6 +12,7 @@
 #include "json-line.h"
 #include "keymap.h"
 #include "vsbctl-args.h"
+#include "vsbctl-dump.h"
 #include "vsbctl-metrics.h"
 #include "vsbctl-show.h"
 
@@ -113,6 +114,32 @@ static int validate(const struct vsbctl_args *args)
 	return 1;
 }
 
+/* The reply has no more to it than the descriptor: what is printed is what was done with it. */
+static int dump(const struct vsbctl_args *args)
+{
+	const struct dump_args how = {
+		.file = args->file, .live = args->live, .limit_s = args->limit,
+	};
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GString) line = NULL;
+	g_autofree char *text = NULL;
+	int fd = control_ask_fd(args->socket, args->request, &line, &error);
+
+	if (fd >= 0) {
+		text = dump_memory(fd, &how, &error);
+		close(fd);
+	}
+	if (args->json && line)
+		puts(line->str);
+	if (!text) {
+		fprintf(stderr, "vsbctl: %s\n", error->message);
+		return 1;
+	}
+	if (!args->json)
+		fputs(text, stdout);
+	return 0;
+}
+
 /* Adds the text to be typed, from standard input, to the request. */
 static gboolean add_text(const struct vsbctl_args *args, GError **error)
 {
@@ -157,6 +184,8 @@ static int run(const struct vsbctl_args *args)
 		return make_key(args);
 	if (!strcmp(args->command, "validate"))
 		return validate(args);
+	if (!strcmp(args->command, "dump"))
+		return dump(args);
 	if (strcmp(args->command, "type") || add_text(args, &error))
 		result = ask(args, &line, &error);
 	if (!result) {
