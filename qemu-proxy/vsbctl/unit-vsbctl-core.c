@@ -16,7 +16,8 @@
 
 #define PAGE	4096
 #define MIB	(1ull << 20)
-#define INFO	"OSRELEASE=6.1.0-\x1b[31m9\nPAGESIZE=4096\nNUMBER(phys_base)=0\n"
+#define INFO	"OSRELEASE=6.1.0-\x1b[31m9\nPAGESIZE=4096\n" \
+		"SYMBOL(swapper_pg_dir)=ffffffff81001000\nNUMBER(phys_base)=-14680064\n"
 
 /* Of a user VM: 2 MiB from 1 MiB on, with a small hole, and a page at 1 GiB. */
 static int make_memory(gboolean note)
@@ -102,7 +103,7 @@ static void test_content(void)
 	ehdr = (const Elf64_Ehdr *)data;
 	phdr = (const Elf64_Phdr *)(data + ehdr->e_phoff);
 	g_assert_cmpint(ehdr->e_type, ==, ET_CORE);
-	g_assert_cmpint(ehdr->e_phnum, ==, 3);
+	g_assert_cmpint(ehdr->e_phnum, ==, 4);
 	g_assert_cmpuint(phdr[0].p_type, ==, PT_NOTE);
 	g_assert_cmpuint(phdr[0].p_offset + phdr[0].p_filesz, <=, phdr[1].p_offset);
 	/* What is in memory, the small hole as a part of the first one. */
@@ -114,6 +115,11 @@ static void test_content(void)
 	g_assert_cmpint(pread(source.fd, want, 3 * MIB, MIB), ==, 3 * MIB);
 	g_assert_true(!memcmp(data + phdr[1].p_offset, want, 3 * MIB));
 	g_assert_true(!memcmp(data + phdr[2].p_offset, "abc\0", 4));
+	/* Linux' page table, 2 MiB + 4 KiB, at its virtual address as well. */
+	g_assert_cmphex(phdr[3].p_vaddr, ==, 0xffffffff81001000);
+	g_assert_cmphex(phdr[3].p_paddr, ==, 2 * MIB + PAGE);
+	g_assert_cmphex(phdr[3].p_offset, ==, phdr[1].p_offset + MIB + PAGE);
+	g_assert_cmphex(phdr[3].p_filesz, ==, PAGE);
 	/* Zeros cost nothing. */
 	g_assert_cmpint(stat(path, &st), ==, 0);
 	g_assert_cmpint(st.st_blocks * 512, <, 2 * MIB + MIB / 4);
@@ -188,7 +194,7 @@ static void test_readelf(void)
 	g_assert_nonnull(strstr(out, "CORE (Core file)"));
 	g_assert_nonnull(strstr(out, "NT_PRSTATUS"));
 	g_assert_nonnull(strstr(out, "VMCOREINFO"));
-	g_assert_nonnull(strstr(out, "0x0000000000000000 0x0000000040000000 0x001000 0x001000"));
+	g_assert_nonnull(strstr(out, "0x0000000040000000 0x0000000040000000 0x001000 0x001000"));
 	close(source.fd);
 	unlink(path);
 }

@@ -14,7 +14,7 @@
 #define CHUNK		(1 << 20)
 /* A hole that is smaller is written as a part of its segment. It costs no space in the file. */
 #define SMALL_HOLE	(2 << 20)
-#define MAX_LOADS	(PN_XNUM - 2)
+#define MAX_LOADS	(PN_XNUM - 3)
 /* Readers want notes before memory, in which the last one is found: there is room for it. */
 #define SPARE		(2 * PAGE)
 
@@ -45,6 +45,8 @@ struct load {
  * @out:	where to
  * @loads:	of struct load, in order
  * @notes:	all of them, the last one when it is found
+ * @top:	virtual address of Linux' own top-level page table, 0: unknown,
+ * @top_at:	and its physical address
  * @info:	for the caller
  * @buf:	CHUNK bytes
  */
@@ -53,6 +55,7 @@ struct core {
 	int out;
 	GArray *loads;
 	GByteArray *notes;
+	guint64 top, top_at;
 	struct core_info *info;
 	char *buf;
 };
@@ -205,12 +208,36 @@ static gsize vmcoreinfo_at(const char *page, gsize len)
 	return g_str_has_prefix(page + sizeof(*head) + sizeof(name), "OSRELEASE=") ? size : 0;
 }
 
+/* What VMCOREINFO has behind @key, or 0. */
+static guint64 vmcoreinfo_number(const char *text, const char *key, guint base)
+{
+	const char *at = strstr(text, key);
+
+	return at ? g_ascii_strtoull(at + strlen(key), NULL, base) : 0;
+}
+
+/* The kernel's image is mapped from here on, shifted by phys_base (Documentation/arch/x86/x86_64/mm.rst). */
+#define KERNEL_MAP	0xffffffff80000000ull
+
+static void find_top(struct core *c, const char *text)
+{
+	guint64 top = vmcoreinfo_number(text, "\nSYMBOL(swapper_pg_dir)=", 16);
+
+	if (top < KERNEL_MAP || top % PAGE)
+		return;
+	c->top = top;
+	c->top_at = top - KERNEL_MAP + vmcoreinfo_number(text, "\nNUMBER(phys_base)=", 10);
+}
+
 static void add_vmcoreinfo(struct core *c, const char *page, gsize len)
 {
 	static const guint8 zeros[4];
-	const char *release = page + sizeof(Elf64_Nhdr) + 12 + strlen("OSRELEASE=");
+	const gsize head = sizeof(Elf64_Nhdr) + 12;
+	g_autofree char *text = g_strndup(page + head, len - head);
+	const char *release = text + strlen("OSRELEASE=");
 	gsize n = strcspn(release, "\n");
 
+	find_top(c, text);
 	g_byte_array_append(c->notes, (const guint8 *)page, (guint)len);
 	g_byte_array_append(c->notes, zeros, (guint)(-len & 3));
 	c->info->vmcoreinfo = TRUE;
@@ -276,18 +303,40 @@ static gboolean write_all(int fd, gconstpointer data, gsize len, guint64 at, GEr
 
 static guint64 heads_size(const struct core *c)
 {
-	return sizeof(Elf64_Ehdr) + (c->loads->len + 1) * sizeof(Elf64_Phdr);
+	/* A note, and what write_heads() may add. */
+	return sizeof(Elf64_Ehdr) + (c->loads->len + 2) * sizeof(Elf64_Phdr);
+}
+
+/*
+ * drgn(1) begins with the top-level page table at its virtual address, which in the cores of
+ * Linux itself is that of a segment. Return: whether it is in memory.
+ */
+static gboolean top_segment(const struct core *c, Elf64_Phdr *phdr)
+{
+	for (guint i = 0; c->top && i < c->loads->len; i++) {
+		const struct load *load = &g_array_index(c->loads, struct load, i);
+
+		if (c->top_at < load->from || c->top_at >= load->to)
+			continue;
+		*phdr = (Elf64_Phdr){
+			.p_type = PT_LOAD, .p_offset = load->offset + (c->top_at - load->from),
+			.p_vaddr = c->top, .p_paddr = c->top_at,
+			.p_filesz = PAGE, .p_memsz = PAGE,
+		};
+		return TRUE;
+	}
+	return FALSE;
 }
 
 static gboolean write_heads(struct core *c, GError **error)
 {
-	g_autofree Elf64_Phdr *phdr = g_new0(Elf64_Phdr, c->loads->len + 1);
+	g_autofree Elf64_Phdr *phdr = g_new0(Elf64_Phdr, c->loads->len + 2);
+	guint n = c->loads->len + 1;
 	Elf64_Ehdr ehdr = {
 		.e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
 			     EV_CURRENT },
 		.e_type = ET_CORE, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
-		.e_phoff = sizeof(ehdr), .e_ehsize = sizeof(ehdr),
-		.e_phentsize = sizeof(*phdr), .e_phnum = (Elf64_Half)(c->loads->len + 1),
+		.e_phoff = sizeof(ehdr), .e_ehsize = sizeof(ehdr), .e_phentsize = sizeof(*phdr),
 	};
 
 	phdr[0] = (Elf64_Phdr){
@@ -297,13 +346,18 @@ static gboolean write_heads(struct core *c, GError **error)
 	for (guint i = 0; i < c->loads->len; i++) {
 		const struct load *load = &g_array_index(c->loads, struct load, i);
 
+		/* As QEMU: virtual addresses are physical ones. */
 		phdr[i + 1] = (Elf64_Phdr){
-			.p_type = PT_LOAD, .p_offset = load->offset, .p_paddr = load->from,
+			.p_type = PT_LOAD, .p_offset = load->offset,
+			.p_vaddr = load->from, .p_paddr = load->from,
 			.p_filesz = load->to - load->from, .p_memsz = load->to - load->from,
 		};
 	}
+	if (top_segment(c, &phdr[n]))
+		n++;
+	ehdr.e_phnum = (Elf64_Half)n;
 	return write_all(c->out, &ehdr, sizeof(ehdr), 0, error) &&
-	       write_all(c->out, phdr, (c->loads->len + 1) * sizeof(*phdr), sizeof(ehdr), error) &&
+	       write_all(c->out, phdr, n * sizeof(*phdr), sizeof(ehdr), error) &&
 	       write_all(c->out, c->notes->data, c->notes->len, heads_size(c), error);
 }
 
