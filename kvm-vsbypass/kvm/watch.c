@@ -80,6 +80,17 @@ void vsb_watch_exits(struct kvm_vcpu *vcpu)
 	rcu_read_unlock();
 }
 
+/*
+ * It stands where KVM has just taken KVM_REQ_EVENT, in KVM_RUN, under its SRCU lock. KVM looks
+ * elsewhere, too (KVM_GET_MP_STATE, without that lock in some kernels); there the request waits
+ * for the next KVM_RUN: vsb_watch_summon() has made it, or who has entered L2, or KVM itself
+ * when it was told -EBUSY.
+ */
+static bool vsb_watch_may_stand(struct kvm_vcpu *vcpu)
+{
+	return !kvm_test_request(KVM_REQ_EVENT, vcpu);
+}
+
 bool vsb_watch_checks(struct kvm_vcpu *vcpu)
 {
 	bool checks = false;
@@ -90,7 +101,7 @@ bool vsb_watch_checks(struct kvm_vcpu *vcpu)
 	w = vsb_watch_of(vcpu, &t);
 	if (w && !t.v->stood && !t.v->checking) {
 		vsb_watch_saw(vcpu, w, &t.id);
-		checks = vsb_watch_stops(w);
+		checks = vsb_watch_may_stand(vcpu) && vsb_watch_stops(w);
 	}
 	rcu_read_unlock();
 	return checks;
