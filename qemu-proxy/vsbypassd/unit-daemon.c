@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The whole daemon: attach, undo, restart, detach, and the control socket. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,7 +9,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control-client.h"
 #include "error.h"
+#include "json-line.h"
 #include "listen.h"
 #include "unit-daemon-rig.h"
 #include "unit-fake-module.h"
@@ -95,6 +98,92 @@ static void test_life(void)
 }
 
 /* The administrator frees a name as often as he likes: the next user VM does not wait. */
+/* A client of the control socket, which waits as vsbctl does. */
+struct asker {
+	const char *socket;
+	const char *uservm;
+	int fd;
+	GError *error;
+	volatile gboolean done;
+};
+
+static gpointer ask_memory(gpointer data)
+{
+	struct asker *asker = data;
+	g_autofree char *text = g_strdup_printf("{\"execute\":\"memory\",\"arguments\":{"
+						"\"uservm\":\"%s\"}}", asker->uservm);
+	g_autoptr(JsonObject) request = json_line_parse(text, strlen(text), 10, NULL);
+	g_autoptr(GString) line = NULL;
+
+	asker->fd = control_ask_fd(asker->socket, request, &line, &asker->error);
+	asker->done = TRUE;
+	g_main_context_wakeup(NULL);
+	return NULL;
+}
+
+static void ask_for_memory(struct rig *rig, const char *uservm, struct asker *asker)
+{
+	GThread *thread;
+
+	*asker = (struct asker){ .socket = rig->rundir->control, .uservm = uservm };
+	thread = g_thread_new("asker", ask_memory, asker);
+	while (!asker->done)
+		g_main_context_iteration(NULL, TRUE);
+	g_thread_join(thread);
+}
+
+static guint count_fds(void)
+{
+	g_autoptr(GDir) dir = NULL;
+	guint n = 0;
+
+	/* The daemon notices that a client has gone. */
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+	dir = g_dir_open("/proc/self/fd", 0, NULL);
+	while (g_dir_read_name(dir))
+		n++;
+	return n;
+}
+
+/* The descriptor comes with the reply, and the daemon keeps none. */
+static void test_memory(void)
+{
+	guint open_before = 0;
+	struct asker asker;
+	struct stat st;
+	struct rig rig;
+
+	if (geteuid()) {
+		g_test_skip("root alone gets it");
+		return;
+	}
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\"}");
+	g_assert_no_error(rig.error);
+	for (guint i = 0; i < 3; i++) {
+		ask_for_memory(&rig, "vm1", &asker);
+		g_assert_no_error(asker.error);
+		g_assert_cmpint(fstat(asker.fd, &st), ==, 0);
+		g_assert_true(S_ISCHR(st.st_mode));	/* what the fake module has for one */
+		g_assert_cmpint(fcntl(asker.fd, F_GETFD), ==, FD_CLOEXEC);
+		close(asker.fd);
+		if (!i)
+			open_before = count_fds();
+	}
+	g_assert_cmpuint(count_fds(), ==, open_before);
+	ask_for_memory(&rig, "nosuch", &asker);
+	g_assert_error(asker.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
+	g_clear_error(&asker.error);
+	fake.fail = "get_memory";
+	ask_for_memory(&rig, "vm1", &asker);
+	g_assert_error(asker.error, VSB_ERROR, VSB_ERROR_FAILED);
+	g_assert_cmpint(asker.fd, ==, -1);
+	g_clear_error(&asker.error);
+	fake.fail = NULL;
+	teardown(&rig);
+}
+
 static void test_unbind_often(void)
 {
 	gint64 begin = g_get_monotonic_time();
@@ -573,6 +662,7 @@ int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/daemon/control", test_control);
+	g_test_add_func("/daemon/memory", test_memory);
 	g_test_add_func("/daemon/unbind-often", test_unbind_often);
 	g_test_add_func("/daemon/second-instance", test_second_instance);
 	g_test_add_func("/daemon/rundir", test_rundir);
