@@ -23,7 +23,7 @@ KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-$(SERIES).*-amd64 2>/de
 PROGRAMS	:= $(addprefix qemu-proxy/,common vsbypassd vsb-console vsbctl) libvirt-hooks l1-agent guest-tools
 PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/dummy \
 		   selftests/vector selftests/keyboard \
-		   selftests/bench selftests/cage selftests/console selftests/core
+		   selftests/bench selftests/cage selftests/console selftests/core selftests/walk
 export O V PREFIX DESTDIR KDIR KERNEL GUEST_KERNEL
 # Variables of the command line reach sub-makes as environment: kbuild would take
 # O= from the command line for its own.

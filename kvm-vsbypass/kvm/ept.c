@@ -10,6 +10,7 @@
 #include "kvm/compat.h"
 #include "kvm/ept.h"
 #include "kvm/calls.h"
+#include "kvm/vendor.h"
 #include "kvm/walk.h"
 
 #define PTE_WRITABLE	BIT_ULL(1)	/* both vendors */
@@ -48,6 +49,32 @@ static bool vsb_ept_is_memory(struct vsb_search *s, u64 gfn)
 	return !vsb_kvm_read_guest(s->walk.of, gfn << PAGE_SHIFT, &byte, 1);
 }
 
+/* For struct vsb_walk of a vCPU. */
+static int vsb_ept_read(struct vsb_walk *w, u64 gfn, void *page)
+{
+	return vsb_kvm_read_guest(w->of, gfn << PAGE_SHIFT, page, PAGE_SIZE) ? -EFAULT : 0;
+}
+
+/* What L2 frame @gfn is mapped to, or -1. A single one: less is read than for a walk. */
+static s64 vsb_ept_lookup(struct kvm_vcpu *vcpu, u64 table, int level, u64 gfn)
+{
+	enum vsb_pte is = VSB_PTE_TABLE;
+	u64 pte, rest;
+
+	for (; level && is == VSB_PTE_TABLE; level--) {
+		if (vsb_kvm_read_guest(vcpu, (table & VSB_PTE_ADDR) +
+				       (gfn >> (9 * (level - 1)) & (VSB_PTES - 1)) * sizeof(pte),
+				       &pte, sizeof(pte)))
+			return -1;
+		is = vsb_vendor->pte(pte, level);
+		table = pte;
+	}
+	if (is != VSB_PTE_PAGE)
+		return -1;
+	rest = (1ULL << (9 * level)) - 1;
+	return ((table & VSB_PTE_ADDR) >> PAGE_SHIFT & ~rest) | (gfn & rest);
+}
+
 /* Return: was it enough? */
 static bool vsb_ept_search(struct vsb_search *s, struct kvm_vcpu *vcpu, u64 root, int levels,
 			   unsigned int max)
@@ -57,7 +84,7 @@ static bool vsb_ept_search(struct vsb_search *s, struct kvm_vcpu *vcpu, u64 root
 	struct vsb_mapping m;
 	u64 gfn = 0;
 
-	w->read = vsb_walk_read_vcpu;
+	w->read = vsb_ept_read;
 	w->of = vcpu;
 	w->root = root;
 	w->levels = levels;
@@ -187,17 +214,8 @@ bool vsb_ept_maps(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, 
  */
 int vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn)
 {
-	struct vsb_walk w = {
-		.read = vsb_walk_read_vcpu, .of = vcpu, .max = MAX_PAGES, .state = TASK_KILLABLE,
-		.root = vsb_ept_root(vcpu), .levels = vsb_ept_levels(vcpu),
-	};
-	struct vsb_mapping m = {};
-	int has = 0;
+	int levels = vsb_ept_levels(vcpu);
+	s64 found = levels ? vsb_ept_lookup(vcpu, vsb_ept_root(vcpu), levels, l2_gfn) : -1;
 
-	if (vsb_walk_begin(&w))
-		return 0;
-	if (!vsb_walk_at(&w, l2_gfn, &m) && m.mapped)
-		has = m.l1_gfn + (l2_gfn - m.gfn) == l1_gfn ? 1 : -1;
-	vsb_walk_end(&w);
-	return has;
+	return found < 0 ? 0 : found == (s64)l1_gfn ? 1 : -1;
 }

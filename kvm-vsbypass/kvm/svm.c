@@ -19,23 +19,6 @@ static unsigned long vsb_svm_anchor(const struct vsb_vcpu *v)
 	return v->anchor;
 }
 
-/*
- * APM vol. 2, 5.3: of a large page the bits of its address above PAT are reserved, and so is
- * PS of the two upper levels. 15.25.5: all accesses of L2 are those of a user.
- */
-static enum vsb_pte vsb_svm_pte(u64 pte, int level)
-{
-	if (!(pte & _PAGE_PRESENT) || !(pte & _PAGE_USER))
-		return VSB_PTE_NONE;
-	if (level == 1)
-		return VSB_PTE_PAGE;
-	if (!(pte & _PAGE_PSE))
-		return VSB_PTE_TABLE;
-	if (level > 3 || pte & GENMASK_ULL(9 * level + 2, 13))
-		return VSB_PTE_NONE;
-	return VSB_PTE_PAGE;
-}
-
 /* OUT DX, AL and IN AL, DX: one byte. EXITINFO2 has the next RIP. */
 static unsigned int vsb_svm_length(struct kvm_vcpu *vcpu)
 {

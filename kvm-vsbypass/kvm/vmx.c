@@ -41,26 +41,6 @@ static unsigned long vsb_vmx_anchor(const struct vsb_vcpu *v)
 	return page >> PAGE_SHIFT;
 }
 
-#define EPT_TYPE(pte)	((pte) >> 3 & 7)	/* of memory; of a table reserved */
-#define EPT_LARGE	BIT_ULL(7)
-
-/*
- * SDM vol. 3, 29.3.2 and 29.3.3.1: what may be written to and not read is a misconfiguration,
- * which is how KVM marks MMIO. Execute-only is for some CPUs none.
- */
-static enum vsb_pte vsb_vmx_pte(u64 pte, int level)
-{
-	if (!(pte & VMX_EPT_READABLE_MASK) &&
-	    (pte & VMX_EPT_WRITABLE_MASK || !(pte & VMX_EPT_EXECUTABLE_MASK)))
-		return VSB_PTE_NONE;
-	if (level > 1 && !(pte & EPT_LARGE))
-		return EPT_TYPE(pte) ? VSB_PTE_NONE : VSB_PTE_TABLE;
-	if (level > 3 || (level > 1 && pte & GENMASK_ULL(9 * level + 2, 12)))
-		return VSB_PTE_NONE;
-	/* 2, 3 and 7 are reserved */
-	return BIT(EPT_TYPE(pte)) & 0x8c ? VSB_PTE_NONE : VSB_PTE_PAGE;
-}
-
 /*
  * The guest hypervisor adds what it finds in the VMCS: that of the last exit of L2 which
  * had one (SDM vol. 3, 25.9.4: undefined for others), whatever it is.

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Through a nested page table of the guest hypervisor; see kvm/walk.h. */
-#include <linux/kvm_host.h>
+/*
+ * Through a nested page table of the guest hypervisor; see kvm/walk.h. No type of KVM's is in
+ * here: a unit test builds it, too.
+ */
+#include <linux/minmax.h>
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
-#include "kvm/calls.h"
 #include "kvm/vendor.h"
 #include "kvm/walk.h"
 
@@ -42,11 +46,6 @@ void vsb_walk_again(struct vsb_walk *w)
 	w->steps = 0;
 	/* No frame has this number. */
 	memset(w->table, 0xff, sizeof(w->table));
-}
-
-int vsb_walk_read_vcpu(struct vsb_walk *w, u64 gfn, void *page)
-{
-	return vsb_kvm_read_guest(w->of, gfn << PAGE_SHIFT, page, PAGE_SIZE) ? -EFAULT : 0;
 }
 
 /* To the table at frame @table, whose entries are about L2's frames from @first on. */

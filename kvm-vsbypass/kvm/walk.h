@@ -5,7 +5,7 @@
  * loop, or change meanwhile: each step reads one page that the reader has checked, and steps are
  * counted.
  *
- *	struct vsb_walk w = { .read = vsb_walk_read_vcpu, .of = vcpu, .max = 1000,
+ *	struct vsb_walk w = { .read = vsb_ept_read, .of = vcpu, .max = 1000,
  *			      .state = TASK_KILLABLE, .root = EPTP or nCR3, .levels = 4 };
  *
  *	ret = vsb_walk_begin(&w);
@@ -21,8 +21,6 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
-struct kvm_vcpu;
-
 #define VSB_WALK_LEVELS	5
 #define VSB_PTES	512	/* entries of a table */
 #define VSB_PTE_ADDR	GENMASK_ULL(51, 12)
@@ -33,6 +31,10 @@ enum vsb_pte {
 	VSB_PTE_TABLE,
 	VSB_PTE_PAGE,	/* of 4 KiB, 2 MiB or 1 GiB */
 };
+
+/* pte.c: what an entry of a table of this level (1: its pages are of 4 KiB) is. */
+enum vsb_pte vsb_svm_pte(u64 pte, int level);
+enum vsb_pte vsb_vmx_pte(u64 pte, int level);
 
 /**
  * struct vsb_mapping - what a table says
@@ -94,8 +96,5 @@ int vsb_walk_at(struct vsb_walk *w, u64 gfn, struct vsb_mapping *m);
 int vsb_walk_next(struct vsb_walk *w, u64 gfn, u64 end, struct vsb_mapping *m);
 /* Frames of L2 that a table of so many levels can be about. */
 u64 vsb_walk_frames(int levels);
-
-/* For @read, with a vCPU of the cloud VM for @of: its context, KVM's SRCU held. */
-int vsb_walk_read_vcpu(struct vsb_walk *w, u64 gfn, void *page);
 
 #endif
