@@ -2,6 +2,7 @@
 /* vCPUs of a user VM that stand while it is read, and what they are. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -169,5 +170,49 @@ void memory_vcpu(void)
 	CHECK(!memcmp(&v, &w, sizeof(v)));
 	OK(ioctl(m.fd, VSB_STOP, 0));
 	WAIT_FOR(vcpu(0).seen_ns > v.seen_ns);
+	loop_end();
+}
+
+static volatile bool over;
+
+/* Opens, stops for a moment, reads and closes. */
+static void *storm(void *arg)
+{
+	unsigned int seed = (uintptr_t)arg;
+	uint8_t page[4096];
+
+	while (!over) {
+		int fd = ioctl(m.p->fd, VSB_GET_MEMORY, 0);
+		struct vsb_vcpu_state v = { 0 };
+
+		if (fd < 0)
+			FAIL("VSB_GET_MEMORY: %s", strerror(errno));
+		if (ioctl(fd, VSB_STOP, rand_r(&seed) % 10) && errno != EBUSY)
+			FAIL("VSB_STOP: %s", strerror(errno));
+		if (ioctl(fd, VSB_GET_VCPU, &v))
+			FAIL("VSB_GET_VCPU: %s", strerror(errno));
+		if (pread(fd, page, sizeof(page), 0) != sizeof(page))
+			FAIL("pread: %s", strerror(errno));
+		if (rand_r(&seed) % 2)
+			ioctl(fd, VSB_STOP, 0);
+		close(fd);
+	}
+	return NULL;
+}
+
+void memory_storm(void)
+{
+	pthread_t threads[3];
+
+	loop_begin();
+	for (uintptr_t i = 0; i < 3; i++)
+		CHECK(!pthread_create(&threads[i], NULL, storm, (void *)i));
+	for (unsigned int i = 0; i < 300; i++) {
+		CHECK(!pthread_kill(m.c->thread, SIGUSR1));
+		usleep(10000);
+	}
+	over = true;
+	for (unsigned int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
 	loop_end();
 }
