@@ -163,31 +163,19 @@ static ssize_t vsb_memory_copy(struct vsb_memory *m, const struct vsb_span *span
 	return copy_to_user(to, data + offset, len) ? -EFAULT : len;
 }
 
-/* The same of a hole, up to the next memory. 0: there is none. */
-static ssize_t vsb_memory_zero(struct vsb_memory *m, loff_t pos, char __user *to, size_t len)
-{
-	struct vsb_span next;
-	int ret;
-
-	ret = vsb_memory_next(m, pos >> PAGE_SHIFT, &next);
-	if (ret)
-		return ret == -ENXIO ? 0 : ret;
-	if (next.gfn > pos >> PAGE_SHIFT)
-		len = min_t(u64, len, (next.gfn << PAGE_SHIFT) - pos);
-	len = min(len, ZEROS);
-	return clear_user(to, len) ? -EFAULT : len;
-}
-
+/* The same at @pos: a hole reads as zeros. 0: behind it there is nothing. */
 static ssize_t vsb_memory_some(struct vsb_memory *m, loff_t pos, char __user *to, size_t len)
 {
 	struct vsb_span span;
 	int ret;
 
-	ret = vsb_host->span(m->view, pos >> PAGE_SHIFT, &span);
+	ret = vsb_memory_next(m, pos >> PAGE_SHIFT, &span);
 	if (ret)
-		return ret;
-	return span.memory ? vsb_memory_copy(m, &span, pos, to, len) :
-			     vsb_memory_zero(m, pos, to, len);
+		return ret == -ENXIO ? 0 : ret;
+	if (span.gfn == pos >> PAGE_SHIFT)
+		return vsb_memory_copy(m, &span, pos, to, len);
+	len = min3((u64)len, (span.gfn << PAGE_SHIFT) - pos, (u64)ZEROS);
+	return clear_user(to, len) ? -EFAULT : len;
 }
 
 /* ---- the file ---- */
