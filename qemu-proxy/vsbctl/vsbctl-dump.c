@@ -62,8 +62,6 @@ static gboolean on_progress(guint64 done, guint64 of, gpointer data, GError **er
 	if (dump->tty && (now - dump->shown > G_USEC_PER_SEC / 4 || done == of)) {
 		fprintf(stderr, "\r%3u %% of %" G_GUINT64_FORMAT " MiB",
 			(guint)(done * 100 / of), of >> 20);
-		if (done == of)
-			fputc('\n', stderr);
 		dump->shown = now;
 	}
 	return TRUE;
@@ -106,6 +104,7 @@ static char *write_core(int fd, int out, const struct dump_args *args, GError **
 		.fd = fd, .vcpus = vcpus, .progress = on_progress, .data = &dump,
 	};
 	struct core_info info;
+	gboolean fine;
 
 	if (ioctl(fd, VSB_GET_MEMORY_INFO, &memory)) {
 		set_error(error, "its memory");
@@ -123,7 +122,10 @@ static char *write_core(int fd, int out, const struct dump_args *args, GError **
 		if (!get_vcpus(fd, memory.vcpus, vcpus, error))
 			return NULL;
 	}
-	if (!core_write(&source, out, &info, error))
+	fine = core_write(&source, out, &info, error);
+	if (dump.shown)
+		fputc('\n', stderr);
+	if (!fine)
 		return NULL;
 	return g_strdup_printf("%" G_GUINT64_FORMAT " MiB in %.1f s, registers of %u of %u vCPUs, %s%s\n",
 			       info.bytes >> 20,
