@@ -127,6 +127,8 @@ static void vsb_cloud_drop(struct vsb_cloud *cloud)
 	synchronize_rcu();
 	vsb_vm_remove(&cloud->vm);
 	vsb_inner_end(cloud->vm.kvm);
+	if (cloud->veils)
+		vsb_host->veil_put();
 	vsb_host->put();
 	vsb_cloud_put(cloud);
 }
@@ -264,6 +266,24 @@ void vsb_cloud_left(struct vsb_cloud *cloud)
 		vsb_cloud_end(cloud);
 		module_put(THIS_MODULE);
 	}
+}
+
+/* A user VM of it is to have a veil. Return: 0, or as vsb_host->veil_get(). */
+int vsb_cloud_veil(struct vsb_cloud *cloud)
+{
+	int ret = vsb_host->veil_get();
+	bool more;
+
+	if (ret)
+		return ret;
+	mutex_lock(&cloud->lock);
+	more = cloud->veils || cloud->dead;
+	if (!more)
+		WRITE_ONCE(cloud->veils, true);
+	mutex_unlock(&cloud->lock);
+	if (more)
+		vsb_host->veil_put();
+	return 0;
 }
 
 /* Under cloud->lock. */

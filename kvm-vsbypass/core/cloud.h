@@ -40,6 +40,8 @@ struct vsb_vcpu {
 	bool checking;		/* KVM's own look for events is running */
 	bool stood;		/* behind that it stood, which is not to be again */
 	bool entering;		/* KVM's own VMRUN is */
+	bool leaving;		/* KVM's own exit from L2 to L1 is running, veil.c */
+	bool unpaged;		/* L2's paging is off, behind its veil */
 	bool armed;		/* a vector of ours is in its VMCB; raise.c counts that */
 	const void *kept;	/* the user VM whose HLT this vCPU executes, to compare */
 	bool woken;		/* that is to look; others write it, too */
@@ -64,6 +66,8 @@ struct vsb_vcpu {
  * @absorb:	it counts as VSB_UNCLAIMED_ABSORB for good; written under @lock
  * @identity:	a proxy of it has had a key: the ports for a proof are claimed for
  *		all its user VMs, for good. Written under @lock
+ * @veils:	a proxy of it has asked for a veil: KVM's functions for those are redirected
+ *		until it is let go of. Written under @lock
  * @frozen:	no access is begun now,
  * @thaw:	until then (jiffies); both written under @lock
  * @serving:	SRCU; around each access, so that others can wait for them
@@ -99,6 +103,7 @@ struct vsb_cloud {
 	u32 irq;
 	bool absorb;
 	bool identity;
+	bool veils;
 	bool frozen;
 	unsigned long thaw;
 	struct srcu_struct serving;
@@ -126,6 +131,7 @@ struct vsb_cloud *vsb_cloud_find(struct kvm *kvm);
 struct vsb_cloud *vsb_cloud_get(struct kvm *kvm);
 void vsb_cloud_put(struct vsb_cloud *cloud);
 void vsb_cloud_left(struct vsb_cloud *cloud);
+int vsb_cloud_veil(struct vsb_cloud *cloud);
 bool vsb_cloud_is_frozen(const struct vsb_cloud *cloud);
 bool vsb_cloud_absorbs(struct vsb_cloud *cloud);
 long vsb_get_uservm(void __user *argp, struct vsb_cloud *cloud, struct vsb_proxy *proxy);

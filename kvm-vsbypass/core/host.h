@@ -15,6 +15,7 @@ struct file;
 struct kvm;
 struct kvm_vcpu;
 struct mm_struct;
+struct vsb_table;
 struct vsb_vcpu;
 struct vsb_view;
 
@@ -47,6 +48,13 @@ struct vsb_span {
  *		rcu_read_lock(), which keeps the VM. Any context
  * @sync:	wait until each vCPU of the VM that was on the way to an access is through
  *		with it or sleeps
+ * @veil_get:	the same as @get, for a veil; the caller has that one. Return: as @get, and
+ *		-EOPNOTSUPP: this kernel or CPU has none
+ * @veil_put:	the opposite
+ * @veil_table:	page tables for a veil, empty, or an error pointer: -ENOMEM
+ * @veil_unmap:	they are empty again, and no CPU has what was there; under veil->lock
+ * @veil_unhook: the same, and nothing leads there any more
+ * @veil_table_free: the opposite of @veil_table, after @veil_unhook
  *
  * Of the user VM that a vCPU runs now (vCPU context, the VM's memory slots stay):
  * @first_frame: the lowest frame that it has mapped, and the cloud VM's frame behind it.
@@ -82,6 +90,12 @@ struct vsb_host_ops {
 	void (*kill)(struct kvm *kvm);
 	void (*prod)(struct kvm *kvm, struct vsb_vcpu *vcpus, const void *of);
 	void (*sync)(struct kvm *kvm);
+	int (*veil_get)(void);
+	void (*veil_put)(void);
+	struct vsb_table *(*veil_table)(void);
+	void (*veil_unmap)(struct kvm *kvm, struct vsb_table *table);
+	void (*veil_unhook)(struct kvm *kvm, struct vsb_table *table);
+	void (*veil_table_free)(struct vsb_table *table);
 	bool (*first_frame)(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
 	int (*has_frame)(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
 	int (*frames)(struct kvm_vcpu *vcpu, u64 *gfns, int max, bool writable);

@@ -359,8 +359,14 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 
 	if (args->flags & ~(VSB_PROXY_REQUIRED | VSB_PROXY_NO_FRONT) ||
 	    memchr_inv(args->pad, 0, sizeof(args->pad)) ||
-	    args->timeout_ms > 60000 || !vsb_name_ok(args->name))
+	    args->timeout_ms > 60000 || args->veil_mib > VSB_MAX_VEIL_MIB ||
+	    !vsb_name_ok(args->name))
 		return -EINVAL;
+	if (args->veil_mib) {
+		ret = vsb_cloud_veil(cloud);
+		if (ret)
+			return ret;
+	}
 	claims = vsb_claims_create(args->ranges, args->nr_ranges);
 	if (IS_ERR(claims))
 		return PTR_ERR(claims);
@@ -374,6 +380,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	proxy->cloud = cloud;
 	proxy->claims = claims;
 	proxy->required = args->flags & VSB_PROXY_REQUIRED;
+	proxy->veil = (u64)args->veil_mib << (20 - PAGE_SHIFT);
 	memcpy(proxy->name, args->name, sizeof(proxy->name));
 	proxy->timeout = msecs_to_jiffies(args->timeout_ms ?: 5000);
 	proxy->front = !(args->flags & VSB_PROXY_NO_FRONT);

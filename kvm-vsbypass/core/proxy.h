@@ -57,6 +57,7 @@ struct vsb_order {
  * @front:	devices may answer themselves, without it; constant
  * @claims:	ports; constant, lives as long as the proxy
  * @required:	VSB_PROXY_REQUIRED; constant
+ * @veil:	pages that its user VM's veil may have, 0: it gets none; constant
  * @mac:	has the key of the user VM; NULL until VSB_SET_KEY, then constant.
  *		Freed with the last reference: under RCU alone it is NULL or not
  * @key_id:	tells key and name from others; valid if @mac
@@ -100,6 +101,7 @@ struct vsb_proxy {
 	bool front;
 	struct vsb_claims *claims;
 	bool required;
+	u64 veil;
 	struct crypto_shash *mac;
 	u8 key_id[VSB_ID_PROOF];
 	bool opened;

@@ -16,6 +16,7 @@
 #include "core/slots.h"
 #include "core/trace.h"
 #include "core/uservm.h"
+#include "core/veil.h"
 #include "core/watch.h"
 #include "devices/claims.h"
 
@@ -116,6 +117,7 @@ void vsb_uservm_forget(struct vsb_cloud *cloud, struct vsb_l2 *u)
 		cloud->nr_unbound--;
 	vsb_uservm_part(cloud, u);
 	vsb_raise_end(u);
+	vsb_veil_end(cloud, u);
 	vsb_watch_end(cloud, u);
 	vsb_uservm_put(u);
 }
@@ -194,8 +196,10 @@ static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
 {
 	struct vsb_slots *slots;
 
-	if (!vsb_uservm_claim(cloud, u, proxy->name, proxy->claims))
+	if (proxy->veil && vsb_veil_begin(cloud, u, proxy->name, proxy->veil))
 		return;		/* stays as it is: absorbed */
+	if (!vsb_uservm_claim(cloud, u, proxy->name, proxy->claims))
+		return;
 	slots = vsb_locked(cloud, u->slots);
 	vsb_slots_attach(slots, proxy);
 	vsb_proxy_set_replay(proxy, u);
@@ -606,6 +610,7 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 	info->roots = u->nr_roots;
 	vsb_slots_info(vsb_locked(cloud, u->slots), info);
 	vsb_raise_info(u, info);
+	vsb_veil_info(cloud, u, info);
 	for (i = 0; i < VSB_NR_COUNTERS; i++)
 		counter[i] = atomic64_read(&u->count[i]);
 }

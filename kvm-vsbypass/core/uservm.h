@@ -24,6 +24,7 @@ struct vsb_cloud;
 struct vsb_ident;
 struct vsb_proxy;
 struct vsb_slots;
+struct vsb_veil;
 struct vsb_watch;
 
 #define VSB_MAX_UNBOUND	256	/* user VMs remembered that have no name */
@@ -75,6 +76,8 @@ struct vsb_anchor {
  *		under cloud->lock
  * @proxy:	that serves it, or NULL. RCU, written under cloud->lock; @proxy
  *		outlives an RCU grace period after it is replaced
+ * @veil:	its private memory, or NULL; from the binding on until it is forgotten. RCU, written
+ *		under cloud->lock
  * @ept_pointer: the newest learned, of a table of
  * @levels:	so many; both cloud->lock
  * @l2_gfn:	frame pair, valid if @frames; cloud->lock
@@ -100,6 +103,7 @@ struct vsb_l2 {
 	bool absorb;
 	bool barred;
 	struct vsb_proxy __rcu *proxy;
+	struct vsb_veil __rcu *veil;
 	u64 ept_pointer;
 	int levels;
 	u64 l2_gfn;

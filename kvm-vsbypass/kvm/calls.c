@@ -18,9 +18,16 @@ unsigned int vsb_svm_int_ctl;
 static bool (*kvm_file_is_kvm)(struct file *file);
 static int (*kvm_read_guest_fn)(struct kvm_vcpu *vcpu, gpa_t gpa, void *data,
 				unsigned long len);
+static int (*kvm_write_guest_fn)(struct kvm_vcpu *vcpu, gpa_t gpa, const void *data,
+				 unsigned long len);
+static void (*kvm_flush_fn)(struct kvm *kvm);
+static bool (*kvm_request_fn)(struct kvm *kvm, unsigned int req);
 
 static_assert(__same_type(*kvm_file_is_kvm, file_is_kvm));
 static_assert(__same_type(*kvm_read_guest_fn, kvm_vcpu_read_guest));
+static_assert(__same_type(*kvm_write_guest_fn, kvm_vcpu_write_guest));
+static_assert(__same_type(*kvm_flush_fn, kvm_flush_remote_tlbs));
+static_assert(__same_type(*kvm_request_fn, kvm_make_all_cpus_request));
 
 DEFINE_STATIC_CALL_NULL(vsb_svm_vmexit, vsb_proto_svm_vmexit);
 DEFINE_STATIC_CALL_NULL(vsb_vmx_vmexit, vsb_proto_vmx_vmexit);
@@ -28,6 +35,8 @@ DEFINE_STATIC_CALL_NULL(vsb_svm_run, vsb_proto_svm_run);
 DEFINE_STATIC_CALL_NULL(vsb_vmx_run, vsb_proto_vmx_run);
 DEFINE_STATIC_CALL_NULL(vsb_check_events, vsb_proto_check_events);
 DEFINE_STATIC_CALL_NULL(vsb_kick, vsb_kick_type);
+DEFINE_STATIC_CALL_NULL(vsb_page_fault, vsb_proto_page_fault);
+DEFINE_STATIC_CALL_NULL(vsb_load_pgd, vsb_proto_load_pgd);
 
 int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len)
 {
@@ -141,6 +150,52 @@ int vsb_kvm_svm_run(struct kvm_vcpu *vcpu)
 int vsb_kvm_vmx_run(struct kvm_vcpu *vcpu, bool launch)
 {
 	return static_call(vsb_vmx_run)(vcpu, launch);
+}
+
+/* ---- for a veil: after vsb_calls_resolve_veil() ---- */
+
+int vsb_kvm_write_guest(struct kvm_vcpu *vcpu, gpa_t gpa, const void *data, int len)
+{
+	return kvm_write_guest_fn(vcpu, gpa, data, len);
+}
+
+/* No vCPU of it has anything in its TLB that is not in the tables now. */
+void vsb_kvm_flush(struct kvm *kvm)
+{
+	kvm_flush_fn(kvm);
+}
+
+/* Each vCPU of it gets the root of its page tables anew before it enters its guest. */
+void vsb_kvm_load_roots(struct kvm *kvm)
+{
+	kvm_request_fn(kvm, KVM_REQ_LOAD_MMU_PGD);
+}
+
+int vsb_kvm_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, void *insn,
+		       int insn_len)
+{
+	return static_call(vsb_page_fault)(vcpu, gpa, error_code, insn, insn_len);
+}
+
+void vsb_kvm_load_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
+{
+	static_call(vsb_load_pgd)(vcpu, root, level);
+}
+
+/* As vsb_calls_resolve(), which has been called. */
+int vsb_calls_resolve_veil(const char *kvm,
+			   unsigned long (*lookup)(const char *owner, const char *name))
+{
+	void *page_fault = (void *)lookup(kvm, "kvm_mmu_page_fault");
+
+	kvm_write_guest_fn = (void *)lookup(kvm, "kvm_vcpu_write_guest");
+	kvm_flush_fn = (void *)lookup(kvm, "kvm_flush_remote_tlbs");
+	kvm_request_fn = (void *)lookup(kvm, "kvm_make_all_cpus_request");
+	if (!page_fault || !kvm_write_guest_fn || !kvm_flush_fn || !kvm_request_fn)
+		return -EOPNOTSUPP;
+	static_call_update(vsb_page_fault, page_fault);
+	static_call_update(vsb_load_pgd, vsb_kvm_ops->load_mmu_pgd);
+	return 0;
 }
 
 /* Of the vendor's module, which is held. */

@@ -32,6 +32,9 @@ extern unsigned int vsb_svm_int_ctl;
 int vsb_calls_resolve(const char *kvm,
 		      unsigned long (*lookup)(const char *owner, const char *name));
 
+int vsb_calls_resolve_veil(const char *kvm,
+			   unsigned long (*lookup)(const char *owner, const char *name));
+
 bool vsb_kvm_is_vm(struct file *file);
 int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len);
 
@@ -49,6 +52,16 @@ int vsb_kvm_check_events(struct kvm_vcpu *vcpu);
 int vsb_kvm_svm_vmexit(struct kvm_vcpu *vcpu);
 void vsb_kvm_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, unsigned long qualification);
 
+/* The same, with a veil. */
+int vsb_kvm_write_guest(struct kvm_vcpu *vcpu, gpa_t gpa, const void *data, int len);
+int vsb_kvm_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, void *insn,
+		       int insn_len);
+void vsb_kvm_load_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level);
+
+/* Any context that may sleep, with a veil; the VM is there. */
+void vsb_kvm_flush(struct kvm *kvm);
+void vsb_kvm_load_roots(struct kvm *kvm);
+
 /* In the thread of a vCPU that runs L1. */
 int vsb_kvm_svm_run(struct kvm_vcpu *vcpu);
 int vsb_kvm_vmx_run(struct kvm_vcpu *vcpu, bool launch);
@@ -63,5 +76,8 @@ void vsb_proto_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, u32 intr_info,
 int vsb_proto_svm_run(struct kvm_vcpu *vcpu);
 int vsb_proto_vmx_run(struct kvm_vcpu *vcpu, bool launch);
 int vsb_proto_check_events(struct kvm_vcpu *vcpu);
+int vsb_proto_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, void *insn,
+			 int insn_len);
+void vsb_proto_load_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level);
 
 #endif

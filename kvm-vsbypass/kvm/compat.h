@@ -116,6 +116,14 @@
 #define VSB_PADDING	0
 #endif
 
+/* A veil has been tried with 6.1 alone. 7.3: what it redirects is in no header. */
+#define VSB_HAS_VEIL	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0))
+#if VSB_HAS_VEIL
+#define vsb_page_fault_type	typeof(kvm_mmu_page_fault)
+#else
+#define vsb_page_fault_type	typeof(vsb_proto_page_fault)
+#endif
+
 /*
  * enum x86_intercept of arch/x86/kvm/kvm_emulate.h, which no header package
  * has. Same numbers in all three; hook.c compares them with KVM's BTF.

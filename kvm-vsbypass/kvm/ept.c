@@ -42,11 +42,11 @@ struct vsb_search {
 };
 
 /* Is this a frame of the cloud VM's memory? (KVM's MMIO entries are not.) */
-static bool vsb_ept_is_memory(struct vsb_search *s, u64 gfn)
+static bool vsb_ept_is_memory(struct kvm_vcpu *vcpu, u64 gfn)
 {
 	u8 byte;
 
-	return !vsb_kvm_read_guest(s->walk.of, gfn << PAGE_SHIFT, &byte, 1);
+	return !vsb_kvm_read_guest(vcpu, gfn << PAGE_SHIFT, &byte, 1);
 }
 
 /* For struct vsb_walk of a vCPU. */
@@ -117,7 +117,7 @@ static u64 vsb_ept_root(struct kvm_vcpu *vcpu)
 
 static bool vsb_ept_is_first(struct vsb_search *s, const struct vsb_mapping *m)
 {
-	if (!vsb_ept_is_memory(s, m->l1_gfn))
+	if (!vsb_ept_is_memory(s->walk.of, m->l1_gfn))
 		return false;
 	s->l2_gfn = m->gfn;
 	s->l1_gfn = m->l1_gfn;
@@ -151,7 +151,7 @@ static bool vsb_ept_suits(const struct vsb_search *s, const struct vsb_mapping *
 
 static bool vsb_ept_takes(struct vsb_search *s, const struct vsb_mapping *m)
 {
-	if (vsb_ept_suits(s, m) && vsb_ept_is_memory(s, m->l1_gfn))
+	if (vsb_ept_suits(s, m) && vsb_ept_is_memory(s->walk.of, m->l1_gfn))
 		s->gfns[s->nr++] = m->l1_gfn;
 	return s->nr == s->max_gfns;
 }
@@ -218,4 +218,19 @@ int vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn)
 	s64 found = levels ? vsb_ept_lookup(vcpu, vsb_ept_root(vcpu), levels, l2_gfn) : -1;
 
 	return found < 0 ? 0 : found == (s64)l1_gfn ? 1 : -1;
+}
+
+/**
+ * vsb_ept_frame - the frame of the cloud VM that a user VM has there
+ * @vcpu: runs it; vCPU context, KVM's SRCU held
+ * @l2_gfn: in the user VM
+ *
+ * Return: or -1: it has no memory there.
+ */
+s64 vsb_ept_frame(struct kvm_vcpu *vcpu, u64 l2_gfn)
+{
+	int levels = vsb_ept_levels(vcpu);
+	s64 gfn = levels ? vsb_ept_lookup(vcpu, vsb_ept_root(vcpu), levels, l2_gfn) : -1;
+
+	return gfn >= 0 && vsb_ept_is_memory(vcpu, gfn) ? gfn : -1;
 }

@@ -98,6 +98,34 @@ bool vsb_svm_exit_pages(u32 reason)
 	return reason == SVM_EXIT_NPF;
 }
 
+#define IOIO_STRING	4	/* EXITINFO1, APM vol. 2, 15.10.2 */
+#define INVALID_OPCODE	6	/* #UD */
+
+/*
+ * Has the guest hypervisor to look at the instruction? Without next_rip (APM vol. 2, 15.7.1)
+ * at each that it does for L2; what it needs to know of an IN or OUT the exit says.
+ */
+bool vsb_svm_exit_decodes(u32 reason, u64 info)
+{
+	switch (reason) {
+	case SVM_EXIT_EXCP_BASE ... SVM_EXIT_EXCP_BASE + 31:
+		return reason == SVM_EXIT_EXCP_BASE + INVALID_OPCODE;
+	case SVM_EXIT_INTR:
+	case SVM_EXIT_NMI:
+	case SVM_EXIT_SMI:
+	case SVM_EXIT_INIT:
+	case SVM_EXIT_VINTR:
+	case SVM_EXIT_IRET:
+	case SVM_EXIT_FERR_FREEZE:
+	case SVM_EXIT_SHUTDOWN:
+		return false;
+	case SVM_EXIT_IOIO:
+		return info & IOIO_STRING;
+	}
+	/* Behind that: none, and those of SEV-ES. */
+	return reason <= SVM_EXIT_NPF;
+}
+
 /* What vsb_vmx_exit_pio() reads: an access by the port in DX. */
 u64 vsb_vmx_io_info(const struct vsb_pio *pio)
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How we get between KVM's functions: the only file that knows their names.
+ * How we get between KVM's functions: the only file that knows their names, but for those that
+ * a veil needs (veil-hook.c).
  *
  * Each is found by name and its entry redirected with ftrace. The callback
  * runs with KVM's arguments still in the registers and decides; it changes the
@@ -36,6 +37,7 @@
 #include "kvm/nested.h"
 #include "kvm/run.h"
 #include "kvm/synthetic.h"
+#include "kvm/veil.h"
 #include "kvm/vendor.h"
 #include "kvm/watch.h"
 
@@ -86,10 +88,10 @@ static int vsb_nested_goes_on(struct kvm_vcpu *vcpu)
 	return 1;
 }
 
-/* For the same: KVM does HLT itself. */
+/* For the same: KVM does HLT itself. It would not find the instruction behind a veil. */
 static int vsb_nested_halt(struct kvm_vcpu *vcpu)
 {
-	return 0;
+	return vsb_veil_any() && vsb_veil_halts(vcpu);
 }
 
 /*
@@ -168,6 +170,8 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 	vsb_kvm_ops->get_exit_info(vcpu, &reason, &info, &info2, &intr_info, &error_code);
 	if (unlikely(vsb_watch_any()))
 		vsb_watch_exits(vcpu);
+	if (vsb_veil_any() && vsb_veil_answers(vcpu, reason, info))
+		return (unsigned long)vsb_nested_goes_on;
 	plain = vsb_vendor->exit_plain(reason);
 	if (!plain && vsb_vendor->exit_halts(reason) && vsb_synthetic_keeps(vcpu))
 		return (unsigned long)vsb_nested_halt;
@@ -427,8 +431,8 @@ static int vsb_hook_find_lookup(void)
 	return 0;
 }
 
-/* @owner: module, or NULL: the kernel itself. */
-static unsigned long vsb_hook_lookup(const char *owner, const char *name)
+/* The address of @name, or 0. @owner: module, or NULL: the kernel itself. */
+unsigned long vsb_hook_lookup(const char *owner, const char *name)
 {
 	char full[KSYM_NAME_LEN];
 	unsigned long ip;

@@ -18,4 +18,7 @@ int vsb_hook_get(void);
 void vsb_hook_put(void);
 void vsb_hook_drain(void);
 
+/* Between vsb_hook_get() and vsb_hook_put(). */
+unsigned long vsb_hook_lookup(const char *owner, const char *name);
+
 #endif

@@ -11,6 +11,8 @@
 #include "kvm/hook.h"
 #include "kvm/host.h"
 #include "kvm/synthetic.h"
+#include "kvm/veil-hook.h"
+#include "kvm/veil-table.h"
 #include "kvm/view.h"
 #include "kvm/watch.h"
 
@@ -45,6 +47,12 @@ static const struct vsb_host_ops vsb_host_of_kvm = {
 	.kill = vsb_kvm_kill,
 	.prod = vsb_synthetic_prod,
 	.sync = vsb_kvm_sync,
+	.veil_get = vsb_veil_hook_get,
+	.veil_put = vsb_veil_hook_put,
+	.veil_table = vsb_table_create,
+	.veil_unmap = vsb_table_unmap,
+	.veil_unhook = vsb_table_unhook,
+	.veil_table_free = vsb_table_free,
 	.first_frame = vsb_ept_first_frame,
 	.has_frame = vsb_ept_has_frame,
 	.frames = vsb_ept_frames,

@@ -79,6 +79,7 @@ static gboolean parse_range(char *text, struct vsb_range *range)
 
 #define FRONT_OFF	"front=off"
 #define PS2		"ps2"
+#define VEIL		"veil="
 
 /*
  * What it stands for. QEMU for PCs has a mouse at VMware's port, too, which drivers
@@ -91,7 +92,25 @@ static const struct vsb_range ps2_ranges[] = {
 	{ .first = 0x64, .last = 0x64, .device = VSB_DEV_I8042 },
 };
 
-/* Moves @word out of @words. Return: was it there? Once alone: again it is no port. */
+/*
+ * Takes out of @words the one that begins with @prefix. Return: (transfer full): or NULL. Once
+ * alone: again it is no port.
+ */
+static char *take_prefixed(char **words, const char *prefix)
+{
+	for (; *words; words++) {
+		char *word = *words;
+
+		if (!g_str_has_prefix(word, prefix))
+			continue;
+		for (; *words; words++)
+			words[0] = words[1];
+		return word;
+	}
+	return NULL;
+}
+
+/* The same of a whole word. Return: was it there? */
 static gboolean take_word(char **words, const char *word)
 {
 	for (; *words; words++) {
@@ -102,6 +121,26 @@ static gboolean take_word(char **words, const char *word)
 			words[0] = words[1];
 		return TRUE;
 	}
+	return FALSE;
+}
+
+/* @word: "veil=MIB", or NULL. */
+static gboolean parse_veil(const char *word, guint *mib, GError **error)
+{
+	g_autofree char *shown = NULL;
+	guint64 value;
+
+	if (!word)
+		return TRUE;
+	if (g_ascii_string_to_unsigned(word + strlen(VEIL), 10, 1, VSB_MAX_VEIL_MIB, &value,
+				       NULL)) {
+		*mib = (guint)value;
+		return TRUE;
+	}
+	shown = vsb_error_shown(word, 40);
+	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+		    "'%s' is malformed; write veil=MIB, the memory that the user VM's veil may "
+		    "have, 1 to %d MiB", shown, VSB_MAX_VEIL_MIB);
 	return FALSE;
 }
 
@@ -132,12 +171,16 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 	struct vsb_ports parsed = { 0 };
 	g_auto(GStrv) words = NULL;
 	g_autofree char *shown = vsb_error_shown(spec, 200);
+	g_autofree char *veil = NULL;
 	gboolean ps2;
 
-	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 3);
+	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 4);
 	parsed.no_front = take_word(words, FRONT_OFF);
 	ps2 = take_word(words, PS2);
-	if ((parsed.no_front || ps2) && !words[0]) {
+	veil = take_prefixed(words, VEIL);
+	if (!parse_veil(veil, &parsed.veil_mib, error))
+		return FALSE;
+	if ((parsed.no_front || ps2 || veil) && !words[0]) {
 		g_strfreev(words);
 		words = g_strsplit(VSB_DEFAULT_PORTS, ",", 0);
 	}
@@ -183,6 +226,8 @@ char *vsb_ports_format(const struct vsb_ports *ports)
 		g_string_append(text, "," PS2);
 	if (ports->no_front)
 		g_string_append(text, "," FRONT_OFF);
+	if (ports->veil_mib)
+		g_string_append_printf(text, "," VEIL "%u", ports->veil_mib);
 	return g_string_free(text, FALSE);
 }
 

@@ -21,16 +21,18 @@ gboolean vsb_name_check(const char *what, const char *name, GError **error);
  *		8 ports is a VSB_DEV_16550, a port of a debug console alone a
  *		VSB_DEV_DEBUGCON; those of "ps2" come last
  * @no_front:	the proxy answers each access, also to a 16550
+ * @veil_mib:	memory of the host that the user VM's veil may have; 0: it has none
  */
 struct vsb_ports {
 	guint nr;
 	struct vsb_range range[VSB_MAX_RANGES];
 	gboolean no_front;
+	guint veil_mib;
 };
 
 /*
  * "0x3f8-0x3ff,0x80": 0x hexadecimal or decimal, ranges separated by commas. Among
- * them may be "front=off" and "ps2": the keyboard controller, ports 0x60 and 0x64,
+ * them may be "front=off", "veil=MIB" and "ps2": the keyboard controller, ports 0x60 and 0x64,
  * and VMware's port, where there is no other mouse then.
  * Without a range these are beside VSB_DEFAULT_PORTS.
  */

@@ -63,6 +63,7 @@ int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 		.vm_fd = vm_fd,
 		.flags = flags | (ports->no_front ? VSB_PROXY_NO_FRONT : 0),
 		.nr_ranges = ports->nr,
+		.veil_mib = ports->veil_mib,
 	};
 	int fd;
 
@@ -73,6 +74,7 @@ int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 		set_error(error, "VSB_CREATE_PROXY", errno,
 			  errno == EEXIST ? "the name is taken" :
 			  errno == ENOSPC ? "the cloud VM has as many proxies as are possible" :
+			  errno == EOPNOTSUPP ? "this host has no veils, see the kernel log" :
 			  NULL);
 		return -1;
 	}

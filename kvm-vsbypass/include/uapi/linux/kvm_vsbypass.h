@@ -30,6 +30,7 @@
 #define VSB_MAX_PROXIES		1024	/* proxies of one cloud VM */
 #define VSB_MAX_FREEZE_MS	60000	/* of VSB_FREEZE */
 #define VSB_MAX_STOP_MS		60000	/* of VSB_STOP */
+#define VSB_MAX_VEIL_MIB	0x80000	/* 512 GiB */
 
 /*
  * What an unbound user VM sees on ports that a proxy of its pool claims. One that
@@ -121,6 +122,8 @@ struct vsb_range {
  *		unplugged device, 1 to 60000; 0 is 5000
  * @nr_ranges:	number of @ranges; 0 is COM1, 0x3f8-0x3ff, a 16550
  * @ranges:	claimed ports; must not overlap; unused ones must be zero
+ * @veil_mib:	the user VM gets a veil (Documentation/veil.rst) that may take so many MiB of
+ *		the host's memory, 1 to VSB_MAX_VEIL_MIB; 0: none. One that it has it keeps
  * @pad:	0
  */
 struct vsb_create_proxy {
@@ -130,7 +133,8 @@ struct vsb_create_proxy {
 	__u32 timeout_ms;
 	__u32 nr_ranges;
 	struct vsb_range ranges[VSB_MAX_RANGES];
-	__u32 pad[4];
+	__u32 veil_mib;
+	__u32 pad[3];
 };
 
 /* Counters of one user VM (or of the proxy that waits for one). */
@@ -152,6 +156,8 @@ struct vsb_counters {
 #define VSB_USERVM_FRAMES	0x8	/* l2_gfn and l1_gfn are valid */
 #define VSB_USERVM_PROVED	0x10	/* has proved its identity with the proxy's key */
 #define VSB_USERVM_FRONT	0x20	/* its 16550s are the module's */
+#define VSB_USERVM_VEIL		0x40	/* has a veil */
+#define VSB_USERVM_VEILED	0x80	/* and uses it: has private pages */
 
 /**
  * struct vsb_uservm - what is known of a user VM
@@ -174,6 +180,11 @@ struct vsb_counters {
  * @irq_exits:	synthetic exits shown to the guest hypervisor (VSB_IRQ_EXITS)
  * @irq_direct:	interrupts injected without it (VSB_IRQ_DIRECT)
  * @halts:	times that its HLT was kept from the guest hypervisor
+ * @veil_limit:	pages (4 KiB) that its veil may have, 0 if it has none
+ * @veil_pages:	private pages now
+ * @veil_most:	the most that there have been
+ * @veil_pushes: times that the guest hypervisor was given an instruction to decode
+ * @veil_resets: times that the pages were dropped, as the user VM was reset
  */
 struct vsb_uservm {
 	__u32 index;
@@ -192,6 +203,11 @@ struct vsb_uservm {
 	__u64 irq_exits;
 	__u64 irq_direct;
 	__u64 halts;
+	__u64 veil_limit;
+	__u64 veil_pages;
+	__u64 veil_most;
+	__u64 veil_pushes;
+	__u64 veil_resets;
 };
 
 /*
@@ -236,7 +252,8 @@ struct vsb_event {
 /*
  * Returns a proxy fd. Errors as for VSB_CREATE_CLOUD, and EINVAL: name or
  * range malformed, ranges overlap; EEXIST: the name is taken; ENOSPC: the
- * pool is full. The name of a proxy whose process has ended is free.
+ * pool is full; EOPNOTSUPP: this kernel or CPU has no veils. The name of a proxy whose
+ * process has ended is free.
  */
 #define VSB_CREATE_PROXY	_IOW(VSB_IOC, 0x10, struct vsb_create_proxy)
 /*

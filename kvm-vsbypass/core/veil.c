@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The veil of a user VM: its private pages, their number and their life. A page comes at the
+ * user VM's first touch and goes, wiped, when the user VM is reset or forgotten, once no CPU
+ * can have it any more.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/highmem.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "core/cloud.h"
+#include "core/host.h"
+#include "core/uservm.h"
+#include "core/veil.h"
+
+static void vsb_veil_wipe(struct page *page)
+{
+	clear_highpage(page);
+	__free_page(page);
+}
+
+/* All pages, which no CPU has any more. Under veil->lock, or nobody else has it. */
+static void vsb_veil_free_pages(struct vsb_veil *veil)
+{
+	struct page *page;
+	unsigned long gfn;
+
+	xa_for_each(&veil->pages, gfn, page) {
+		vsb_veil_wipe(page);
+		cond_resched();
+	}
+	xa_destroy(&veil->pages);
+	WRITE_ONCE(veil->nr, 0);
+}
+
+/* Under rcu_read_lock(). Return: @veil, or NULL: it is ending. */
+struct vsb_veil *vsb_veil_get(struct vsb_veil *veil)
+{
+	return refcount_inc_not_zero(&veil->ref) ? veil : NULL;
+}
+
+void vsb_veil_put(struct vsb_veil *veil)
+{
+	if (refcount_dec_and_test(&veil->ref))
+		kfree_rcu(veil, rcu);
+}
+
+/**
+ * vsb_veil_begin - a user VM gets a veil, if it has none
+ * @cloud: the cloud VM
+ * @u: the user VM
+ * @name: its name
+ * @limit: pages, at most
+ *
+ * Return: 0, -ENOMEM, or as vsb_host->veil_table().
+ */
+int vsb_veil_begin(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name, u64 limit)
+{
+	struct vsb_veil *veil;
+
+	if (rcu_access_pointer(u->veil))
+		return 0;
+	veil = kzalloc(sizeof(*veil), GFP_KERNEL_ACCOUNT);
+	if (!veil)
+		return -ENOMEM;
+	veil->table = vsb_host->veil_table();
+	if (IS_ERR(veil->table)) {
+		int ret = PTR_ERR(veil->table);
+
+		kfree(veil);
+		return ret;
+	}
+	refcount_set(&veil->ref, 1);
+	mutex_init(&veil->lock);
+	xa_init_flags(&veil->pages, XA_FLAGS_ACCOUNT);
+	veil->kvm = cloud->vm.kvm;
+	veil->limit = limit;
+	strscpy(veil->name, name, sizeof(veil->name));
+	rcu_assign_pointer(u->veil, veil);
+	return 0;
+}
+
+/* The user VM is forgotten. */
+void vsb_veil_end(struct vsb_cloud *cloud, struct vsb_l2 *u)
+{
+	struct vsb_veil *veil = vsb_locked(cloud, u->veil);
+
+	if (!veil)
+		return;
+	RCU_INIT_POINTER(u->veil, NULL);
+	/* Who has found it is through, or has a reference and looks at @dead. */
+	synchronize_rcu_expedited();
+	mutex_lock(&veil->lock);
+	veil->dead = true;
+	vsb_host->veil_unhook(veil->kvm, veil->table);
+	vsb_veil_free_pages(veil);
+	mutex_unlock(&veil->lock);
+	vsb_host->veil_table_free(veil->table);
+	vsb_veil_put(veil);
+}
+
+/* The user VM starts anew: its memory is what the guest hypervisor has. vCPU context. */
+void vsb_veil_reset(struct vsb_veil *veil)
+{
+	mutex_lock(&veil->lock);
+	if (!veil->dead) {
+		WRITE_ONCE(veil->told, false);
+		vsb_host->veil_unmap(veil->kvm, veil->table);
+		vsb_veil_free_pages(veil);
+		veil->resets++;
+		veil->complained = false;
+	}
+	mutex_unlock(&veil->lock);
+}
+
+struct page *vsb_veil_find(struct vsb_veil *veil, u64 gfn)
+{
+	return xa_load(&veil->pages, gfn);
+}
+
+/* A page to be added. Return: or an error, -ENOSPC: there are as many as there may be. */
+struct page *vsb_veil_new(struct vsb_veil *veil)
+{
+	struct page *page;
+
+	if (veil->nr >= veil->limit)
+		return ERR_PTR(-ENOSPC);
+	page = alloc_page(GFP_KERNEL_ACCOUNT);
+	return page ?: ERR_PTR(-ENOMEM);
+}
+
+/* @gfn has none yet. Return: 0, or an error: @page is freed. */
+int vsb_veil_add(struct vsb_veil *veil, u64 gfn, struct page *page)
+{
+	int ret = xa_err(xa_store(&veil->pages, gfn, page, GFP_KERNEL_ACCOUNT));
+
+	if (ret) {
+		vsb_veil_wipe(page);
+		return ret;
+	}
+	WRITE_ONCE(veil->nr, veil->nr + 1);
+	veil->most = max(veil->most, veil->nr);
+	return 0;
+}
+
+/* The user VM stops, as a page cannot be had. */
+void vsb_veil_complain(struct vsb_veil *veil, int err)
+{
+	if (veil->complained)
+		return;
+	veil->complained = true;
+	if (err == -ENOSPC)
+		pr_warn("user VM '%s' is stopped: its veil may have %llu MiB, and it has touched more; attach it with a larger veil=MIB\n",
+			veil->name, veil->limit >> (20 - PAGE_SHIFT));
+	else
+		pr_warn("user VM '%s' is stopped: no page for its veil (%d); give the host, or the memory cgroup of the cloud VM, more memory\n",
+			veil->name, err);
+}
+
+/* For user space. Under cloud->lock. */
+void vsb_veil_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info)
+{
+	struct vsb_veil *veil = vsb_locked(cloud, u->veil);
+
+	if (!veil)
+		return;
+	info->flags |= VSB_USERVM_VEIL;
+	mutex_lock(&veil->lock);
+	if (veil->nr)
+		info->flags |= VSB_USERVM_VEILED;
+	info->veil_limit = veil->limit;
+	info->veil_pages = veil->nr;
+	info->veil_most = veil->most;
+	info->veil_pushes = veil->pushes;
+	info->veil_resets = veil->resets;
+	mutex_unlock(&veil->lock);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The veil of a user VM: private pages, which are the host's and which the cloud VM does not
+ * have. See Documentation/veil.rst.
+ *
+ * veil->lock is a mutex inside of cloud->lock; KVM's locks are inside of it. Callbacks look at
+ * a veil under RCU alone. References are for those who sleep.
+ */
+#ifndef VSB_CORE_VEIL_H
+#define VSB_CORE_VEIL_H
+
+#include <linux/mutex.h>
+#include <linux/refcount.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include "include/uapi/linux/kvm_vsbypass.h"
+
+struct kvm;
+struct page;
+struct vsb_cloud;
+struct vsb_l2;
+struct vsb_table;
+
+/**
+ * struct vsb_veil - the private memory of a user VM
+ * @ref:	its user VM, those who sleep
+ * @rcu:	readers of vsb_l2.veil
+ * @kvm:	the cloud VM; there as long as it is not @dead; constant
+ * @name:	of the user VM, for messages; constant
+ * @limit:	pages, at most; constant
+ * @table:	where the CPU finds them, of the hypervisor's (core/host.h); constant, ends with
+ *		the veil
+ * @told:	the user VM has been told that it has private memory; written in callbacks
+ * @lock:	guards what follows
+ * @dead:	nobody may add anything
+ * @pages:	guest-physical frame number -> struct page
+ * @nr:		of them; read without @lock. The user VM uses its veil if it is not 0
+ * @most:	that there have been
+ * @pushes:	times that the guest hypervisor was given an instruction to decode
+ * @resets:	times that all were dropped
+ * @complained:	about the limit, since the last reset
+ */
+struct vsb_veil {
+	refcount_t ref;
+	struct rcu_head rcu;
+	struct kvm *kvm;
+	char name[VSB_NAME_LEN];
+	u64 limit;
+	struct vsb_table *table;
+	bool told;
+
+	struct mutex lock;	/* inside cloud->lock */
+	bool dead;
+	struct xarray pages;
+	u64 nr;
+	u64 most;
+	u64 pushes;
+	u64 resets;
+	bool complained;
+};
+
+/* ioctl or vCPU context, under cloud->lock. */
+int vsb_veil_begin(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name, u64 limit);
+void vsb_veil_end(struct vsb_cloud *cloud, struct vsb_l2 *u);
+void vsb_veil_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info);
+
+/* vCPU context. */
+struct vsb_veil *vsb_veil_get(struct vsb_veil *veil);
+void vsb_veil_put(struct vsb_veil *veil);
+void vsb_veil_reset(struct vsb_veil *veil);
+
+/* The same, under veil->lock. */
+struct page *vsb_veil_find(struct vsb_veil *veil, u64 gfn);
+struct page *vsb_veil_new(struct vsb_veil *veil);
+int vsb_veil_add(struct vsb_veil *veil, u64 gfn, struct page *page);
+void vsb_veil_complain(struct vsb_veil *veil, int err);
+
+#endif

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A user VM behind its veil. It is told that it is an AMD SEV guest (APM vol. 2, 15.34): then
+ * its kernel says with a bit of each page table entry, the C-bit, what is private. There is no
+ * encryption here: an address with the C-bit is another one, which leads to pages of the host
+ * that the guest hypervisor does not have (veil-table.c).
+ *
+ * The guest hypervisor must not see the C-bit: it knows of no such address. In CR3 it is
+ * cleared when L2 is left for L1, and set when L2 is entered. What it needs of the user VM's
+ * memory it gets at that exit (veil-push.c).
+ */
+#include <linux/kvm_host.h>
+#include <uapi/asm/svm.h>
+#include <asm/svm.h>
+
+#include "core/cloud.h"
+#include "core/ident.h"
+#include "core/inner.h"
+#include "core/uservm.h"
+#include "core/veil.h"
+#include "kvm/calls.h"
+#include "kvm/compat.h"
+#include "kvm/ept.h"
+#include "kvm/exits.h"
+#include "kvm/hook.h"
+#include "kvm/nested.h"
+#include "kvm/regs.h"
+#include "kvm/veil.h"
+#include "kvm/veil-table.h"
+
+bool vsb_veils;
+
+/* ---- who is it ---- */
+
+/**
+ * struct vsb_behind - a vCPU of the cloud VM that runs a user VM behind a veil
+ * @cloud:	the cloud VM
+ * @v:		the vCPU
+ * @id:		what it shows
+ * @u:		the user VM
+ * @veil:	its veil
+ */
+struct vsb_behind {
+	struct vsb_cloud *cloud;
+	struct vsb_vcpu *v;
+	struct vsb_ident id;
+	struct vsb_l2 *u;
+	struct vsb_veil *veil;
+};
+
+/* Under rcu_read_lock(). Return: is it one? @b->v is valid if @b->cloud is not NULL. */
+static bool vsb_behind_find(struct vsb_behind *b, struct kvm_vcpu *vcpu)
+{
+	b->veil = NULL;
+	b->cloud = vsb_cloud_find(vcpu->kvm);
+	if (!b->cloud || !READ_ONCE(b->cloud->veils)) {
+		b->cloud = NULL;
+		return false;
+	}
+	b->v = &b->cloud->vcpus[vcpu->vcpu_idx];
+	/* Our subtree fits a table of four levels, and its shadow. */
+	if (!vsb_is_guest_mode(vcpu) || vsb_ept_levels(vcpu) != 4 ||
+	    vcpu->arch.mmu->root_role.level != 4)
+		return false;
+	vsb_nested_ident(vcpu, b->v, &b->id);
+	b->u = vsb_inner_is(b->cloud, &b->id) ? NULL : vsb_uservm_find(b->cloud, &b->id);
+	b->veil = b->u ? rcu_dereference(b->u->veil) : NULL;
+	return b->veil;
+}
+
+/* For who sleeps. */
+static bool vsb_behind_get(struct vsb_behind *b, struct kvm_vcpu *vcpu)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = vsb_behind_find(b, vcpu) && vsb_veil_get(b->veil);
+	/* A user VM that is found has its cloud VM. */
+	if (found)
+		kref_get(&b->cloud->ref);
+	rcu_read_unlock();
+	return found;
+}
+
+static void vsb_behind_put(struct vsb_behind *b)
+{
+	vsb_veil_put(b->veil);
+	vsb_cloud_put(b->cloud);
+}
+
+/* Does the user VM use it? Then SEV's rules apply. */
+static bool vsb_veil_used(const struct vsb_veil *veil)
+{
+	return READ_ONCE(veil->nr);
+}
+
+/* ---- what the user VM is told; callback context ---- */
+
+#define LEAF_HIGHEST	0x80000000
+#define LEAF_SEV	0x8000001f	/* APM vol. 3, E.4.17 */
+#define SEV		BIT(1)		/* EAX of that */
+#define MSR_SEV		0xc0010131	/* SEV_STATUS, APM vol. 2, 15.34.10 */
+#define SEV_ENABLED	BIT(0)
+#define ANSWER_LENGTH	2		/* of CPUID and RDMSR */
+#define HLT_LENGTH	1
+
+/*
+ * Firmware and a kernel's decompressor, which are below 16 MiB, are not told: they would not
+ * have the whole of their page tables private, as a CPU with SEV takes them. A kernel looks
+ * before it makes its own.
+ */
+#define FIRST_KERNEL	0x1000000
+
+static bool vsb_veil_tells(struct kvm_vcpu *vcpu, const struct vsb_veil *veil)
+{
+	return READ_ONCE(veil->told) ||
+	       (vcpu->arch.efer & EFER_LMA && vsb_rip(vcpu) >= FIRST_KERNEL);
+}
+
+static void vsb_veil_answer(struct kvm_vcpu *vcpu, u32 a, u32 b, u32 c, u32 d, bool msr)
+{
+	vcpu->arch.regs[VCPU_REGS_RAX] = a;
+	vcpu->arch.regs[VCPU_REGS_RDX] = d;
+	if (!msr) {
+		vcpu->arch.regs[VCPU_REGS_RBX] = b;
+		vcpu->arch.regs[VCPU_REGS_RCX] = c;
+	}
+	vsb_set_rip(vcpu, vsb_rip(vcpu) + ANSWER_LENGTH);
+	vsb_kvm_ops->set_interrupt_shadow(vcpu, 0);
+}
+
+/* Is that an exit which has been answered, instead of the guest hypervisor? */
+static bool vsb_veil_answered(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u32 reason)
+{
+	u32 a, b, c, d, leaf = vcpu->arch.regs[VCPU_REGS_RAX];
+
+	if (!vsb_veil_tells(vcpu, veil))
+		return false;
+	if (reason == SVM_EXIT_MSR) {
+		vsb_veil_answer(vcpu, SEV_ENABLED, 0, 0, 0, true);
+		return true;
+	}
+	if (leaf == LEAF_SEV) {
+		WRITE_ONCE(veil->told, true);
+		vsb_veil_answer(vcpu, SEV, vsb_c_bit, 0, 0, false);
+		return true;
+	}
+	cpuid(LEAF_HIGHEST, &a, &b, &c, &d);
+	vsb_veil_answer(vcpu, max_t(u32, a, LEAF_SEV), b, c, d, false);
+	return true;
+}
+
+/* A nested exit. @info: EXITINFO1, 0: an MSR is read. */
+bool vsb_veil_answers(struct kvm_vcpu *vcpu, u32 reason, u64 info)
+{
+	struct vsb_behind b;
+	bool answers;
+
+	if (reason == SVM_EXIT_CPUID) {
+		u32 leaf = vcpu->arch.regs[VCPU_REGS_RAX];
+
+		if (leaf != LEAF_HIGHEST && leaf != LEAF_SEV)
+			return false;
+	} else if (reason != SVM_EXIT_MSR || info ||
+		   (u32)vcpu->arch.regs[VCPU_REGS_RCX] != MSR_SEV) {
+		return false;
+	}
+	/* The guest hypervisor does that; it has no trap to lose. */
+	if (vsb_kvm_rflags(vcpu) & X86_EFLAGS_TF)
+		return false;
+	rcu_read_lock();
+	answers = vsb_behind_find(&b, vcpu) && vsb_veil_answered(vcpu, b.veil, reason);
+	rcu_read_unlock();
+	return answers;
+}
+
+/* L2 halts, which the guest hypervisor is not told of. Is it one behind a veil, and does so? */
+bool vsb_veil_halts(struct kvm_vcpu *vcpu)
+{
+	struct vsb_behind b;
+	bool halts;
+
+	rcu_read_lock();
+	halts = vsb_behind_find(&b, vcpu) && vsb_veil_used(b.veil);
+	rcu_read_unlock();
+	if (!halts)
+		return false;
+	/* As kvm_emulate_halt(), with KVM's local APIC: vsb_synthetic_keeps(). */
+	vsb_set_rip(vcpu, vsb_rip(vcpu) + HLT_LENGTH);
+	vsb_kvm_ops->set_interrupt_shadow(vcpu, 0);
+	vcpu->arch.mp_state = KVM_MP_STATE_HALTED;
+	return true;
+}
+
+/* ---- page faults ---- */
+
+/* Is it for vsb_veil_fault()? Callback context. */
+bool vsb_veil_faults(struct kvm_vcpu *vcpu, u64 gpa)
+{
+	struct vsb_behind b;
+	bool faults;
+
+	if (!vsb_is_guest_mode(vcpu))
+		return false;
+	rcu_read_lock();
+	faults = vsb_behind_find(&b, vcpu) && (gpa & VSB_C || b.v->unpaged);
+	rcu_read_unlock();
+	return faults;
+}
+
+/* Under veil->lock. Return: 1: the user VM has it, 0: there is no memory, or an error. */
+static int vsb_veil_provide(struct kvm_vcpu *vcpu, struct vsb_behind *b, u64 gfn)
+{
+	struct vsb_veil *veil = b->veil;
+	struct page *page = vsb_veil_find(veil, gfn);
+	s64 l1_gfn;
+	int ret;
+
+	if (gfn >> (VSB_VEIL_GPA_BITS - PAGE_SHIFT))
+		return -ERANGE;
+	if (!page) {
+		l1_gfn = vsb_ept_frame(vcpu, gfn);
+		if (l1_gfn < 0)
+			return 0;
+		page = vsb_veil_new(veil);
+		if (IS_ERR(page))
+			return PTR_ERR(page);
+		if (vsb_kvm_read_guest(vcpu, l1_gfn << PAGE_SHIFT, page_address(page),
+				       PAGE_SIZE)) {
+			__free_page(page);
+			return 0;
+		}
+		ret = vsb_veil_add(veil, gfn, page);
+		if (ret)
+			return ret;
+	}
+	ret = vsb_table_map(veil->table, gfn, page);
+	if (!ret && !b->v->unpaged)
+		ret = vsb_table_hook(veil->table, vcpu->arch.mmu->root.hpa);
+	return ret ?: 1;
+}
+
+/*
+ * Not memory, or not yet: the guest hypervisor's. It is told of an address without the C-bit;
+ * KVM passes on what the CPU has said (nested_svm_inject_npf_exit()).
+ */
+static int vsb_veil_reflect(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn,
+			    int insn_len)
+{
+	vsb_kvm_vmcb(vcpu)->control.exit_info_2 = gpa;
+	return vsb_kvm_page_fault(vcpu, gpa, error_code, insn, insn_len);
+}
+
+/* For kvm_mmu_page_fault(); KVM's SRCU is held. Return: as that, 1: L2 goes on. */
+int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, int insn_len)
+{
+	struct vsb_behind b;
+	int ret = 1;
+
+	if (!vsb_behind_get(&b, vcpu))
+		return 1;	/* gone meanwhile: it faults again */
+	/* A vCPU that makes no access to a claimed port is known by this. */
+	if (!vsb_uservm_settled(b.cloud, b.u, &b.id))
+		vsb_uservm_learn(vcpu, b.cloud, &b.id);
+	mutex_lock(&b.veil->lock);
+	if (!b.veil->dead)
+		ret = vsb_veil_provide(vcpu, &b, (gpa & ~VSB_C) >> PAGE_SHIFT);
+	if (ret < 0) {
+		vsb_veil_complain(b.veil, ret);
+		/* L2 shuts down, which is the end of it. */
+		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
+	}
+	mutex_unlock(&b.veil->lock);
+	vsb_behind_put(&b);
+	return ret ? 1 : vsb_veil_reflect(vcpu, gpa & ~VSB_C, error_code, insn, insn_len);
+}
+
+/* ---- from L2 to L1 ---- */
+
+/*
+ * nested_svm_vmexit(): L2 is left for L1, with the exit that is in its VMCB. Is there
+ * something for vsb_veil_leave()? Callback context.
+ */
+bool vsb_veil_leaves(struct kvm_vcpu *vcpu)
+{
+	const struct vmcb_control_area *control = &vsb_kvm_vmcb(vcpu)->control;
+	struct vsb_behind b;
+	bool leaves = false;
+
+	rcu_read_lock();
+	if (vsb_behind_find(&b, vcpu) && vsb_veil_used(b.veil)) {
+		leaves = !b.v->leaving && (vcpu->arch.cr0 & X86_CR0_PG) &&
+			 vsb_svm_exit_decodes(control->exit_code, control->exit_info_1);
+		if (!leaves)
+			vcpu->arch.cr3 &= ~VSB_C;
+		b.v->leaving = leaves;
+	}
+	rcu_read_unlock();
+	return leaves;
+}
+
+/* Instead of it. Return: as that. */
+int vsb_veil_leave(struct kvm_vcpu *vcpu)
+{
+	struct vsb_cloud *cloud;
+	struct vsb_behind b;
+	int ret;
+
+	if (vsb_behind_get(&b, vcpu)) {
+		mutex_lock(&b.veil->lock);
+		if (!b.veil->dead)
+			vsb_veil_push(vcpu, b.veil);
+		mutex_unlock(&b.veil->lock);
+		vsb_behind_put(&b);
+	}
+	ret = vsb_kvm_svm_vmexit(vcpu);
+	/* If there is no veil any more. */
+	rcu_read_lock();
+	cloud = vsb_cloud_find(vcpu->kvm);
+	if (cloud)
+		cloud->vcpus[vcpu->vcpu_idx].leaving = false;
+	rcu_read_unlock();
+	return ret;
+}
+
+/* ---- from L1 to L2 ---- */
+
+/* Has the user VM been reset? It is its first vCPU's then that runs with paging off. */
+static bool vsb_behind_resets(const struct vsb_behind *b)
+{
+	const struct vsb_anchor *first = &b->u->anchors[0];
+
+	return b->id.boots && READ_ONCE(b->u->nr_anchors) && first->frame == b->id.anchor;
+}
+
+/*
+ * svm_load_mmu_pgd(), which KVM calls when L2 is entered: the root of the nested page table,
+ * and CR3. Is it for vsb_veil_load()? Callback context.
+ */
+bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
+{
+	struct vsb_behind b;
+	bool resets = false, behind;
+
+	if (!vsb_is_guest_mode(vcpu))
+		return false;
+	rcu_read_lock();
+	behind = vsb_behind_find(&b, vcpu);
+	if (!b.cloud)
+		goto unlock;
+	b.v->unpaged = false;
+	if (level != 4 || !vsb_table_root_suits(*root, behind ? b.veil->table : NULL) ||
+	    !behind || !vsb_veil_used(b.veil))
+		goto unlock;
+	if (vcpu->arch.cr0 & X86_CR0_PG) {
+		/* APM vol. 2, 15.34.5: page tables are private. */
+		vcpu->arch.cr3 |= VSB_C;
+	} else if (vsb_behind_resets(&b)) {
+		resets = true;
+	} else if (b.id.boots) {
+		/* One that starts: without paging all is private. In SMM it is not. */
+		*root = vsb_table_unpaged(b.veil->table);
+		b.v->unpaged = true;
+	}
+unlock:
+	rcu_read_unlock();
+	return resets;
+}
+
+/* Instead of it. L2 has not executed anything since it was reset. */
+void vsb_veil_load(struct kvm_vcpu *vcpu, u64 root, int level)
+{
+	struct vsb_behind b;
+
+	if (vsb_behind_get(&b, vcpu)) {
+		vsb_veil_reset(b.veil);
+		vsb_behind_put(&b);
+	}
+	vsb_kvm_load_pgd(vcpu, root, level);
+}

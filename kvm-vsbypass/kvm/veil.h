@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A user VM behind its veil: its nested exits, entries and page faults. SVM.
+ */
+#ifndef VSB_KVM_VEIL_H
+#define VSB_KVM_VEIL_H
+
+#include <linux/compiler.h>
+#include <linux/types.h>
+
+struct kvm_vcpu;
+struct vsb_veil;
+
+/* Is there a cloud VM with a veil? Callbacks begin with that. */
+extern bool vsb_veils;
+
+static inline bool vsb_veil_any(void)
+{
+	return unlikely(READ_ONCE(vsb_veils));
+}
+
+/* Callback context, L2 is running. */
+bool vsb_veil_answers(struct kvm_vcpu *vcpu, u32 reason, u64 info);
+bool vsb_veil_faults(struct kvm_vcpu *vcpu, u64 gpa);
+bool vsb_veil_leaves(struct kvm_vcpu *vcpu);
+bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level);
+
+/* vCPU context, for functions of KVM. */
+bool vsb_veil_halts(struct kvm_vcpu *vcpu);
+int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, int insn_len);
+int vsb_veil_leave(struct kvm_vcpu *vcpu);
+void vsb_veil_load(struct kvm_vcpu *vcpu, u64 root, int level);
+
+/* veil-push.c; vCPU context, L2 is running. Under veil->lock. */
+bool vsb_veil_push(struct kvm_vcpu *vcpu, struct vsb_veil *veil);
+
+#endif
