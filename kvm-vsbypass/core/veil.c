@@ -36,10 +36,10 @@ static void vsb_veil_free_pages(struct vsb_veil *veil)
 	WRITE_ONCE(veil->nr, 0);
 }
 
-/* Under rcu_read_lock(). Return: @veil, or NULL: it is ending. */
-struct vsb_veil *vsb_veil_get(struct vsb_veil *veil)
+/* Under rcu_read_lock(), where it was found with its user VM. */
+void vsb_veil_get(struct vsb_veil *veil)
 {
-	return refcount_inc_not_zero(&veil->ref) ? veil : NULL;
+	refcount_inc(&veil->ref);
 }
 
 void vsb_veil_put(struct vsb_veil *veil)
@@ -174,6 +174,7 @@ void vsb_veil_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm 
 	info->veil_limit = veil->limit;
 	info->veil_pages = veil->nr;
 	info->veil_most = veil->most;
+	info->veil_shared = atomic64_read(&veil->shared);
 	info->veil_pushes = veil->pushes;
 	info->veil_resets = veil->resets;
 	mutex_unlock(&veil->lock);

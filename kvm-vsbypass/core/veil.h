@@ -9,6 +9,7 @@
 #ifndef VSB_CORE_VEIL_H
 #define VSB_CORE_VEIL_H
 
+#include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
@@ -32,6 +33,7 @@ struct vsb_table;
  * @table:	where the CPU finds them, of the hypervisor's (core/host.h); constant, ends with
  *		the veil
  * @told:	the user VM has been told that it has private memory; written in callbacks
+ * @shared:	page faults on what is not private, while it is used; no lock
  * @lock:	guards what follows
  * @dead:	nobody may add anything
  * @pages:	guest-physical frame number -> struct page
@@ -49,6 +51,7 @@ struct vsb_veil {
 	u64 limit;
 	struct vsb_table *table;
 	bool told;
+	atomic64_t shared;
 
 	struct mutex lock;	/* inside cloud->lock */
 	bool dead;
@@ -66,7 +69,7 @@ void vsb_veil_end(struct vsb_cloud *cloud, struct vsb_l2 *u);
 void vsb_veil_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info);
 
 /* vCPU context. */
-struct vsb_veil *vsb_veil_get(struct vsb_veil *veil);
+void vsb_veil_get(struct vsb_veil *veil);
 void vsb_veil_put(struct vsb_veil *veil);
 void vsb_veil_reset(struct vsb_veil *veil);
 

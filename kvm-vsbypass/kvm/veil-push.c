@@ -78,30 +78,33 @@ static bool vsb_push_walk(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 addr
 
 /* Bytes at @addr up to the end of its page, @max at most. Return: how many, 0: none. */
 static unsigned int vsb_push_bytes(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 addr,
-				   unsigned int max)
+				   unsigned int max, bool unpaged)
 {
 	unsigned int len = min_t(u64, max, PAGE_SIZE - offset_in_page(addr));
+	u64 gpa = addr | VSB_C;
 	u8 bytes[INSTRUCTION];
-	u64 gpa;
 
-	if (!vsb_push_walk(vcpu, veil, addr, &gpa) ||
+	if ((!unpaged && !vsb_push_walk(vcpu, veil, addr, &gpa)) ||
 	    !vsb_push_read(vcpu, veil, gpa, bytes, len) ||
 	    !vsb_push_write(vcpu, veil, gpa, bytes, len))
 		return 0;
 	return len;
 }
 
-/* The instruction that the vCPU is at. Return: done? Only long mode has a veil. */
-bool vsb_veil_push(struct kvm_vcpu *vcpu, struct vsb_veil *veil)
+/*
+ * The instruction that the vCPU is at. @unpaged: its paging is off; else it is in long mode, or
+ * nothing is private. Return: done?
+ */
+bool vsb_veil_push(struct kvm_vcpu *vcpu, struct vsb_veil *veil, bool unpaged)
 {
 	u64 addr = vsb_rip(vcpu) + vsb_kvm_ops->get_segment_base(vcpu, VCPU_SREG_CS);
 	unsigned int len;
 
-	if (!(vcpu->arch.efer & EFER_LMA))
+	if (!unpaged && !(vcpu->arch.efer & EFER_LMA))
 		return false;
-	len = vsb_push_bytes(vcpu, veil, addr, INSTRUCTION);
+	len = vsb_push_bytes(vcpu, veil, addr, INSTRUCTION, unpaged);
 	if (len && len < INSTRUCTION)
-		vsb_push_bytes(vcpu, veil, addr + len, INSTRUCTION - len);
+		vsb_push_bytes(vcpu, veil, addr + len, INSTRUCTION - len, unpaged);
 	veil->pushes++;
 	return len;
 }

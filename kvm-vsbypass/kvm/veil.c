@@ -74,10 +74,12 @@ static bool vsb_behind_get(struct vsb_behind *b, struct kvm_vcpu *vcpu)
 	bool found;
 
 	rcu_read_lock();
-	found = vsb_behind_find(b, vcpu) && vsb_veil_get(b->veil);
-	/* A user VM that is found has its cloud VM. */
-	if (found)
+	found = vsb_behind_find(b, vcpu) && refcount_inc_not_zero(&b->u->ref);
+	/* A user VM that is found has its cloud VM, and its veil. */
+	if (found) {
 		kref_get(&b->cloud->ref);
+		vsb_veil_get(b->veil);
+	}
 	rcu_read_unlock();
 	return found;
 }
@@ -85,6 +87,7 @@ static bool vsb_behind_get(struct vsb_behind *b, struct kvm_vcpu *vcpu)
 static void vsb_behind_put(struct vsb_behind *b)
 {
 	vsb_veil_put(b->veil);
+	vsb_uservm_put(b->u);
 	vsb_cloud_put(b->cloud);
 }
 
@@ -198,12 +201,16 @@ bool vsb_veil_halts(struct kvm_vcpu *vcpu)
 bool vsb_veil_faults(struct kvm_vcpu *vcpu, u64 gpa)
 {
 	struct vsb_behind b;
-	bool faults;
+	bool faults = false;
 
 	if (!vsb_is_guest_mode(vcpu))
 		return false;
 	rcu_read_lock();
-	faults = vsb_behind_find(&b, vcpu) && (gpa & VSB_C || b.v->unpaged);
+	if (vsb_behind_find(&b, vcpu)) {
+		faults = gpa & VSB_C || b.v->unpaged;
+		if (!faults && vsb_veil_used(b.veil))
+			atomic64_inc(&b.veil->shared);
+	}
 	rcu_read_unlock();
 	return faults;
 }
@@ -260,8 +267,13 @@ int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, i
 	if (!vsb_behind_get(&b, vcpu))
 		return 1;	/* gone meanwhile: it faults again */
 	/* A vCPU that makes no access to a claimed port is known by this. */
-	if (!vsb_uservm_settled(b.cloud, b.u, &b.id))
+	if (!vsb_uservm_settled(b.cloud, b.u, &b.id)) {
 		vsb_uservm_learn(vcpu, b.cloud, &b.id);
+		vsb_behind_put(&b);
+		/* It may turn out to be another one. */
+		if (!vsb_behind_get(&b, vcpu))
+			return 1;
+	}
 	mutex_lock(&b.veil->lock);
 	if (!b.veil->dead)
 		ret = vsb_veil_provide(vcpu, &b, (gpa & ~VSB_C) >> PAGE_SHIFT);
@@ -289,7 +301,7 @@ bool vsb_veil_leaves(struct kvm_vcpu *vcpu)
 
 	rcu_read_lock();
 	if (vsb_behind_find(&b, vcpu) && vsb_veil_used(b.veil)) {
-		leaves = !b.v->leaving && (vcpu->arch.cr0 & X86_CR0_PG) &&
+		leaves = !b.v->leaving && (vcpu->arch.cr0 & X86_CR0_PG || b.v->unpaged) &&
 			 vsb_svm_exit_decodes(control->exit_code, control->exit_info_1);
 		if (!leaves)
 			vcpu->arch.cr3 &= ~VSB_C;
@@ -309,7 +321,7 @@ int vsb_veil_leave(struct kvm_vcpu *vcpu)
 	if (vsb_behind_get(&b, vcpu)) {
 		mutex_lock(&b.veil->lock);
 		if (!b.veil->dead)
-			vsb_veil_push(vcpu, b.veil);
+			vsb_veil_push(vcpu, b.veil, b.v->unpaged);
 		mutex_unlock(&b.veil->lock);
 		vsb_behind_put(&b);
 	}
@@ -350,13 +362,15 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 		goto unlock;
 	b.v->unpaged = false;
 	if (level != 4 || !vsb_table_root_suits(*root, behind ? b.veil->table : NULL) ||
-	    !behind || !vsb_veil_used(b.veil))
+	    !behind || !(vsb_veil_used(b.veil) || READ_ONCE(b.veil->told)))
 		goto unlock;
-	if (vcpu->arch.cr0 & X86_CR0_PG) {
+	if (!(vcpu->arch.cr0 & X86_CR0_PG) && vsb_behind_resets(&b)) {
+		resets = true;
+	} else if (!vsb_veil_used(b.veil)) {
+		;	/* not yet */
+	} else if (vcpu->arch.cr0 & X86_CR0_PG) {
 		/* APM vol. 2, 15.34.5: page tables are private. */
 		vcpu->arch.cr3 |= VSB_C;
-	} else if (vsb_behind_resets(&b)) {
-		resets = true;
 	} else if (b.id.boots) {
 		/* One that starts: without paging all is private. In SMM it is not. */
 		*root = vsb_table_unpaged(b.veil->table);

@@ -32,6 +32,6 @@ int vsb_veil_leave(struct kvm_vcpu *vcpu);
 void vsb_veil_load(struct kvm_vcpu *vcpu, u64 root, int level);
 
 /* veil-push.c; vCPU context, L2 is running. Under veil->lock. */
-bool vsb_veil_push(struct kvm_vcpu *vcpu, struct vsb_veil *veil);
+bool vsb_veil_push(struct kvm_vcpu *vcpu, struct vsb_veil *veil, bool unpaged);
 
 #endif

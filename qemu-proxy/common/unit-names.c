@@ -67,8 +67,15 @@ static void test_ports(void)
 		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,ps2,front=off",
 		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,ps2,front=off",
 		  16, 0, 0 },
+		{ "veil=200", "0x3f8-0x3ff,veil=200", 1, 0x3f8, 4 },
+		{ "veil=1,ps2,front=off,0x2f8-0x2ff", "0x2f8-0x2ff,ps2,front=off,veil=1", 4, 0x2f8, 3 },
+		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,ps2,front=off,veil=524288",
+		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,ps2,front=off,veil=524288",
+		  16, 0, 0 },
 	};
 	static const char * const bad[] = {
+		"veil", "veil=", "veil=0", "veil=524289", "veil=-1", "veil=1M", "veil=1,veil=1",
+		"0x60,veil=x", "veil=1,", "VEIL=1",
 		"", ",", "0x3f8,", ",0x3f8", "0x3f8-", "-0x3f8", "-1", "0x3ff-0x3f8", "0x",
 		"0x0x3f8", "0x10000", "65536", "99999999999999999999", "com1", "3f8", " 1", "1 ",
 		"1-2-3", "0x3f8-0x3ff,0x3ff", "1,1", "5-10,1-5", "5-10,6", "1;2", "+1",
@@ -88,6 +95,7 @@ static void test_ports(void)
 		g_assert_true(vsb_ports_parse(good[i].spec, &ports, &error));
 		g_assert_cmpuint(ports.nr, ==, good[i].nr);
 		g_assert_cmpint(ports.no_front, ==, strstr(good[i].spec, "front=off") != NULL);
+		g_assert_cmpint(ports.veil_mib != 0, ==, strstr(good[i].spec, "veil=") != NULL);
 		g_assert_cmpint(vsb_ports_ps2(&ports), ==, strstr(good[i].spec, "ps2") != NULL);
 		for (guint r = ports.nr - 2; vsb_ports_ps2(&ports) && r < ports.nr; r++) {
 			g_assert_cmpuint(ports.range[r].device, ==, VSB_DEV_I8042);

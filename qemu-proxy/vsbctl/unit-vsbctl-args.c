@@ -97,6 +97,12 @@ static void test_good(void)
 		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl metrics", "{\"execute\":\"status\",\"arguments\":{}}",
 		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl veil vm1", "{\"execute\":\"status\",\"arguments\":{}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl attach --pid 12 vm1=veil=200,identity=required",
+		  "{\"execute\":\"attach\",\"arguments\":{\"pid\":12,"
+		  "\"uservms\":[{\"name\":\"vm1\",\"ports\":\"veil=200\",\"identity\":\"required\"}]}}",
+		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl validate a.xml -", "{\"execute\":\"validate\",\"arguments\":{"
 		  "\"files\":[\"a.xml\",\"-\"]}}", DEFAULT_SOCKET, FALSE },
 		/* A VM may be called like a command. */
@@ -127,6 +133,7 @@ static void test_good(void)
 static void test_bad(void)
 {
 	static const char * const cases[] = {
+		"vsbctl veil", "vsbctl veil a b", "vsbctl veil ../a", "vsbctl attach --pid 1 vm1=veil=x",
 		"vsbctl", "vsbctl --json", "vsbctl nosuch", "vsbctl status x",
 		"vsbctl status --pid 1", "vsbctl --nosuch status", "vsbctl attach",
 		"vsbctl attach vm1", "vsbctl attach --pid 1 --irq agent vm1", "vsbctl attach --agent /a vm1",
@@ -245,6 +252,31 @@ static void test_show(void)
 	}
 }
 
+static void test_veil(void)
+{
+	static const struct {
+		const char *result, *part;
+	} cases[] = {
+		{ "{}", NULL }, { "{\"clouds\":[1,{\"uservms\":[{\"name\":\"vm2\"}]}]}", NULL },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\"}]}]}", "veil: none" },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":3}]}]}", "veil: none" },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{}}]}]}", "veil: not used" },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{\"used\":true,\"pages\":512,"
+		  "\"limit\":1024,\"most\":768,\"shared\":7}}]}]}",
+		  "private\n  private pages:      512 (2 of 4 MiB; the most: 3 MiB)\n"
+		  "  faults on shared:   7\n" },
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(JsonObject) result = json_line_parse(cases[i].result,
+			strlen(cases[i].result), 100, NULL);
+		g_autofree char *text = vsbctl_show_veil("vm1", result);
+
+		g_assert_cmpint(text != NULL, ==, cases[i].part != NULL);
+		g_assert_true(!text || strstr(text, cases[i].part));
+	}
+}
+
 static void test_typing(void)
 {
 	static const struct {
@@ -275,5 +307,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/vsbctl-args/help", test_help);
 	g_test_add_func("/vsbctl-args/show", test_show);
 	g_test_add_func("/vsbctl-args/typing", test_typing);
+	g_test_add_func("/vsbctl-args/veil", test_veil);
 	return g_test_run();
 }

@@ -296,15 +296,18 @@ static const struct command commands[] = {
 	{ "status", "", "Shows cloud VMs, their user VMs and proxies", build_status, "" },
 	{ "list", "", "Shows who the user VMs are: page tables, vCPUs, how and since when bound",
 	  build_status, "" },
+	{ "veil", "NAME", "Shows the veil of a user VM: pages that the cloud VM does not have",
+	  build_uservm, "" },
 	{ "metrics", "", "Prints the status as metrics for Prometheus", build_status, "" },
-	{ "attach", "NAME[=[PORTS][,identity=MODE]]...",
+	{ "attach", "NAME[=[PORTS][,veil=MIB][,identity=MODE]]...",
 	  "Attaches a cloud VM, with a proxy for each user VM\n"
 	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
 	  "0x3f8-0x3ff (the default), separated by commas; with front=off among them the\n"
-	  "module hands each access to the proxy, ps2 adds keyboard and mouse. MODE is first-seen (the default) or\n"
+	  "module hands each access to the proxy, ps2 adds keyboard and mouse. With veil=MIB the\n"
+	  "user VM's memory is kept from the cloud VM, up to so much. MODE is first-seen (the default) or\n"
 	  "required: nothing passes until the user VM has proved who it is.",
 	  build_attach, "cpaIu" },
-	{ "add", "CLOUD NAME[=[PORTS][,identity=MODE]]...",
+	{ "add", "CLOUD NAME[=[PORTS][,veil=MIB][,identity=MODE]]...",
 	  "Adds proxies to the pool of a cloud VM\n"
 	  "NAMEs are as for 'attach', behind those that there are.", build_add, "" },
 	{ "remove", "NAME", "Takes a user VM's proxy away; its ports stay absorbed",
@@ -346,6 +349,14 @@ static const struct command *find_command(const char *name)
 		if (!strcmp(commands[i].name, name))
 			return &commands[i];
 	return NULL;
+}
+
+/* Of what "status" says. */
+static gboolean is_view(const struct command *command)
+{
+	static const char *const views[] = { "list", "metrics", "veil", NULL };
+
+	return g_strv_contains(views, command->name);
 }
 
 static char *overview(void)
@@ -511,11 +522,15 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 	args->request = json_object_new();
 	/* Another view of the same. */
 	json_object_set_string_member(args->request, "execute",
-				      !strcmp(command->name, "list") ||
-				      !strcmp(command->name, "metrics") ? "status" :
+				      is_view(command) ? "status" :
 				      !strcmp(command->name, "dump") ? "memory" : command->name);
 	json_object_set_object_member(args->request, "arguments", arguments);
 	fine = command->build(&values, words, arguments, error);
+	/* That is for us. */
+	if (fine && is_view(command) && words[0]) {
+		args->uservm = g_strdup(words[0]);
+		json_object_remove_member(arguments, "uservm");
+	}
 	args->json = values.json;
 	args->replace = values.replace;
 	args->live = values.live;
@@ -549,6 +564,7 @@ void vsbctl_args_free(struct vsbctl_args *args)
 	g_free(args->socket);
 	g_free(args->identity_dir);
 	g_free(args->file);
+	g_free(args->uservm);
 	if (args->request)
 		json_object_unref(args->request);
 	g_free(args);

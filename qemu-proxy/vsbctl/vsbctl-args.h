@@ -16,6 +16,7 @@
  * @file:	of "dump", NULL for others; as the next,
  * @live:	the user VM runs on,
  * @limit:	seconds that it may stand
+ * @uservm:	of "veil": whose
  * @request:	the object to send; for "key", which is not sent, its arguments; for "type"
  *		without "text"
  */
@@ -29,6 +30,7 @@ struct vsbctl_args {
 	char *file;
 	gboolean live;
 	guint limit;
+	char *uservm;
 	JsonObject *request;
 };
 

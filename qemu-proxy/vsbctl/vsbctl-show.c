@@ -231,21 +231,63 @@ char *vsbctl_show(const char *command, JsonObject *result)
 	return g_string_free(text, FALSE);
 }
 
-char *vsbctl_show_typing(const char *uservm, JsonObject *result)
+/* Return: of the one that has this name, or NULL. */
+static JsonObject *find_uservm(const char *name, JsonObject *result)
 {
 	g_autoptr(GPtrArray) clouds = objects_of(result, "clouds");
 
 	for (guint i = 0; i < clouds->len; i++) {
 		g_autoptr(GPtrArray) uservms = objects_of(clouds->pdata[i], "uservms");
 
-		for (guint j = 0; j < uservms->len; j++) {
-			JsonObject *typing = object_of(uservms->pdata[j], "typing");
-
-			if (typing && !strcmp(text_of(uservms->pdata[j], "name"), uservm))
-				return g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
-						       " typed", number_of(typing, "typed"),
-						       number_of(typing, "of"));
-		}
+		for (guint j = 0; j < uservms->len; j++)
+			if (!strcmp(text_of(uservms->pdata[j], "name"), name))
+				return uservms->pdata[j];
 	}
 	return NULL;
+}
+
+#define PAGES_PER_MIB	256
+
+static const char *veil_state(JsonObject *veil)
+{
+	if (!veil)
+		return "none: it is not bound, or was attached without veil=MIB";
+	return is_true(veil, "used") ? "its memory is private" :
+	       "not used: nothing is private until a kernel with AMD SEV support has started";
+}
+
+char *vsbctl_show_veil(const char *name, JsonObject *result)
+{
+	JsonObject *uservm = find_uservm(name, result);
+	JsonObject *veil = uservm ? object_of(uservm, "veil") : NULL;
+	GString *text;
+
+	if (!uservm)
+		return NULL;
+	text = g_string_new(NULL);
+	g_string_append_printf(text, "User VM %s: veil: %s\n", name, veil_state(veil));
+	if (veil)
+		g_string_append_printf(text,
+				       "  private pages:      %" G_GINT64_FORMAT " (%" G_GINT64_FORMAT
+				       " of %" G_GINT64_FORMAT " MiB; the most: %" G_GINT64_FORMAT
+				       " MiB)\n"
+				       "  faults on shared:   %" G_GINT64_FORMAT "\n"
+				       "  instructions shown: %" G_GINT64_FORMAT "\n"
+				       "  resets:             %" G_GINT64_FORMAT "\n",
+				       number_of(veil, "pages"),
+				       number_of(veil, "pages") / PAGES_PER_MIB,
+				       number_of(veil, "limit") / PAGES_PER_MIB,
+				       number_of(veil, "most") / PAGES_PER_MIB,
+				       number_of(veil, "shared"), number_of(veil, "pushes"),
+				       number_of(veil, "resets"));
+	return g_string_free(text, FALSE);
+}
+
+char *vsbctl_show_typing(const char *name, JsonObject *result)
+{
+	JsonObject *uservm = find_uservm(name, result);
+	JsonObject *typing = uservm ? object_of(uservm, "typing") : NULL;
+
+	return typing ? g_strdup_printf("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " typed",
+					number_of(typing, "typed"), number_of(typing, "of")) : NULL;
 }

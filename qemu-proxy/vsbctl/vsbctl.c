@@ -198,8 +198,16 @@ static int run(const struct vsbctl_args *args)
 		puts(line->str);
 		return 0;
 	}
-	text = !strcmp(args->command, "metrics") ? vsbctl_metrics(result) :
-						   vsbctl_show(args->command, result);
+	if (!strcmp(args->command, "metrics"))
+		text = vsbctl_metrics(result);
+	else if (!strcmp(args->command, "veil"))
+		text = vsbctl_show_veil(args->uservm, result);
+	else
+		text = vsbctl_show(args->command, result);
+	if (!text) {
+		fprintf(stderr, "vsbctl: there is no user VM '%s'; see vsbctl status\n", args->uservm);
+		return 1;
+	}
 	fputs(text, stdout);
 	return 0;
 }

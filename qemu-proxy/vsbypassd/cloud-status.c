@@ -27,6 +27,23 @@ static void add_counters(JsonObject *object, const struct vsb_uservm *uservm)
 	json_object_set_object_member(object, "counters", c);
 }
 
+static void add_veil(JsonObject *object, const struct vsb_uservm *uservm)
+{
+	JsonObject *veil;
+
+	if (!(uservm->flags & VSB_USERVM_VEIL))
+		return;
+	veil = json_object_new();
+	json_object_set_boolean_member(veil, "used", uservm->flags & VSB_USERVM_VEILED);
+	json_object_set_int_member(veil, "limit", (gint64)uservm->veil_limit);
+	json_object_set_int_member(veil, "pages", (gint64)uservm->veil_pages);
+	json_object_set_int_member(veil, "most", (gint64)uservm->veil_most);
+	json_object_set_int_member(veil, "shared", (gint64)uservm->veil_shared);
+	json_object_set_int_member(veil, "pushes", (gint64)uservm->veil_pushes);
+	json_object_set_int_member(veil, "resets", (gint64)uservm->veil_resets);
+	json_object_set_object_member(object, "veil", veil);
+}
+
 static void add_typing(JsonObject *object, const struct proxy *proxy)
 {
 	JsonObject *typing;
@@ -98,6 +115,7 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 	json_object_set_int_member(object, "roots", uservm.roots);
 	json_object_set_int_member(object, "refusals", uservm.refusals);
 	add_counters(object, &uservm);
+	add_veil(object, &uservm);
 	return object;
 }
 

@@ -203,6 +203,23 @@ static void test_shown(void)
 		}
 }
 
+/* What the guest hypervisor needs no look at an instruction for, and what lies beside it. */
+static void test_svm_decodes(void)
+{
+	static const guint32 not[] = { 0x40, 0x45, 0x47, 0x4d, 0x4e, 0x5f, 0x60, 0x61, 0x62, 0x63,
+				       0x64, 0x74, 0x7e, 0x7f, 0x401, 0x403, G_MAXUINT32 };
+	static const guint32 does[] = { 0, 0x10, 0x20, 0x3f, 0x46, 0x65, 0x6e, 0x72, 0x78, 0x7c, 0x81,
+					0x8d, 0x400 };
+
+	for (gsize i = 0; i < G_N_ELEMENTS(not); i++)
+		g_assert_false(vsb_svm_exit_decodes(not[i], 0));
+	for (gsize i = 0; i < G_N_ELEMENTS(does); i++)
+		g_assert_true(vsb_svm_exit_decodes(does[i], 0));
+	/* Of string I/O it does; bit 2. */
+	g_assert_false(vsb_svm_exit_decodes(SVM_IOIO, 0x3f8fffb));
+	g_assert_true(vsb_svm_exit_decodes(SVM_IOIO, 4));
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
@@ -215,5 +232,6 @@ int main(int argc, char **argv)
 	g_test_add_func("/exits/svm/plain", test_svm_plain);
 	g_test_add_func("/exits/kinds", test_kinds);
 	g_test_add_func("/exits/shown", test_shown);
+	g_test_add_func("/exits/svm/decodes", test_svm_decodes);
 	return g_test_run();
 }

@@ -183,6 +183,7 @@ struct vsb_counters {
  * @veil_limit:	pages (4 KiB) that its veil may have, 0 if it has none
  * @veil_pages:	private pages now
  * @veil_most:	the most that there have been
+ * @veil_shared: page faults, while it is used, that the guest hypervisor's pages resolved
  * @veil_pushes: times that the guest hypervisor was given an instruction to decode
  * @veil_resets: times that the pages were dropped, as the user VM was reset
  */
@@ -206,6 +207,7 @@ struct vsb_uservm {
 	__u64 veil_limit;
 	__u64 veil_pages;
 	__u64 veil_most;
+	__u64 veil_shared;
 	__u64 veil_pushes;
 	__u64 veil_resets;
 };
