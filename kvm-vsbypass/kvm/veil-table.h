@@ -18,7 +18,7 @@ struct vsb_table;
 
 /* The C-bit, constant from vsb_table_check() on; and that a page table entry has of it. */
 extern unsigned int vsb_c_bit;
-#define VSB_C			(1ULL << vsb_c_bit)
+#define VSB_C			BIT_ULL(vsb_c_bit)
 
 int vsb_table_check(void);
 
