@@ -155,8 +155,11 @@ void vsb_veil_complain(struct vsb_veil *veil, int err)
 	if (err == -ENOSPC)
 		pr_warn("user VM '%s' is stopped: its veil may have %llu MiB, and it has touched more; attach it with a larger veil=MIB\n",
 			veil->name, veil->limit >> (20 - PAGE_SHIFT));
+	else if (err == -ENOMEM)
+		pr_warn("user VM '%s' is stopped: no page for its veil; give the host, or the memory cgroup of the cloud VM, more memory\n",
+			veil->name);
 	else
-		pr_warn("user VM '%s' is stopped: no page for its veil (%d); give the host, or the memory cgroup of the cloud VM, more memory\n",
+		pr_warn("user VM '%s' is stopped: its page table has no room for a veil (%d); attach it without veil=\n",
 			veil->name, err);
 }
 

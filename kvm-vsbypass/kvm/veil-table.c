@@ -191,7 +191,7 @@ static void vsb_table_tidy(struct vsb_table *table)
  * @table: here
  * @root_hpa: of the root, which is in use by the vCPU whose thread this is
  *
- * Return: 0, -EEXIST: something else is there, -ENOSPC: too many have one.
+ * Return: 0, -EEXIST: something else is there, -E2BIG: too many have one.
  */
 int vsb_table_hook(struct vsb_table *table, u64 root_hpa)
 {
@@ -203,7 +203,7 @@ int vsb_table_hook(struct vsb_table *table, u64 root_hpa)
 		return 0;
 	vsb_table_tidy(table);
 	if (table->nr == MAX_HOOKS)
-		return -ENOSPC;
+		return -E2BIG;
 	was = cmpxchg(slot, 0, table->entry);
 	if (was)
 		return was == table->entry ? 0 : -EEXIST;

@@ -11,6 +11,7 @@
  */
 #include <linux/kvm_host.h>
 #include <uapi/asm/svm.h>
+#include <asm/processor.h>
 #include <asm/svm.h>
 
 #include "core/cloud.h"
@@ -135,7 +136,7 @@ static void vsb_veil_answer(struct kvm_vcpu *vcpu, u32 a, u32 b, u32 c, u32 d, b
 /* Is that an exit which has been answered, instead of the guest hypervisor? */
 static bool vsb_veil_answered(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u32 reason)
 {
-	u32 a, b, c, d, leaf = vcpu->arch.regs[VCPU_REGS_RAX];
+	u32 vendor[3], leaf = vcpu->arch.regs[VCPU_REGS_RAX];
 
 	if (!vsb_veil_tells(vcpu, veil))
 		return false;
@@ -148,8 +149,10 @@ static bool vsb_veil_answered(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u32 
 		vsb_veil_answer(vcpu, SEV, vsb_c_bit, 0, 0, false);
 		return true;
 	}
-	cpuid(LEAF_HIGHEST, &a, &b, &c, &d);
-	vsb_veil_answer(vcpu, max_t(u32, a, LEAF_SEV), b, c, d, false);
+	/* As CPUID has it there: EBX, EDX, ECX. */
+	memcpy(vendor, boot_cpu_data.x86_vendor_id, sizeof(vendor));
+	vsb_veil_answer(vcpu, max_t(u32, boot_cpu_data.extended_cpuid_level, LEAF_SEV),
+			vendor[0], vendor[2], vendor[1], false);
 	return true;
 }
 

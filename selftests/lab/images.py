@@ -37,6 +37,7 @@ FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin
 VIRTIO = ("virtio_pci", "virtio_console")
 # of L2, if it is asked to (l2-init)
 INPUT = ("evdev", "psmouse")
+DISKS = ("virtio_pci", "virtio_blk")
 KVM = {"amd": "kvm_amd", "intel": "kvm_intel"}
 # of an L0 that is a Debian on a disk
 DISK = ("virtio_blk", "ata_piix", "sd_mod", "crc32c_generic", "ext4")
@@ -206,8 +207,9 @@ def l2(build, kernel):
     w.copy("bin/busybox", BUSYBOX)
     w.link("bin/sh", "busybox")
     w.copy("init", os.path.join(GUEST, "l2-init"))
-    for m in kernel.closure(INPUT):
+    for m in kernel.closure(INPUT + DISKS):
         w.copy(f"lib/modules/{m}.ko", kernel.module(m))
+    w.file("lib/modules/disks", "".join(m + "\n" for m in kernel.closure(DISKS)))
     w.copy("bin/keys", os.path.join(GUEST, "l2-keys"))
     w.copy("bin/bench-line", os.path.join(GUEST, "l2-bench"))
     w.copy("bin/vm", os.path.join(GUEST, "l2-vm"))

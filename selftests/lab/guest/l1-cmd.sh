@@ -94,32 +94,16 @@ keyboard_args() {
 # admin COMMAND...: to that monitor
 admin() { { printf '%s\n' "$@"; sleep 1; } | nc 127.0.0.1 7002 >/run/admin.log; }
 
-# memory_of PID: what the process has mapped, but for the kernel's own. Each mapping is read
-# by itself: one that cannot be read (a device's) says nothing about the others.
-memory_of() {
-	local range perms rest
-	while read -r range perms rest; do
-		case $perms$rest in
-		r*\[v*) ;;
-		r*)
-			dd if="/proc/$1/mem" bs=1M iflag=skip_bytes,count_bytes,fullblock \
-				skip=$((0x${range%-*})) \
-				count=$((0x${range#*-} - 0x${range%-*})) 2>/dev/null
-			;;
-		esac
-	done <"/proc/$1/maps"
-}
-
 # l2_search NAME BYTES TEXT: the administrator looks for the text in the memory of the user VM,
 # which has so much: in a dump that he has its QEMU make, and in that QEMU. The user VM has a
-# monitor of his (l2_monitor). How many lines have it: "dump N", "process N"
+# monitor of his (l2_monitor). How often it is there: "dump N in M MiB", "process N in M MiB"
 l2_search() {
 	rm -f /run/dump
 	admin "pmemsave 0 $2 /run/dump"
 	until [ "$(stat -c %s /run/dump 2>/dev/null)" = "$2" ]; do sleep 0.2; done
-	echo "dump $(grep -c "$3" /run/dump)"
+	echo "dump $(/lab/guests/find-bytes /run/dump "$3")"
 	rm /run/dump
-	echo "process $(memory_of "$(cat "/run/qemu-$1.pid")" | grep -c "$3")"
+	echo "process $(/lab/guests/find-bytes "$(cat "/run/qemu-$1.pid")" "$3")"
 }
 l2_monitor() { echo "-monitor telnet:127.0.0.1:7002,server=on,wait=off"; }
 

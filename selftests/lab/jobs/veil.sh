@@ -1,74 +1,121 @@
 # SPDX-License-Identifier: GPL-2.0
-# A user VM behind a veil: a stock kernel boots to its login over the bypassed console, and a
-# secret that is made in it is nowhere in what the cloud VM has. Control: without the veil the
-# same search finds it.
+# A user VM behind a veil, with two vCPUs and a disk of the guest hypervisor: a stock kernel boots
+# to its login over the bypassed console, and a secret that is made in it is nowhere in what the
+# cloud VM has. It is reset; it may not take more than it was given; it is left alone. Control:
+# without the veil, by then on a KVM that had one, the same search finds the secret.
 #
 # Lines "@result KEY VALUE" are for the table of make demo.
 
 result() { echo "@result $*"; }
 
 BYTES=$((160 << 20))
+DISK="-drive file=/run/disk,if=none,id=d,format=raw -device virtio-blk-pci,drive=d,iommu_platform=on,disable-legacy=on"
 
-# cloud_search TEXT: lines with it in all memory of the cloud VM, as a module in its kernel could
-# find them: that of its QEMU here
-cloud_search() { (. /lab/l1-cmd.sh; memory_of "$(cat $L1/pid)") | grep -c "$1"; }
+# starts: user VM vm1. SEV has a kernel set 64 MiB aside for devices unless it is told otherwise.
+starts() {
+	check "user VM is started" l2_start vm1 "$SECRET2" "" \
+		"L2_SMP=2 L2_APPEND='swiotlb=2048 vsb.disk reboot=k' L2_ARGS=\"\$(l2_monitor) $DISK\"" || return
+	check "SSH reaches the console" ssh_console
+}
 
-# boots ATTACH: user VM vm1, attached so, up to a shell
+# boots ATTACH: it is attached so, and up to a shell
 boots() {
 	check "bypass is set up" bypass_on "$1" || return
-	check "user VM is started" l2_start vm1 "$SECRET2" "" \
-		'L2_APPEND="swiotlb=2048" L2_ARGS=$(l2_monitor)' || return
-	check "SSH reaches the console" ssh_console || return
+	starts || return
+	logs_in
+}
+
+logs_in() {
 	check "login prompt over SSH" con_wait 600 "vm1 login:" || { logs; return 1; }
 	check "login with the secret works" con_login "$SECRET2"
 }
 
 # searched RUN: a secret is made in the user VM, of two halves, so that only there it is whole;
-# how often it is found is in $cloud, $dump and $process. What the cloud VM is told comes last.
+# how often it is found is in $cloud (all memory of the cloud VM, where a module in its kernel could
+# find it: that of its QEMU here), $dump and $process. What the cloud VM is told comes last.
 searched() {
 	local half1 half2
 	half1=$(head -c 8 /dev/urandom | od -An -tx1 | tr -dc 0-9a-f)
 	half2=$(head -c 8 /dev/urandom | od -An -tx1 | tr -dc 0-9a-f)
 	check "$1: a process has a secret" con_run "S=$half1; S=\${S}$half2 sleep 1000000 & true"
-	cloud=$(cloud_search "$half1$half2")
+	cloud=$(/lab/guests/find-bytes "$(l1_pid)" "$half1$half2")
 	l1 "l2_search vm1 $BYTES $half1$half2" >/run/search
 	dump=$(sed -n 's/^dump //p' /run/search)
 	process=$(sed -n 's/^process //p' /run/search)
-	note "$1: lines with the secret: cloud VM $cloud, dump $dump, QEMU $process"
+	note "$1: the secret is in the cloud VM $cloud, in a dump $dump, in its QEMU $process"
+	cloud=${cloud%% *} dump=${dump%% *} process=${process%% *}
 	result "$1-memory" "$cloud $dump $process"
 }
 
-# ends: the user VM, and the bypass
-ends() {
-	con_close
-	check "user VM ends" l1 l2_kill vm1
-	check "bypass is taken away" bypass_off
+# disk_same: is the disk here and there the same?
+disk_same() {
+	local sum
+	sum=$(l1 "md5sum /run/disk")
+	con_answers "sync; echo 3 >/proc/sys/vm/drop_caches; md5sum /dev/vda" "^${sum%% *}"
 }
 
-# of_veil MEMBER: a number of vm1's veil
-of_veil() { vsbctl veil --json vm1 | tr -d '\n ' | sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"; }
+resets() { vsbctl veil vm1 | sed -n 's/.*resets: *//p'; }
 
 stage "cloud VM boots"
 check "the cloud VM is up" l1_need || exit 0
-
-stage "control: user VM without a veil"
-boots vm1 || exit 0
-check "control: its kernel has no encryption" con_answers "dmesg | grep -c AMD.SEV" "^0"
-searched control
-check "control: the secret is in the cloud VM" test "${cloud:-0}" -gt 0
-check "control: it is in the dump" test "${dump:-0}" -gt 0
-check "control: it is in the guest hypervisor's QEMU" test "${process:-0}" -gt 0
-ends
+check "there is a disk" l1 "head -c 4M /dev/urandom >/run/disk"
 
 stage "behind a veil: user VM boots"
 boots vm1=veil=200 || exit 0
 check "its kernel says so" con_answers "dmesg | grep Memory.Encryption" "AMD SEV"
+check "it has both vCPUs" con_answers nproc "^2"
+check "one can be taken off and on" con_answers \
+	"cd /sys/devices/system/cpu/cpu1; echo 0 >online; echo 1 >online; nproc" "^2"
+check "it reads its disk" disk_same
+con_run "head -c 1M /dev/urandom >/dev/vda"
+check "and writes it" disk_same
 searched veil
 check "the secret is not in the cloud VM" test "$cloud" = 0
 check "it is not in the dump" test "$dump" = 0
 check "it is not in the guest hypervisor's QEMU" test "$process" = 0
-check "vsbctl veil shows it" vsbctl veil vm1
-vsbctl veil vm1 | sed "s/^/# /"
+check "vsbctl shows the veil" vsbctl veil vm1
+vsbctl veil vm1 | sed 's/^/# /'
 con_run "dmesg -r | grep '^<[0-4]>'" | klog_of l2
-ends
+stop_daemon vsbypassd
+start_daemon vsbypassd vsbypassd
+check "another vsbypassd takes over" wait_for 60 vsbypassd_ready
+con_close
+check "SSH reaches the console again" ssh_console
+check "the user VM has gone on" con_shell "$SECRET2"
+
+stage "behind a veil: it reboots"
+con_send "reboot -f\r"
+logs_in
+check "its kernel says so" con_answers "dmesg | grep Memory.Encryption" "AMD SEV"
+check "its memory was dropped" test "$(resets)" = 1
+check "the administrator resets it" l1 "admin system_reset"
+logs_in
+check "its memory was dropped again" test "$(resets)" = 2
+
+stage "the veil goes while the user VM runs"
+con_close
+check "bypass is taken away" bypass_off
+check "user VM ends" l1 l2_kill vm1
+
+stage "the veil is too small"
+check "bypass is set up" bypass_on vm1=veil=40
+starts
+check "the kernel log says so" wait_for 300 sh -c "dmesg | grep \"user VM 'vm1' is stopped: its veil may have 40 MiB\""
+check "it has no more than that" sh -c "vsbctl veil vm1 | grep 'the most: 40 MiB'"
+con_close
+check "user VM ends" l1 l2_kill vm1
+check "bypass is taken away" bypass_off
+
+stage "control: user VM without a veil"
+boots vm1 || exit 0
+check "control: its kernel has no encryption" con_answers "dmesg | grep -c AMD.SEV" "^0"
+check "control: vsbctl says so" sh -c "vsbctl veil vm1 | grep 'veil: none'"
+check "control: the disk works" disk_same
+searched control
+check "control: the secret is in the cloud VM" test "${cloud:-0}" -gt 0
+check "control: it is in the dump" test "${dump:-0}" -gt 0
+check "control: it is in the guest hypervisor's QEMU" test "${process:-0}" -gt 0
+con_close
+check "user VM ends" l1 l2_kill vm1
+check "bypass is taken away" bypass_off
 l1 dmesg | klog_of l1
