@@ -116,12 +116,19 @@
 #define VSB_PADDING	0
 #endif
 
-/* A veil has been tried with 6.1 alone. 7.3: what it redirects is in no header. */
-#define VSB_HAS_VEIL	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0))
+/* Veils have been tried with 6.1 and 6.12. 7.3: what they redirect is in no header. */
+#define VSB_HAS_VEIL	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0))
 #if VSB_HAS_VEIL
 #define vsb_page_fault_type	typeof(kvm_mmu_page_fault)
 #else
 #define vsb_page_fault_type	typeof(vsb_proto_page_fault)
+#endif
+
+/* 6.10: an entry of KVM's page tables that is empty (SHADOW_NONPRESENT_VALUE). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define VSB_KVM_EMPTY	BIT_ULL(63)
+#else
+#define VSB_KVM_EMPTY	0ULL
 #endif
 
 /*

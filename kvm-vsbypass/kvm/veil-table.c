@@ -18,6 +18,7 @@
 #include <asm/processor.h>
 
 #include "kvm/calls.h"
+#include "kvm/compat.h"
 #include "kvm/veil-table.h"
 
 #define PTES		512
@@ -204,8 +205,8 @@ int vsb_table_hook(struct vsb_table *table, u64 root_hpa)
 	vsb_table_tidy(table);
 	if (table->nr == MAX_HOOKS)
 		return -E2BIG;
-	was = cmpxchg(slot, 0, table->entry);
-	if (was)
+	was = cmpxchg(slot, VSB_KVM_EMPTY, table->entry);
+	if (was != VSB_KVM_EMPTY)
 		return was == table->entry ? 0 : -EEXIST;
 	/* It may have been taken out by vsb_table_root_suits(). */
 	for (i = 0; i < table->nr; i++)
@@ -222,7 +223,7 @@ void vsb_table_unhook(struct kvm *kvm, struct vsb_table *table)
 	unsigned int i;
 
 	for (i = 0; i < table->nr; i++)
-		cmpxchg(vsb_root_slot(table->roots[i]), table->entry, 0);
+		cmpxchg(vsb_root_slot(table->roots[i]), table->entry, VSB_KVM_EMPTY);
 	vsb_kvm_load_roots(kvm);
 	vsb_table_unmap(kvm, table);
 	vsb_kvm_flush(kvm);
@@ -242,8 +243,8 @@ bool vsb_table_root_suits(u64 root_hpa, const struct vsb_table *table)
 
 	if (was & KVM_PRESENT)
 		return false;
-	if (was && (!table || was != table->entry))
-		cmpxchg(slot, was, 0);
+	if (was != VSB_KVM_EMPTY && (!table || was != table->entry))
+		cmpxchg(slot, was, VSB_KVM_EMPTY);
 	return true;
 }
 

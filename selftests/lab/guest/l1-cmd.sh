@@ -98,11 +98,16 @@ admin() { { printf '%s\n' "$@"; sleep 1; } | nc 127.0.0.1 7002 >/run/admin.log; 
 # which has so much: in a dump that he has its QEMU make, and in that QEMU. The user VM has a
 # monitor of his (l2_monitor). How often it is there: "dump N in M MiB", "process N in M MiB"
 l2_search() {
-	rm -f /run/dump
-	admin "pmemsave 0 $2 /run/dump"
-	until [ "$(stat -c %s /run/dump 2>/dev/null)" = "$2" ]; do sleep 0.2; done
-	echo "dump $(/lab/guests/find-bytes /run/dump "$3")"
-	rm /run/dump
+	local i=0
+	# in quotes: else the slash divides
+	admin "pmemsave 0 $2 \"/dev/shm/dump\""
+	until [ "$(stat -c %s /dev/shm/dump 2>/dev/null)" = "$2" ]; do
+		i=$((i + 1))
+		[ $i -lt 100 ] || break
+		sleep 1
+	done
+	echo "dump $(/lab/guests/find-bytes /dev/shm/dump "$3")"
+	rm -f /dev/shm/dump
 	echo "process $(/lab/guests/find-bytes "$(cat "/run/qemu-$1.pid")" "$3")"
 }
 l2_monitor() { echo "-monitor telnet:127.0.0.1:7002,server=on,wait=off"; }

@@ -22,7 +22,11 @@ starts() {
 boots() {
 	check "bypass is set up" bypass_on "$1" || return
 	starts || return
-	logs_in
+	now
+	began=$now
+	logs_in || return
+	now
+	note "$1: login after $((now - began)) s"
 }
 
 logs_in() {
@@ -56,9 +60,11 @@ disk_same() {
 
 resets() { vsbctl veil vm1 | sed -n 's/.*resets: *//p'; }
 
+# for a dump
+L1_MB=800
 stage "cloud VM boots"
 check "the cloud VM is up" l1_need || exit 0
-check "there is a disk" l1 "head -c 4M /dev/urandom >/run/disk"
+check "there is a disk" l1 "head -c 4194304 /dev/urandom >/run/disk"
 
 stage "behind a veil: user VM boots"
 boots vm1=veil=200 || exit 0
@@ -67,7 +73,7 @@ check "it has both vCPUs" con_answers nproc "^2"
 check "one can be taken off and on" con_answers \
 	"cd /sys/devices/system/cpu/cpu1; echo 0 >online; echo 1 >online; nproc" "^2"
 check "it reads its disk" disk_same
-con_run "head -c 1M /dev/urandom >/dev/vda"
+con_run "head -c 1048576 /dev/urandom >/dev/vda" >/dev/null
 check "and writes it" disk_same
 searched veil
 check "the secret is not in the cloud VM" test "$cloud" = 0
