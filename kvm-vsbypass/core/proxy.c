@@ -21,6 +21,7 @@
 #include "core/proxy.h"
 #include "core/giveback.h"
 #include "core/uservm.h"
+#include "core/veil.h"
 #include "devices/claims.h"
 
 static void vsb_proxy_free(struct kref *ref)
@@ -206,6 +207,8 @@ static long vsb_proxy_unbind(struct vsb_proxy *proxy)
 	u = vsb_locked(cloud, proxy->uservm);
 	if (u) {
 		vsb_uservm_disown(cloud, u);
+		/* Who says so knows that it has ended. */
+		vsb_veil_end(cloud, u);
 		vsb_proxy_retire(cloud, proxy);
 	}
 	mutex_unlock(&cloud->lock);

@@ -83,7 +83,7 @@ int vsb_veil_begin(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name, 
 	return 0;
 }
 
-/* The user VM is forgotten. */
+/* The user VM is forgotten, or has ended. One that still runs behind its veil stops. */
 void vsb_veil_end(struct vsb_cloud *cloud, struct vsb_l2 *u)
 {
 	struct vsb_veil *veil = vsb_locked(cloud, u->veil);

@@ -315,8 +315,8 @@ struct vsb_event {
 /*
  * The bound user VM loses its name: it counts as new if it makes another access, but
  * its ports do not go back to the guest hypervisor, whatever the policy. The
- * proxy is dead, as if closed: no proxy serves two user VMs. ENOENT: none is
- * bound. EINVAL: the argument is not 0.
+ * proxy is dead, as if closed: no proxy serves two user VMs. Its veil ends: the private
+ * memory is freed. ENOENT: none is bound. EINVAL: the argument is not 0.
  */
 #define VSB_UNBIND		_IO(VSB_IOC, 0x21)
 
