@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "ioctl_cases.h"
@@ -199,6 +200,41 @@ void args_proxy_timeout(void)
 		p = vsb_proxy_args(v.vm, "vm2");
 		p.timeout_ms = good[i];
 		OK(close(OK(vsb_proxy(s.cloud, &p))));
+	}
+}
+
+/* AMD, and a kernel that veils have been tried with. */
+static bool host_has_veils(void)
+{
+	struct utsname u;
+	int major, minor;
+
+	OK(uname(&u));
+	CHECK(sscanf(u.release, "%d.%d", &major, &minor) == 2);
+	return !access("/sys/module/kvm_amd", F_OK) && (major < 6 || (major == 6 && minor < 13));
+}
+
+void args_proxy_veil(void)
+{
+	static const uint32_t good[] = { 1, 200, VSB_MAX_VEIL_MIB };
+	static const uint32_t bad[] = { VSB_MAX_VEIL_MIB + 1, 0x80000000, 0xffffffff };
+	struct test_set s = set_new();
+	struct vsb_create_proxy p;
+	struct test_vm v = vm_new();
+
+	for (int i = 0; i < 3; i++) {
+		p = vsb_proxy_args(v.vm, "vm2");
+		p.veil_mib = bad[i];
+		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "veil_mib");
+	}
+	for (int i = 0; i < 3; i++) {
+		v = vm_new();
+		p = vsb_proxy_args(v.vm, "vm2");
+		p.veil_mib = good[i];
+		if (host_has_veils())
+			OK(close(OK(vsb_proxy(s.cloud, &p))));
+		else
+			EXPECT_ERR(vsb_proxy(s.cloud, &p), EOPNOTSUPP, "no veils here");
 	}
 }
 
