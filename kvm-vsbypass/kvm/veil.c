@@ -251,6 +251,21 @@ static int vsb_veil_provide(struct kvm_vcpu *vcpu, struct vsb_behind *b, u64 gfn
 }
 
 /*
+ * It will want those around soon: a fault costs more than a page. Not with its very first one:
+ * what a kernel writes before it has C-bits of its own, it writes to the guest hypervisor's.
+ */
+#define AROUND	16
+
+static void vsb_veil_provide_around(struct kvm_vcpu *vcpu, struct vsb_behind *b, u64 gfn)
+{
+	u64 at = round_down(gfn, AROUND), end = at + AROUND;
+
+	for (; at < end; at++)
+		if (!vsb_veil_find(b->veil, at) && vsb_veil_provide(vcpu, b, at) < 0)
+			return;
+}
+
+/*
  * Not memory, or not yet: the guest hypervisor's. It is told of an address without the C-bit;
  * KVM passes on what the CPU has said (nested_svm_inject_npf_exit()).
  */
@@ -264,8 +279,10 @@ static int vsb_veil_reflect(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void
 /* For kvm_mmu_page_fault(); KVM's SRCU is held. Return: as that, 1: L2 goes on. */
 int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, int insn_len)
 {
+	u64 gfn = (gpa & ~VSB_C) >> PAGE_SHIFT;
 	struct vsb_behind b;
 	int ret = 1;
+	bool used;
 
 	if (!vsb_behind_get(&b, vcpu))
 		return 1;	/* gone meanwhile: it faults again */
@@ -278,8 +295,12 @@ int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, i
 			return 1;
 	}
 	mutex_lock(&b.veil->lock);
-	if (!b.veil->dead)
-		ret = vsb_veil_provide(vcpu, &b, (gpa & ~VSB_C) >> PAGE_SHIFT);
+	used = vsb_veil_used(b.veil);
+	if (!b.veil->dead) {
+		ret = vsb_veil_provide(vcpu, &b, gfn);
+		if (ret > 0 && used)
+			vsb_veil_provide_around(vcpu, &b, gfn);
+	}
 	if (ret < 0) {
 		vsb_veil_complain(b.veil, ret);
 		/* L2 shuts down, which is the end of it. */
