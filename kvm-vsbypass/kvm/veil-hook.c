@@ -120,7 +120,7 @@ static int vsb_veil_enable(void)
 	int i, ret;
 
 	if (!VSB_HAS_VEIL || vsb_vendor != &vsb_svm || vsb_table_check()) {
-		pr_err("no veil here: it needs an AMD CPU with page tables of four levels, and Linux 6.1\n");
+		pr_err("no veil here: it needs an AMD CPU with page tables of four levels, and Linux 6.1 or 6.12\n");
 		return -EOPNOTSUPP;
 	}
 	ret = vsb_calls_resolve_veil(kvm, vsb_hook_lookup);
