@@ -19,7 +19,7 @@
  * walk; claims that could not be made.
  */
 static const char *const may[] = {
-	"vsb_ept_walk_all", "vsb_cloud_free_rcu", "vsb_uservm_claim", "vsb_claims_create",
+	"vsb_walk_end", "vsb_cloud_free_rcu", "vsb_uservm_claim", "vsb_claims_create",
 };
 
 static void set(const char *name, const char *value)
