@@ -89,6 +89,7 @@ void memory_stop_ends(void)
 	OK(close(other));
 	WAIT_FOR(runs(10000));
 	OK(ioctl(m.fd, VSB_STOP, 200));
+	usleep(300000);
 	WAIT_FOR(runs(10000));
 	/* One that is over is nobody's. */
 	other = memory_open(m.p);
