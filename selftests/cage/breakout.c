@@ -31,7 +31,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PIDS	4096		/* of others; a lab has fewer */
+#define PIDS	32768		/* of others: the kernel's pid_max */
 #define FDS	64		/* of each */
 #define PORT	4444
 #define ABSTRACT "vsb-cage-test"
