@@ -110,7 +110,8 @@ struct mix {
  * @served:	and its handler came to its end
  * @data:	what it has read last, of
  * @nr_data:	so many
- * @early:	it was taken with interrupts off, in the shadow of STI, or with TPR above
+ * @early:	it was taken with interrupts off, or with TPR above
+ * @shadowed:	in the shadow of STI
  * @clocks:	CLOCK_VECTOR was taken
  * @tpr:	upper half of its TPR
  * @traps:	so many exceptions
@@ -123,7 +124,7 @@ struct work {
 	uint8_t stack[16384];
 	struct mix mix;
 	volatile uint64_t rounds;
-	volatile uint64_t events, served, early;
+	volatile uint64_t events, served, early, shadowed;
 	volatile uint64_t clocks;
 	volatile uint8_t tpr, data;
 	volatile uint32_t nr_data;

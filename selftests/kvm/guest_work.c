@@ -371,9 +371,10 @@ void work_line_handler(void *p)
 	uint64_t tpr;
 
 	asm volatile("mov %%cr8, %0" : "=r"(tpr));
-	if (!(regs->rflags & IF) || LINE_VECTOR >> 4 <= tpr ||
-	    regs->rip == (uint64_t)work_behind_shadow)
+	if (!(regs->rflags & IF) || LINE_VECTOR >> 4 <= tpr)
 		w->early++;
+	if (regs->rip == (uint64_t)work_behind_shadow)
+		w->shadowed++;
 	w->events++;
 	if (exits.threaded)
 		asm volatile("sti" : : : "memory");

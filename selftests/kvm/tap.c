@@ -30,14 +30,20 @@ void tap_fail(const char *file, int line, const char *fmt, ...)
 	_exit(1);
 }
 
-void tap_one_cpu_on_tcg(void)
+bool tap_on_tcg(void)
 {
 	unsigned int eax, sig[3];
-	cpu_set_t set;
 
 	/* Its own leaf, which tells who emulates; __get_cpuid() does not know it. */
 	__cpuid(0x40000000, eax, sig[0], sig[1], sig[2]);
-	if (memcmp(sig, "TCGTCGTCGTCG", sizeof(sig)))
+	return !memcmp(sig, "TCGTCGTCGTCG", sizeof(sig));
+}
+
+void tap_one_cpu_on_tcg(void)
+{
+	cpu_set_t set;
+
+	if (!tap_on_tcg())
 		return;
 	CPU_ZERO(&set);
 	CPU_SET(0, &set);

@@ -49,6 +49,8 @@ void tap_fail(const char *file, int line, const char *fmt, ...)
  * cases that load or attach while KVM is busy.
  */
 void tap_one_cpu_on_tcg(void);
+/* Are they? */
+bool tap_on_tcg(void);
 void tap_skip(const char *why) __attribute__((noreturn));
 
 #define FAIL(...)	tap_fail(__FILE__, __LINE__, __VA_ARGS__)
