@@ -137,13 +137,13 @@ def ended(build_dir):
         "lab --shell": [os.path.join(LAB, "lab"), "--shell"],
         "demo": [os.path.join(LAB, "demo")],
         "bench": [os.path.join(ROOT, "selftests/bench/bench"), "--only", "nested"],
-        "check": [os.path.join(ROOT, "selftests/run"), "lab-HOST"],
+        "check": [os.path.join(ROOT, "selftests/run"), "insmod-HOST"],
     }
     for way, (script, status, words) in ways.items():
         with tempfile.TemporaryDirectory(prefix="vsb-ended-") as folder:
             for name in ("qemu-system-x86_64", "bochs"):
                 _stand_in(folder, name, script)
-            # a cache lock of the same name would wait for a real lab
+            # insmod: who waits for a cache lock of the same name waits for a real lab to end
             for vendor in HOSTS:
                 for name, command in programs.items():
                     if (way, vendor) == ("is killed", "intel"):
