@@ -14,9 +14,9 @@
 #include "kvm/regs.h"
 #include "kvm/veil.h"
 #include "kvm/veil-table.h"
+#include "kvm/walk.h"
 
 #define INSTRUCTION	15u	/* bytes, at most */
-#define PTE_ADDR	GENMASK_ULL(51, 12)
 
 /* @len bytes within a page, as the user VM sees it. */
 static bool vsb_push_read(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 gpa, void *to,
@@ -52,7 +52,7 @@ static bool vsb_push_write(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 gpa
 /* Where @addr is, with the entries on the way pushed. Return: false: nowhere. */
 static bool vsb_push_walk(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 addr, u64 *gpa)
 {
-	u64 table = (vcpu->arch.cr3 & PTE_ADDR) | VSB_C, pte, told;
+	u64 table = (vcpu->arch.cr3 & VSB_PTE_ADDR) | VSB_C, pte, told;
 	int level = vcpu->arch.cr4 & X86_CR4_LA57 ? 5 : 4;
 
 	for (;; level--) {
@@ -65,7 +65,7 @@ static bool vsb_push_walk(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 addr
 		if (!(pte & _PAGE_PRESENT) ||
 		    !vsb_push_write(vcpu, veil, at, &told, sizeof(told)))
 			return false;
-		table = pte & PTE_ADDR;
+		table = pte & VSB_PTE_ADDR;
 		if (level == 1 || (level <= 3 && pte & _PAGE_PSE)) {
 			u64 rest = GENMASK_ULL(shift - 1, 0);
 

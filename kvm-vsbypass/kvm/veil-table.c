@@ -20,12 +20,11 @@
 #include "kvm/calls.h"
 #include "kvm/compat.h"
 #include "kvm/veil-table.h"
+#include "kvm/walk.h"
 
-#define PTES		512
 #define TOP		3	/* level of vsb_table.top; 1: its entries map 4 KiB */
 #define KVM_PRESENT	BIT_ULL(11)	/* SPTE_MMU_PRESENT_MASK */
 #define ENTRY		(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)
-#define ENTRY_ADDR	GENMASK_ULL(51, 12)
 
 /* Roots of a user VM that KVM has at a time: a few; more only if it comes and goes a lot. */
 #define MAX_HOOKS	64
@@ -55,12 +54,12 @@ static u64 vsb_entry(const void *table)
 
 static u64 *vsb_entry_table(u64 entry)
 {
-	return __va(__sme_clr(entry & ENTRY_ADDR));
+	return __va(__sme_clr(entry & VSB_PTE_ADDR));
 }
 
 static u64 *vsb_table_slot(u64 *root)
 {
-	return root + (VSB_C >> VSB_VEIL_GPA_BITS) % PTES;
+	return root + (VSB_C >> VSB_VEIL_GPA_BITS) % VSB_PTES;
 }
 
 /* Return: 0, -EOPNOTSUPP: not this CPU. */
@@ -112,7 +111,7 @@ int vsb_table_map(struct vsb_table *table, u64 gfn, struct page *page)
 	int level;
 
 	for (level = TOP; level > 1; level--) {
-		pte = ptes + (gfn >> 9 * (level - 1)) % PTES;
+		pte = ptes + (gfn >> 9 * (level - 1)) % VSB_PTES;
 		if (!*pte) {
 			below = vsb_table_page();
 			if (!below)
@@ -123,7 +122,7 @@ int vsb_table_map(struct vsb_table *table, u64 gfn, struct page *page)
 		ptes = vsb_entry_table(*pte);
 	}
 	/* So is the page filled. */
-	smp_store_release(&ptes[gfn % PTES], __sme_set(page_to_phys(page)) | ENTRY);
+	smp_store_release(&ptes[gfn % VSB_PTES], __sme_set(page_to_phys(page)) | ENTRY);
 	return 0;
 }
 
@@ -132,7 +131,7 @@ static void vsb_table_free_below(u64 *ptes, int level)
 {
 	int i;
 
-	for (i = 0; level > 1 && i < PTES; i++) {
+	for (i = 0; level > 1 && i < VSB_PTES; i++) {
 		u64 *below;
 
 		if (!ptes[i])
@@ -147,11 +146,11 @@ static void vsb_table_free_below(u64 *ptes, int level)
 /* Nothing is mapped any more, in no TLB either. */
 void vsb_table_unmap(struct kvm *kvm, struct vsb_table *table)
 {
-	u64 was[PTES / 8];
+	u64 was[VSB_PTES / 8];
 	int from, i;
 
 	/* A part at a time: the stack is small. Each is free once no CPU has it. */
-	for (from = 0; from < PTES; from += ARRAY_SIZE(was)) {
+	for (from = 0; from < VSB_PTES; from += ARRAY_SIZE(was)) {
 		if (!memchr_inv(table->top + from, 0, sizeof(was)))
 			continue;
 		for (i = 0; i < ARRAY_SIZE(was); i++)

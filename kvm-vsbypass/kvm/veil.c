@@ -15,8 +15,6 @@
 #include <asm/svm.h>
 
 #include "core/cloud.h"
-#include "core/ident.h"
-#include "core/inner.h"
 #include "core/uservm.h"
 #include "core/veil.h"
 #include "kvm/calls.h"
@@ -24,8 +22,8 @@
 #include "kvm/ept.h"
 #include "kvm/exits.h"
 #include "kvm/hook.h"
-#include "kvm/nested.h"
 #include "kvm/regs.h"
+#include "kvm/turn.h"
 #include "kvm/veil.h"
 #include "kvm/veil-table.h"
 
@@ -35,61 +33,54 @@ bool vsb_veils;
 
 /**
  * struct vsb_behind - a vCPU of the cloud VM that runs a user VM behind a veil
- * @cloud:	the cloud VM
- * @v:		the vCPU
- * @id:		what it shows
- * @u:		the user VM
- * @veil:	its veil
+ * @turn:	that
+ * @veil:	the veil
  */
 struct vsb_behind {
-	struct vsb_cloud *cloud;
-	struct vsb_vcpu *v;
-	struct vsb_ident id;
-	struct vsb_l2 *u;
+	struct vsb_turn turn;
 	struct vsb_veil *veil;
 };
 
-/* Under rcu_read_lock(). Return: is it one? @b->v is valid if @b->cloud is not NULL. */
+/* Under rcu_read_lock(). The veil of the user VM that is found, or NULL. */
+static struct vsb_veil *vsb_behind_veil(const struct vsb_turn *t, struct kvm_vcpu *vcpu)
+{
+	/* Our subtree fits a table of four levels, and its shadow. */
+	if (t->id.levels != 4 || vcpu->arch.mmu->root_role.level != 4)
+		return NULL;
+	return rcu_dereference(t->u->veil);
+}
+
+/* Under rcu_read_lock(). Return: is it one? @b->turn.v is valid if @b->turn.cloud is not NULL. */
 static bool vsb_behind_find(struct vsb_behind *b, struct kvm_vcpu *vcpu)
 {
+	struct vsb_cloud *cloud = vsb_cloud_find(vcpu->kvm);
+
 	b->veil = NULL;
-	b->cloud = vsb_cloud_find(vcpu->kvm);
-	if (!b->cloud || !READ_ONCE(b->cloud->veils)) {
-		b->cloud = NULL;
-		return false;
-	}
-	b->v = &b->cloud->vcpus[vcpu->vcpu_idx];
-	/* Our subtree fits a table of four levels, and its shadow. */
-	if (!vsb_is_guest_mode(vcpu) || vsb_ept_levels(vcpu) != 4 ||
-	    vcpu->arch.mmu->root_role.level != 4)
-		return false;
-	vsb_nested_ident(vcpu, b->v, &b->id);
-	b->u = vsb_inner_is(b->cloud, &b->id) ? NULL : vsb_uservm_find(b->cloud, &b->id);
-	b->veil = b->u ? rcu_dereference(b->u->veil) : NULL;
+	b->turn.cloud = NULL;
+	if (cloud && READ_ONCE(cloud->veils) && vsb_turn_find(&b->turn, vcpu))
+		b->veil = vsb_behind_veil(&b->turn, vcpu);
 	return b->veil;
 }
 
 /* For who sleeps. */
 static bool vsb_behind_get(struct vsb_behind *b, struct kvm_vcpu *vcpu)
 {
-	bool found;
-
+	if (!vsb_turn_get(&b->turn, vcpu))
+		return false;
 	rcu_read_lock();
-	found = vsb_behind_find(b, vcpu) && refcount_inc_not_zero(&b->u->ref);
-	/* A user VM that is found has its cloud VM, and its veil. */
-	if (found) {
-		kref_get(&b->cloud->ref);
+	b->veil = vsb_behind_veil(&b->turn, vcpu);
+	if (b->veil)
 		vsb_veil_get(b->veil);
-	}
 	rcu_read_unlock();
-	return found;
+	if (!b->veil)
+		vsb_turn_put(&b->turn);
+	return b->veil;
 }
 
 static void vsb_behind_put(struct vsb_behind *b)
 {
 	vsb_veil_put(b->veil);
-	vsb_uservm_put(b->u);
-	vsb_cloud_put(b->cloud);
+	vsb_turn_put(&b->turn);
 }
 
 /* Does the user VM use it? Then SEV's rules apply. */
@@ -210,7 +201,7 @@ bool vsb_veil_faults(struct kvm_vcpu *vcpu, u64 gpa)
 		return false;
 	rcu_read_lock();
 	if (vsb_behind_find(&b, vcpu)) {
-		faults = gpa & VSB_C || b.v->unpaged;
+		faults = gpa & VSB_C || b.turn.v->unpaged;
 		if (!faults && vsb_veil_used(b.veil))
 			atomic64_inc(&b.veil->shared);
 	}
@@ -245,7 +236,7 @@ static int vsb_veil_provide(struct kvm_vcpu *vcpu, struct vsb_behind *b, u64 gfn
 			return ret;
 	}
 	ret = vsb_table_map(veil->table, gfn, page);
-	if (!ret && !b->v->unpaged)
+	if (!ret && !b->turn.v->unpaged)
 		ret = vsb_table_hook(veil->table, vcpu->arch.mmu->root.hpa);
 	return ret ?: 1;
 }
@@ -287,8 +278,8 @@ int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, i
 	if (!vsb_behind_get(&b, vcpu))
 		return 1;	/* gone meanwhile: it faults again */
 	/* A vCPU that makes no access to a claimed port is known by this. */
-	if (!vsb_uservm_settled(b.cloud, b.u, &b.id)) {
-		vsb_uservm_learn(vcpu, b.cloud, &b.id);
+	if (!vsb_uservm_settled(b.turn.cloud, b.turn.u, &b.turn.id)) {
+		vsb_uservm_learn(vcpu, b.turn.cloud, &b.turn.id);
 		vsb_behind_put(&b);
 		/* It may turn out to be another one. */
 		if (!vsb_behind_get(&b, vcpu))
@@ -325,11 +316,11 @@ bool vsb_veil_leaves(struct kvm_vcpu *vcpu)
 
 	rcu_read_lock();
 	if (vsb_behind_find(&b, vcpu) && vsb_veil_used(b.veil)) {
-		leaves = !b.v->leaving && (vcpu->arch.cr0 & X86_CR0_PG || b.v->unpaged) &&
+		leaves = !b.turn.v->leaving && (vcpu->arch.cr0 & X86_CR0_PG || b.turn.v->unpaged) &&
 			 vsb_svm_exit_decodes(control->exit_code, control->exit_info_1);
 		if (!leaves)
 			vcpu->arch.cr3 &= ~VSB_C;
-		b.v->leaving = leaves;
+		b.turn.v->leaving = leaves;
 	}
 	rcu_read_unlock();
 	return leaves;
@@ -345,7 +336,7 @@ int vsb_veil_leave(struct kvm_vcpu *vcpu)
 	if (vsb_behind_get(&b, vcpu)) {
 		mutex_lock(&b.veil->lock);
 		if (!b.veil->dead)
-			vsb_veil_push(vcpu, b.veil, b.v->unpaged);
+			vsb_veil_push(vcpu, b.veil, b.turn.v->unpaged);
 		mutex_unlock(&b.veil->lock);
 		vsb_behind_put(&b);
 	}
@@ -364,9 +355,10 @@ int vsb_veil_leave(struct kvm_vcpu *vcpu)
 /* Has the user VM been reset? It is its first vCPU's then that runs with paging off. */
 static bool vsb_behind_resets(const struct vsb_behind *b)
 {
-	const struct vsb_anchor *first = &b->u->anchors[0];
+	const struct vsb_ident *id = &b->turn.id;
+	const struct vsb_l2 *u = b->turn.u;
 
-	return b->id.boots && READ_ONCE(b->u->nr_anchors) && first->frame == b->id.anchor;
+	return id->boots && READ_ONCE(u->nr_anchors) && u->anchors[0].frame == id->anchor;
 }
 
 /*
@@ -382,9 +374,9 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 		return false;
 	rcu_read_lock();
 	behind = vsb_behind_find(&b, vcpu);
-	if (!b.cloud)
+	if (!b.turn.cloud)
 		goto unlock;
-	b.v->unpaged = false;
+	b.turn.v->unpaged = false;
 	if (level != 4 || !vsb_table_root_suits(*root, behind ? b.veil->table : NULL) ||
 	    !behind || !(vsb_veil_used(b.veil) || READ_ONCE(b.veil->told)))
 		goto unlock;
@@ -395,10 +387,10 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 	} else if (vcpu->arch.cr0 & X86_CR0_PG) {
 		/* APM vol. 2, 15.34.5: page tables are private. */
 		vcpu->arch.cr3 |= VSB_C;
-	} else if (b.id.boots) {
+	} else if (b.turn.id.boots) {
 		/* One that starts: without paging all is private. In SMM it is not. */
 		*root = vsb_table_unpaged(b.veil->table);
-		b.v->unpaged = true;
+		b.turn.v->unpaged = true;
 	}
 unlock:
 	rcu_read_unlock();
