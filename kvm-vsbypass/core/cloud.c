@@ -125,6 +125,7 @@ static void vsb_cloud_drop(struct vsb_cloud *cloud)
 	vsb_vm_hide(&cloud->vm);
 	/* Who prods its vCPUs has found it in the registry. */
 	synchronize_rcu();
+	vsb_raise_drop(cloud);
 	vsb_vm_remove(&cloud->vm);
 	vsb_inner_end(cloud->vm.kvm);
 	if (cloud->veils)

@@ -162,6 +162,15 @@ void vsb_raise_arm(struct vsb_cloud *cloud, struct vsb_vcpu *v, bool armed)
 }
 
 /*
+ * The cloud VM is let go of, and no callback has found it any more. Who was killed with a vector of
+ * ours in its VMCB has not taken it out.
+ */
+void vsb_raise_drop(struct vsb_cloud *cloud)
+{
+	atomic_sub(atomic_xchg(&cloud->armed, 0), &vsb_raising);
+}
+
+/*
  * Has the guest hypervisor registers that are not the user VM's, or a VMCB something that is
  * not its? Under cloud->lock.
  */

@@ -151,6 +151,7 @@ static inline bool vsb_raise_signed(unsigned long rdx)
 void vsb_raise_init(struct vsb_cloud *cloud, struct vsb_l2 *u);
 void vsb_raise_end(struct vsb_l2 *u);
 void vsb_raise_arm(struct vsb_cloud *cloud, struct vsb_vcpu *v, bool armed);
+void vsb_raise_drop(struct vsb_cloud *cloud);
 bool vsb_raise_open(struct vsb_cloud *cloud);
 void vsb_raise_prod_all(struct vsb_cloud *cloud);
 void vsb_raise_reset(struct vsb_l2 *u);
