@@ -121,6 +121,34 @@ static void end(void)
 	host_check_mix(&h, 0, WORK_TURNS);
 }
 
+/* L1 has no interrupt of its own any more by which somebody would look. */
+static void go_alone(void)
+{
+	host_interrupt(&h, 0);
+	h.x->turn[0].tick_us = 0;
+	host_go_on(&h, 0);
+	host_progress(&h, 0);
+}
+
+/* The line rises behind all that gives it back, and L1 is not shown that. */
+static void check_waits(void)
+{
+	proxy_line(h.p, 4, true);
+	host_progress(&h, 0);
+	usleep(300000);
+	CHECK_EQ(h.x->accesses[0], NR(programmed));
+}
+
+/* The line that is high is raised after all, to the end. */
+static void check_raised(void)
+{
+	WAIT_FOR(h.x->accesses[0] >= NR(programmed) + 4);
+	proxy_line(h.p, 4, false);
+	end();
+	host_check_first(&h, 0, programmed, NR(programmed));
+	CHECK(host_check_seen(&h, 0, 4) >= 1);
+}
+
 /* In the right order, with nothing of L2; then no line is raised, until it thaws. */
 void exit_give_programmed(void)
 {
@@ -185,21 +213,10 @@ void exit_give_high(void)
 	go();
 	freeze(FOR_LONG);
 	OK(give());
-	proxy_line(h.p, 4, true);
-	host_progress(&h, 0);
-	usleep(300000);
-	CHECK_EQ(h.x->accesses[0], NR(programmed));
-	/* L1 has no interrupt of its own by which somebody would look. */
-	host_interrupt(&h, 0);
-	h.x->turn[0].tick_us = 0;
-	host_go_on(&h, 0);
-	host_progress(&h, 0);
+	check_waits();
+	go_alone();
 	freeze(0);
-	WAIT_FOR(h.x->accesses[0] >= NR(programmed) + 4);
-	proxy_line(h.p, 4, false);
-	end();
-	host_check_first(&h, 0, programmed, NR(programmed));
-	CHECK(host_check_seen(&h, 0, 4) >= 1);
+	check_raised();
 }
 
 /* The same by itself. */
@@ -207,21 +224,11 @@ void exit_give_thaws(void)
 {
 	begin(VSB_IRQ_EXITS);
 	go();
-	host_interrupt(&h, 0);
-	h.x->turn[0].tick_us = 0;
-	host_go_on(&h, 0);
-	host_progress(&h, 0);
+	go_alone();
 	freeze(3000);
 	OK(give());
-	proxy_line(h.p, 4, true);
-	host_progress(&h, 0);
-	usleep(300000);
-	CHECK_EQ(h.x->accesses[0], NR(programmed));
-	WAIT_FOR(h.x->accesses[0] >= NR(programmed) + 4);
-	proxy_line(h.p, 4, false);
-	end();
-	host_check_first(&h, 0, programmed, NR(programmed));
-	CHECK(host_check_seen(&h, 0, 4) >= 1);
+	check_waits();
+	check_raised();
 }
 
 /* Each time all of it, whatever the line has done to the dummy meanwhile. */
@@ -257,11 +264,7 @@ void exit_give_lasts(void)
 	CHECK_EQ(h.x->accesses[0], NR(programmed));
 	proxy_line(h.p, 4, true);
 	freeze(300);
-	WAIT_FOR(h.x->accesses[0] >= NR(programmed) + 4);
-	proxy_line(h.p, 4, false);
-	end();
-	host_check_first(&h, 0, programmed, NR(programmed));
-	CHECK(host_check_seen(&h, 0, 4) >= 1);
+	check_raised();
 }
 
 /* The reader of events is told of a line that waits when it thaws, and not before. */

@@ -8,32 +8,20 @@
  *
  * VSB_EXITS=n in the environment: many exits are n, not 10,000.
  */
-#include <string.h>
-
 #include "exit_cases.h"
 #include "module.h"
 #include "tap.h"
 
-static struct {
-	char name[64];
-	void (*fn)(void);
-	enum module_state state;
-} list[] = {
+static struct tap_case cases[] = {
 #define CASE(fn, state) { #fn, fn, state },
 #include "exit_cases.def"
 #undef CASE
 };
 
-#define NR	(sizeof(list) / sizeof(list[0]))
-
 int main(int argc, char **argv)
 {
-	static struct tap_case cases[NR];
+	const size_t nr = sizeof(cases) / sizeof(cases[0]);
 
-	for (size_t i = 0; i < NR; i++) {
-		for (char *c = list[i].name; (c = strchr(c, '_'));)
-			*c = '-';
-		cases[i] = (struct tap_case){ list[i].name, list[i].fn, list[i].state };
-	}
-	return tap_main(argc, argv, &module_fixture, cases, NR);
+	tap_dashes(cases, nr);
+	return tap_main(argc, argv, &module_fixture, cases, nr);
 }

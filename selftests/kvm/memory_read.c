@@ -216,14 +216,22 @@ void memory_args(void)
 	CHECK_ERR(lseek(m.fd, (1ull << 52) + 1, SEEK_SET), EINVAL);
 }
 
-void memory_unbound(void)
+/* This cloud VM, attached. Return: its only proxy. */
+static struct proxy *attached(struct cloud *c)
 {
 	struct proxy *p;
 
-	m.c = cloud_new();
-	cloud_attach(m.c, 0, VSB_UNCLAIMED_ABSORB);
-	p = proxy_add(m.c, "vm1");
-	cloud_start(m.c);
+	m.c = c;
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	p = proxy_add(c, "vm1");
+	cloud_start(c);
+	return p;
+}
+
+void memory_unbound(void)
+{
+	struct proxy *p = attached(cloud_new());
+
 	CHECK_ERR(ioctl(p->fd, VSB_GET_MEMORY, 0), ENOENT);
 	L2_RUN(m.c, 0, OUT(COM1, 1, 1));
 	OK(close(memory_open(p)));
@@ -232,12 +240,8 @@ void memory_unbound(void)
 /* Without nested paging there is no table that says what memory is. */
 void memory_shadow(void)
 {
-	struct proxy *p;
+	struct proxy *p = attached(cloud_new_shadow());
 
-	m.c = cloud_new_shadow();
-	cloud_attach(m.c, 0, VSB_UNCLAIMED_ABSORB);
-	p = proxy_add(m.c, "vm1");
-	cloud_start(m.c);
 	L2_RUN(m.c, 0, OUT(COM1, 1, 1));
 	CHECK_ERR(ioctl(p->fd, VSB_GET_MEMORY, 0), EOPNOTSUPP);
 }

@@ -109,6 +109,17 @@ static bool wanted(const struct tap_case *c, const char *prefix)
 }
 
 /* Usage: PROGRAM [argument of the fixture] [prefix of case names], in any order. */
+void tap_dashes(struct tap_case *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *name = strdup(cases[i].name);
+
+		for (char *c = name; (c = strchr(c, '_'));)
+			*c = '-';
+		cases[i].name = name;
+	}
+}
+
 int tap_main(int argc, char **argv, const struct tap_fixture *fixture,
 	     const struct tap_case *cases, size_t n)
 {

@@ -37,6 +37,8 @@ struct tap_fixture {
 	const char *end_name;
 };
 
+/* Names of functions become those of cases: with dashes. */
+void tap_dashes(struct tap_case *cases, size_t n);
 int tap_main(int argc, char **argv, const struct tap_fixture *fixture,
 	     const struct tap_case *cases, size_t n);
 
