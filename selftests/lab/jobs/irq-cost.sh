@@ -80,30 +80,29 @@ measures() {
 	first_keys "$1"
 }
 
+# session SETTING COMMAND...: a user VM, over the console that COMMAND opens; then with nobody there
+session() {
+	local setting=$1
+	shift
+	stage "$setting: user VM boots"
+	check "$setting: user VM is started" l2_start vm1 "$SECRET1" "" "L2_LOG=off;" || return
+	check "$setting: its console is reached" "$@" || return
+	check "$setting: login prompt" con_wait 1200 "vm1 login:" || return
+	check "$setting: login" con_login "$SECRET1" || return
+	measures "$setting"
+	con_close
+	sleep 15
+	phase "$setting" idle sleep "$PHASE_S"
+}
+
 bypass_off
 if l1_up 2>/dev/null; then l1 l2_kill vm1; fi
 check "the cloud VM is up" l1_need || exit 0
-stage "nested: user VM boots"
-check "nested: user VM is started" l1 "L2_LOG=off; l2_start vm1 '$(mkpasswd -m sha256 -S abcdefgh "$SECRET1")'" || exit 0
-conventional_console
-check "nested: login prompt" con_wait 1200 "vm1 login:" || exit 0
-check "nested: login" con_login "$SECRET1" || exit 0
-measures nested
-con_close
-sleep 15
-phase nested idle sleep "$PHASE_S"
+session nested conventional_console || exit 0
 check "nested: user VM ends" l1 "relay_stop; l2_kill vm1"
 
 check "the bypass is set up" bypass_on || exit 0
-stage "vsbypass: user VM boots"
-check "vsbypass: user VM is started" l2_start vm1 "$SECRET1" || exit 0
-check "vsbypass: SSH reaches the console" ssh_console || exit 0
-check "vsbypass: login prompt" con_wait 1200 "vm1 login:" || exit 0
-check "vsbypass: login" con_login "$SECRET1" || exit 0
-measures vsbypass
-con_close
-sleep 15
-phase vsbypass idle sleep "$PHASE_S"
+session vsbypass ssh_console || exit 0
 vsbctl status | sed 's/^/# /'
 check "vsbypass: user VM ends" l2_end vm1
 bypass_off
