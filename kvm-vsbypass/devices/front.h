@@ -45,12 +45,14 @@ struct vsb_params {
  * struct vsb_pump - what is known of the UART of the proxy
  * @on:		there is one
  * @op:		what it does now
- * @nr:		of bytes that @op sends
+ * @nr:		of bytes that @op sends or takes
  * @todo:	register writes to do first, @todo_nr of them, from @todo_pos on
  * @entry:	@todo is for the first entry of the output that was not sent
  * @started:	its FIFO and its interrupts are on
  * @kick:	LSR has to be read before anything is decided
  * @brk:	LSR said break; the zero byte that stands for it is still to come
+ * @sure:	of bytes that certainly wait there; 0: not known
+ * @few:	of bytes to take before it is asked whether they are more
  * @lsr:	last read, less what was used
  * @ier:	written last
  * @params:	those that hold at out_sent; they outlive the proxy
@@ -65,6 +67,8 @@ struct vsb_pump {
 	bool started;
 	bool kick;
 	bool brk;
+	u8 sure;
+	u8 few;
 	u8 lsr;
 	u8 ier;
 	struct vsb_params params;

@@ -11,6 +11,10 @@
  * byte, there is none (see vsb_pump_blocked()). What has been handed over counts
  * as gone only when LSR says that it left the FIFO: if the proxy dies before,
  * the next one is given it again.
+ *
+ * How many bytes wait nobody says, but IIR says when there are as many as the trigger level:
+ * those are taken in one. One by one each would wake QEMU's main loop, which has the character
+ * device give the next (qemu_chr_fe_accept_input()), one as well.
  */
 #include <linux/string.h>
 
@@ -19,12 +23,16 @@
 #define EMPTY		(UART_LSR_THRE | UART_LSR_TEMT)
 #define IER_INPUT	(UART_IER_RDI | UART_IER_RLSI)	/* RLSI: a break has no other */
 #define FCR_ON		(UART_FCR_ENABLE_FIFO | UART_FCR_R_TRIG_11)
+#define LEVEL		14	/* the bytes that this trigger level is */
+#define LEVEL_EACH	8	/* bytes until IIR is asked again */
+#define IIR_LEVEL	(0xc0 | UART_IIR_RDI)	/* FIFO on, trigger level reached */
 #define LSR_ABSENT	0xff	/* nobody answers there */
 
 enum vsb_pump_op {
 	PUMP_NONE,
 	PUMP_TODO,	/* write a register */
 	PUMP_LSR,
+	PUMP_LEVEL,	/* ask IIR whether there is a batch */
 	PUMP_RECEIVE,
 	PUMP_START,
 	PUMP_SEND,	/* write a batch */
@@ -66,8 +74,11 @@ static enum vsb_pump_op vsb_pump_plan(const struct vsb_front *f)
 		return PUMP_TODO;
 	if (p->kick)
 		return PUMP_LSR;
-	if (p->lsr & UART_LSR_DR && vsb_front_in_room(f))
-		return PUMP_RECEIVE;
+	if (p->lsr & UART_LSR_DR && vsb_front_in_room(f)) {
+		if (!p->started || p->sure || p->few || vsb_front_in_room(f) < LEVEL)
+			return PUMP_RECEIVE;
+		return PUMP_LEVEL;
+	}
 	if (!p->started)
 		return PUMP_START;
 	return vsb_pump_plan_output(f);
@@ -208,8 +219,13 @@ bool vsb_pump_next(struct vsb_front *f, struct vsb_io *io)
 		p->kick = false;
 		vsb_pump_ask(io, UART_LSR, true);
 		break;
+	case PUMP_LEVEL:
+		vsb_pump_ask(io, UART_IIR, true);
+		break;
 	case PUMP_RECEIVE:
 		vsb_pump_ask(io, UART_RX, true);
+		p->nr = p->sure ?: 1;
+		io->count = p->nr;
 		break;
 	case PUMP_SEND:
 		vsb_pump_ask(io, UART_TX, false);
@@ -245,6 +261,8 @@ static void vsb_pump_done_lsr(struct vsb_front *f, u8 lsr)
 		if (p->brk && vsb_front_in_room(f))
 			vsb_front_receive(f, UART_LSR_BI << 8);
 		p->brk = false;
+		p->sure = 0;
+		p->few = 0;
 		vsb_front_dry(f);
 	}
 	if (!(lsr & UART_LSR_THRE))
@@ -257,19 +275,40 @@ static void vsb_pump_done_lsr(struct vsb_front *f, u8 lsr)
 }
 
 /*
+ * With a break or an error IIR says that first (RLSI), so none can be among the bytes of which
+ * LSR did not tell. What IIR no longer says of the transmitter when it has said it, LSR does.
+ */
+static void vsb_pump_done_level(struct vsb_pump *p, u8 iir)
+{
+	if (iir == IIR_LEVEL) {
+		p->sure = LEVEL;
+		return;
+	}
+	p->few = LEVEL_EACH;
+	p->kick |= (iir & UART_IIR_ID) == UART_IIR_THRI;
+}
+
+/*
  * LSR has a break as soon as it comes, and QEMU's says nothing about which byte:
  * it is the next that is zero.
  */
-static void vsb_pump_done_receive(struct vsb_front *f, u8 byte)
+static void vsb_pump_done_receive(struct vsb_front *f, const u8 *data)
 {
 	struct vsb_pump *p = &f->pump;
 	u8 errors = p->lsr & (UART_LSR_OE | UART_LSR_PE | UART_LSR_FE);
+	unsigned int i;
 
-	if (p->brk && !byte) {
-		errors |= UART_LSR_BI;
-		p->brk = false;
+	for (i = 0; i < p->nr; i++) {
+		if (p->brk && !data[i]) {
+			errors |= UART_LSR_BI;
+			p->brk = false;
+		}
+		vsb_front_receive(f, data[i] | errors << 8);
+		errors = 0;
 	}
-	vsb_front_receive(f, byte | errors << 8);
+	p->sure = 0;
+	if (p->few)
+		p->few--;
 	p->lsr &= ~UART_LSR_DR;
 	p->kick = true;
 }
@@ -296,8 +335,11 @@ void vsb_pump_done(struct vsb_front *f, const u8 *data)
 	case PUMP_LSR:
 		vsb_pump_done_lsr(f, data[0]);
 		break;
+	case PUMP_LEVEL:
+		vsb_pump_done_level(&f->pump, data[0]);
+		break;
 	case PUMP_RECEIVE:
-		vsb_pump_done_receive(f, data[0]);
+		vsb_pump_done_receive(f, data);
 		break;
 	case PUMP_SEND:
 		p->lsr &= ~EMPTY;

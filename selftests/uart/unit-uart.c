@@ -417,6 +417,31 @@ static void test_break(void)
 	g_assert_cmphex(RD(UART_LSR), ==, 0x60);
 }
 
+/* What the line has for it is taken in batches; a break is at its byte all the same. */
+static void test_batches(void)
+{
+	guint n = 800, at = 403, ops = 0;
+
+	begin();
+	for (guint i = 0; i < n; i++)
+		proxy->source[proxy->nr_source++] = i == at ? MODEL_BREAK : 1 + i % 50;
+	while (proxy->taken < n || proxy->nr_rx) {
+		step();
+		while (pump_once())
+			ops++;
+	}
+	/* LSR, IIR and 14 bytes, and once more LSR. */
+	g_assert_cmpuint(ops, <, n / 3);
+	for (guint i = 0; i < n; i++) {
+		guint lsr = RD(UART_LSR);
+
+		g_assert_true(lsr & UART_LSR_DR);
+		g_assert_cmpuint(!!(lsr & UART_LSR_BI), ==, i == at);
+		g_assert_cmphex(RD(UART_RX), ==, i == at ? 0 : 1 + i % 50);
+	}
+	g_assert_cmphex(RD(UART_LSR), ==, 0x60);
+}
+
 /* Read ahead up to a bound; then the other side is held off. */
 static void test_read_ahead(void)
 {
@@ -774,6 +799,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/out/hold-off-loop", test_hold_off_loop);
 	g_test_add_func("/out/urgent", test_urgent);
 	g_test_add_func("/in/break", test_break);
+	g_test_add_func("/in/batches", test_batches);
 	g_test_add_func("/in/read-ahead", test_read_ahead);
 	g_test_add_func("/in/bursts", test_bursts);
 	g_test_add_func("/in/polled", test_polled);
