@@ -547,8 +547,8 @@ bool vsb_raise_entered(struct vsb_l2 *u, unsigned long anchor, struct vsb_regs *
 	spin_lock(&r->lock);
 	shown = vsb_raise_find(r, anchor, regs);
 	if (shown) {
-		/* It may enter without having done what it was told; seen if that has a length. */
-		done = regs->rip != shown->told.rip || shown->told.rip == shown->real.rip;
+		/* It may enter without having done what it was told. */
+		done = regs->rip != shown->told.rip;
 		if (!done)
 			regs->rip = shown->real.rip;
 		regs->rax = shown->real.rax;

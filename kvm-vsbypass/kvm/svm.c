@@ -19,10 +19,10 @@ static unsigned long vsb_svm_anchor(const struct vsb_vcpu *v)
 	return v->anchor;
 }
 
-/* OUT DX, AL and IN AL, DX: one byte. EXITINFO2 has the next RIP. */
+/* EXITINFO2 has the next RIP. */
 static unsigned int vsb_svm_length(struct kvm_vcpu *vcpu)
 {
-	return 1;
+	return VSB_POKE_LENGTH;
 }
 
 /* APM vol. 2, 15.10.2 */

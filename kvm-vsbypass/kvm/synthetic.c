@@ -253,7 +253,7 @@ void vsb_synthetic_entered(struct kvm_vcpu *vcpu)
  * May the guest hypervisor be shown an exit now? 0: yes; -EBUSY: KVM has to have entered L2
  * once before, -EAGAIN: the next instruction has to be executed.
  */
-static int vsb_synthetic_when(struct kvm_vcpu *vcpu, unsigned int length)
+static int vsb_synthetic_when(struct kvm_vcpu *vcpu)
 {
 	/* What the entry injects, or what an exit has interrupted, comes first. */
 	if (vsb_kvm_run_pending(vcpu) || vcpu->arch.exception.injected ||
@@ -264,8 +264,7 @@ static int vsb_synthetic_when(struct kvm_vcpu *vcpu, unsigned int length)
 	 * lose RF as if there had been another one.
 	 */
 	if (vcpu->arch.exception.pending || vsb_kvm_shadow(vcpu) ||
-	    vsb_kvm_rflags(vcpu) & (X86_EFLAGS_TF | X86_EFLAGS_RF) ||
-	    vsb_rip(vcpu) < length)
+	    vsb_kvm_rflags(vcpu) & (X86_EFLAGS_TF | X86_EFLAGS_RF))
 		return -EAGAIN;
 	return 0;
 }
@@ -326,20 +325,25 @@ static bool vsb_synthetic_direct(struct kvm_vcpu *vcpu, struct vsb_turn *t)
 /* Return: as KVM's check_events. */
 static int vsb_synthetic_deliver(struct kvm_vcpu *vcpu, struct vsb_turn *t)
 {
-	unsigned int length = vsb_vendor->length(vcpu);
 	struct vsb_regs real, told;
 	struct vsb_poke poke;
+	unsigned int length;
 	int ret;
 
 	if (!vsb_synthetic_due(t->u))
 		return 0;
-	ret = vsb_synthetic_when(vcpu, length);
+	ret = vsb_synthetic_when(vcpu);
 	if (ret == -EAGAIN)
 		vsb_raise_soon(t->u);
 	if (ret)
 		return ret == -EBUSY ? ret : 0;
 	if (vsb_synthetic_direct(vcpu, t))
 		return 0;
+	length = vsb_vendor->length(vcpu);
+	if (!length || vsb_rip(vcpu) < length) {
+		vsb_raise_soon(t->u);
+		return 0;
+	}
 	vsb_synthetic_get_regs(vcpu, &real);
 	told = real;
 	if (!vsb_raise_begin(t->u, t->id.anchor, length, &told, &poke))

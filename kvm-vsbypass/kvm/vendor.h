@@ -14,6 +14,8 @@ struct vsb_pio;
 struct vsb_poke;
 struct vsb_vcpu;
 
+#define VSB_POKE_LENGTH	1	/* OUT DX, AL and IN AL, DX */
+
 /**
  * struct vsb_vendor - what differs between VMX and SVM
  * @name:	for messages
@@ -27,7 +29,8 @@ struct vsb_vcpu;
  * @exit_pages:	or a nested page fault? The same. Then
  * @exit_gpa:	is where; @info2: as of KVM's get_exit_info()
  * @anchor:	frame that stays with a vCPU of a user VM; @vcpu runs nested
- * @length:	of the instruction that a synthetic exit is said to be of; vCPU context, L2 runs
+ * @length:	of the instruction that a synthetic exit is said to be of, or 0: there can be none
+ *		now; vCPU context, L2 runs
  * @show_io:	end L2 with this access, behind which it is at @rip. Return: 0, or another
  *		value: L2 still runs
  * @event_waits: does L2 take an event before its next instruction, or leave for one?

@@ -11,6 +11,8 @@
 #include "kvm/calls.h"
 #include "kvm/vendor.h"
 
+#define MAX_LENGTH	15	/* of an instruction */
+
 /* Return: whether the current VMCS has it. */
 static bool vsb_vmx_read(unsigned long field, unsigned long *value)
 {
@@ -41,15 +43,29 @@ static unsigned long vsb_vmx_anchor(const struct vsb_vcpu *v)
 	return page >> PAGE_SHIFT;
 }
 
+/* Only CPUs that VMCS shadowing suits may write what is "read-only" (SDM vol. 3, A.6: bit 29). */
+static bool vsb_vmx_write(unsigned long field, unsigned long value)
+{
+	bool fail;
+
+	asm volatile("vmwrite %1, %2; setna %0"
+		     : "=qm" (fail) : "rm" (value), "r" (field) : "cc");
+	return !fail;
+}
+
 /*
- * The guest hypervisor adds what it finds in the VMCS: that of the last exit of L2 which
- * had one (SDM vol. 3, 25.9.4: undefined for others), whatever it is.
+ * The guest hypervisor is given what is in the current VMCS, that of the last exit of L2, and
+ * that has none if it was an interrupt (SDM vol. 3, 27.2.5: undefined; Xen ends with a BUG if it is
+ * not 1 to 15). So it is written. An older CPU has to wait for an exit that has one; which
+ * it is does not matter, as RIP is reported less it.
  */
 static unsigned int vsb_vmx_length(struct kvm_vcpu *vcpu)
 {
 	unsigned long length;
 
-	return vsb_vmx_read(VM_EXIT_INSTRUCTION_LEN, &length) ? length : 0;
+	if (vsb_vmx_write(VM_EXIT_INSTRUCTION_LEN, VSB_POKE_LENGTH))
+		return VSB_POKE_LENGTH;
+	return vsb_vmx_read(VM_EXIT_INSTRUCTION_LEN, &length) && length <= MAX_LENGTH ? length : 0;
 }
 
 static int vsb_vmx_show_io(struct kvm_vcpu *vcpu, const struct vsb_poke *poke,

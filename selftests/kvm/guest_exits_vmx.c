@@ -57,9 +57,13 @@ static void vmx_intercept(unsigned int l2, bool eoi)
 
 static enum why vmx_why(unsigned int l2, uint64_t code)
 {
+	unsigned int length;
+
 	switch (code) {
 	case EXIT_REASON_IO_INSTRUCTION:
-		return WHY_IO;
+		/* Xen ends with a BUG if that is the length of no instruction. */
+		length = vmreadz(VM_EXIT_INSTRUCTION_LEN);
+		return length && length <= 15 ? WHY_IO : WHY_OTHER;
 	case EXIT_HLT:
 		return WHY_HLT;
 	case EXIT_INTR:
