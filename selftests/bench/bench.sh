@@ -55,6 +55,29 @@ shell() {
 	con_close
 }
 
+# A loop in the cloud VM beside the user VM, which is idle: with nobody attached, and with somebody
+# (by COMMAND). What keeps a HLT behind the last key is over after 10 s.
+LOOPS=3
+LOOP='n() { read -r t _ </proc/uptime; echo "$t"; }; a=$(n); awk "BEGIN { while (i < 6000000) i++ }"; echo "$a $(n)"'
+beside() {
+	local setting=$1 n
+	shift
+	stage "$setting: a loop in the cloud VM"
+	: >/run/alone
+	: >/run/attached
+	for n in $(seq $LOOPS); do
+		sleep 15
+		l1 "$LOOP" >>/run/alone
+		console "$@"
+		sleep 15
+		l1 "$LOOP" >>/run/attached
+		con_close
+	done
+	for n in alone attached; do
+		awk "{ s += \$2 - \$1 } END { print \"loop_${n}_s\", s / NR }" /run/$n | result "$setting"
+	done
+}
+
 # PID of the proxy of vm1
 proxy() {
 	local p
@@ -124,6 +147,7 @@ behind() {
 	check "$setting: user VM is started" l1 "L2_LOG=off; l2_start vm1 '$HASH'" || return
 	shell "$setting" "$@" || return
 	measure "$setting" "$(l1_pid)" "$@"
+	beside "$setting" "$@"
 	emulator "/proc/$(proxy)/smaps" | result "$setting"
 	vsbctl status
 	kib=$(kernel_kib)

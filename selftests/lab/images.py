@@ -212,6 +212,7 @@ def l2(build, kernel):
     w.file("lib/modules/disks", "".join(m + "\n" for m in kernel.closure(DISKS)))
     w.copy("bin/keys", os.path.join(GUEST, "l2-keys"))
     w.copy("bin/bench-line", os.path.join(GUEST, "l2-bench"))
+    w.copy("bin/bench-load", os.path.join(GUEST, "l2-load"))
     w.copy("bin/vm", os.path.join(GUEST, "l2-vm"))
     identify = os.path.join(build, "guest-tools/vsb-identify")
     if os.path.exists(identify):
