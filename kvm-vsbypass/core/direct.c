@@ -161,9 +161,10 @@ void vsb_direct_forget(struct vsb_l2 *u)
 }
 
 /*
- * It is a hypervisor. On SVM it may have interrupts on and the global interrupt flag off
- * (APM vol. 2, 15.17), with registers of its guest loaded, which only the guest hypervisor
- * knows: no vector is injected into it before it is reset. Callback context.
+ * No vector is injected into it before it is reset. It is a hypervisor: on SVM it may have
+ * interrupts on and the global interrupt flag off (APM vol. 2, 15.17), with registers of its
+ * guest loaded, which only the guest hypervisor knows. Or it may end an interrupt in memory
+ * that it shares with the guest hypervisor. Callback context.
  */
 void vsb_direct_never(struct vsb_l2 *u)
 {

@@ -182,7 +182,7 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 			vsb_nested_follow(vcpu, false);
 		return 0;
 	}
-	if (vsb_vendor->exit_wrmsr(reason, info) && vsb_raise_any() && vsb_synthetic_eoi(vcpu))
+	if (vsb_vendor->exit_wrmsr(reason, info) && vsb_synthetic_wrmsr(vcpu))
 		return (unsigned long)vsb_nested_goes_on;
 	if (vsb_vendor->exit_pages(reason) && vsb_synthetic_is_irqchip(vsb_vendor->exit_gpa(info2)))
 		vsb_synthetic_irqchip(vcpu);

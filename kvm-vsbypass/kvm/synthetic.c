@@ -150,30 +150,6 @@ unlock:
 	rcu_read_unlock();
 }
 
-#define MSR_X2APIC_EOI	0x80b	/* SDM vol. 3, table 11-6 */
-#define WRMSR_LENGTH	2
-
-/*
- * L2 writes an MSR. Is it the end of an interrupt of which the guest hypervisor does not
- * know? Then the instruction is done. One that is single-stepped is left to it: it finds
- * nothing in service.
- */
-bool vsb_synthetic_eoi(struct kvm_vcpu *vcpu)
-{
-	struct vsb_turn t;
-	bool ours;
-
-	if ((u32)vcpu->arch.regs[VCPU_REGS_RCX] != MSR_X2APIC_EOI ||
-	    vsb_kvm_rflags(vcpu) & X86_EFLAGS_TF || vsb_kvm_shadow(vcpu))
-		return false;
-	rcu_read_lock();
-	ours = vsb_turn_find(&t, vcpu) && vsb_direct_eoi(t.u, t.id.anchor);
-	rcu_read_unlock();
-	if (ours)
-		vsb_set_rip(vcpu, vsb_rip(vcpu) + WRMSR_LENGTH);
-	return ours;
-}
-
 static void vsb_synthetic_tell(struct kvm_vcpu *vcpu, void (*tell)(struct vsb_l2 *u))
 {
 	struct vsb_turn t;
@@ -194,6 +170,46 @@ void vsb_synthetic_irqchip(struct kvm_vcpu *vcpu)
 void vsb_synthetic_hosts(struct kvm_vcpu *vcpu)
 {
 	vsb_synthetic_tell(vcpu, vsb_direct_never);
+}
+
+#define MSR_X2APIC_EOI	0x80b	/* SDM vol. 3, table 11-6 */
+/* Hyper-V's, which KVM has for Windows (TLFS, 10.2 and 10.3.5) */
+#define MSR_HV_EOI	0x40000070
+#define MSR_HV_ASSIST	0x40000073
+#define WRMSR_LENGTH	2
+
+/* Is it the end of an interrupt of which the guest hypervisor does not know? */
+static bool vsb_synthetic_eoi(struct kvm_vcpu *vcpu)
+{
+	struct vsb_turn t;
+	bool ours;
+
+	if (!vsb_raise_any() || vsb_kvm_rflags(vcpu) & X86_EFLAGS_TF || vsb_kvm_shadow(vcpu))
+		return false;
+	rcu_read_lock();
+	ours = vsb_turn_find(&t, vcpu) && vsb_direct_eoi(t.u, t.id.anchor);
+	rcu_read_unlock();
+	if (ours)
+		vsb_set_rip(vcpu, vsb_rip(vcpu) + WRMSR_LENGTH);
+	return ours;
+}
+
+/*
+ * L2 writes an MSR. If that is for us alone the instruction is done. One that is single-stepped
+ * is left to the guest hypervisor: it finds nothing in service.
+ */
+bool vsb_synthetic_wrmsr(struct kvm_vcpu *vcpu)
+{
+	switch ((u32)vcpu->arch.regs[VCPU_REGS_RCX]) {
+	case MSR_X2APIC_EOI:
+		return vsb_synthetic_eoi(vcpu);
+	case MSR_HV_EOI:
+	case MSR_HV_ASSIST:
+		/* In its page there the guest hypervisor says which interrupts want no EOI. */
+		vsb_synthetic_tell(vcpu, vsb_direct_never);
+		break;
+	}
+	return false;
 }
 
 /* ---- vCPU context ---- */

@@ -17,7 +17,7 @@ bool vsb_synthetic_enters(struct kvm_vcpu *vcpu);
 bool vsb_synthetic_checks(struct kvm_vcpu *vcpu);
 bool vsb_synthetic_keeps(struct kvm_vcpu *vcpu);
 void vsb_synthetic_exits(struct kvm_vcpu *vcpu);
-bool vsb_synthetic_eoi(struct kvm_vcpu *vcpu);
+bool vsb_synthetic_wrmsr(struct kvm_vcpu *vcpu);
 void vsb_synthetic_irqchip(struct kvm_vcpu *vcpu);
 void vsb_synthetic_hosts(struct kvm_vcpu *vcpu);
 

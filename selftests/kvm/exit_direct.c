@@ -313,11 +313,11 @@ void exit_direct_missed(void)
 	known_end(&h);
 }
 
-/* It is a hypervisor: only L1 knows whose registers are loaded. Until it is reset. */
-void exit_direct_hosts(void)
+/* Behind @ask no vector is injected any more, until it is reset. */
+static void never_behind(uint32_t ask)
 {
 	known_begin(&h);
-	touch(ASK_HOSTS);
+	touch(ask);
 	known_rise(&h, 6, 0);
 	host_progress(&h, 0);
 	host_stop(&h, 0);
@@ -334,6 +334,18 @@ void exit_direct_hosts(void)
 	host_progress(&h, 0);
 	host_stop(&h, 0);
 	host_check_mix(&h, 0, WORK_TURNS);
+}
+
+/* It is a hypervisor: only L1 knows whose registers are loaded. */
+void exit_direct_hosts(void)
+{
+	never_behind(ASK_HOSTS);
+}
+
+/* It may end an interrupt in memory, as L1 has told it there. */
+void exit_direct_assist(void)
+{
+	never_behind(ASK_ASSIST);
 }
 
 /* Forbidden, and allowed again: what is known has stayed. */

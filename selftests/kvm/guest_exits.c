@@ -295,11 +295,18 @@ static void halted(struct run *r)
 		let_in();
 }
 
-/* L2 writes EOI_MSR, and nothing but that. */
+/* L2 writes an MSR: EOI_MSR, or what it was asked for, and nothing but that. */
 static void eoi(struct run *r)
 {
-	if (r->l1->gpr(r->l2)->rcx != EOI_MSR) {
-		exits.trouble = r->l1->gpr(r->l2)->rcx | 1ull << 63;
+	uint64_t msr = r->l1->gpr(r->l2)->rcx;
+
+	if (msr == ASSIST_MSR && exits.ask[r->l2] == ASK_ASSIST) {
+		exits.touched++;
+		r->x->set_rip(r->l2, r->x->next(r->l2));
+		return;
+	}
+	if (msr != EOI_MSR) {
+		exits.trouble = msr | 1ull << 63;
 		return;
 	}
 	exits.eois[r->l2]++;

@@ -190,6 +190,8 @@ struct exits_mbox {
 /* In exits_mbox.ask */
 #define ASK_PAGE	0x10000
 #define ASK_HOSTS	0x10001		/* to be a hypervisor: VMRUN or VMXON */
+#define ASK_ASSIST	0x10002		/* for the page in which Windows ends interrupts */
+#define ASSIST_MSR	0x40000073
 
 #define WORK_LOAD_SIZE	2		/* of the instruction of ASK_PAGE */
 

@@ -309,6 +309,9 @@ static void do_asked(uint64_t l2)
 		else
 			asm volatile("vmxon %0" : : "m"(page) : "cc", "memory");
 		break;
+	case ASK_ASSIST:
+		asm volatile("wrmsr" : : "c"(ASSIST_MSR), "a"(1), "d"(0));
+		break;
 	default:
 		in(exits.ask[l2]);
 	}
