@@ -36,6 +36,13 @@ static void vsb_veil_free_pages(struct vsb_veil *veil)
 	WRITE_ONCE(veil->nr, 0);
 }
 
+static void vsb_veil_wipe_regs(struct vsb_veil *veil)
+{
+	spin_lock(&veil->regs_lock);
+	memzero_explicit(veil->regs, sizeof(veil->regs));
+	spin_unlock(&veil->regs_lock);
+}
+
 /* Under rcu_read_lock(), where it was found with its user VM. */
 void vsb_veil_get(struct vsb_veil *veil)
 {
@@ -74,6 +81,7 @@ int vsb_veil_begin(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name, 
 		return ret;
 	}
 	refcount_set(&veil->ref, 1);
+	spin_lock_init(&veil->regs_lock);
 	mutex_init(&veil->lock);
 	xa_init_flags(&veil->pages, XA_FLAGS_ACCOUNT);
 	veil->kvm = cloud->vm.kvm;
@@ -97,6 +105,7 @@ void vsb_veil_end(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	veil->dead = true;
 	vsb_host->veil_unhook(veil->kvm, veil->table);
 	vsb_veil_free_pages(veil);
+	vsb_veil_wipe_regs(veil);
 	mutex_unlock(&veil->lock);
 	vsb_host->veil_table_free(veil->table);
 	vsb_veil_put(veil);
@@ -110,6 +119,7 @@ void vsb_veil_reset(struct vsb_veil *veil)
 		WRITE_ONCE(veil->told, false);
 		vsb_host->veil_unmap(veil->kvm, veil->table);
 		vsb_veil_free_pages(veil);
+		vsb_veil_wipe_regs(veil);
 		veil->resets++;
 		veil->complained = false;
 	}

@@ -12,16 +12,34 @@
 #include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/xarray.h>
 
 #include "include/uapi/linux/kvm_vsbypass.h"
+#include "core/uservm.h"
 
 struct kvm;
 struct page;
 struct vsb_cloud;
 struct vsb_l2;
 struct vsb_table;
+
+#define VSB_VEIL_GPRS	16
+
+/**
+ * struct vsb_veil_regs - general registers of a vCPU that the guest hypervisor has the CPU of
+ * @gpr:	as they were, by KVM's numbers
+ * @taken:	bits of those that the guest hypervisor gives back,
+ * @merged:	as far as these bits of them
+ * @valid:	there are any
+ */
+struct vsb_veil_regs {
+	unsigned long gpr[VSB_VEIL_GPRS];
+	u32 taken;
+	u64 merged;
+	bool valid;
+};
 
 /**
  * struct vsb_veil - the private memory of a user VM
@@ -34,6 +52,8 @@ struct vsb_table;
  *		the veil
  * @told:	the user VM has been told that it has private memory; written in callbacks
  * @shared:	page faults on what is not private, while it is used; no lock
+ * @regs_lock:	guards
+ * @regs:	one for each vCPU that is known by its anchor, as in vsb_l2.anchors
  * @lock:	guards what follows
  * @dead:	nobody may add anything
  * @pages:	guest-physical frame number -> struct page
@@ -52,6 +72,8 @@ struct vsb_veil {
 	struct vsb_table *table;
 	bool told;
 	atomic64_t shared;
+	spinlock_t regs_lock;
+	struct vsb_veil_regs regs[VSB_MAX_ANCHORS];
 
 	struct mutex lock;	/* inside cloud->lock */
 	bool dead;

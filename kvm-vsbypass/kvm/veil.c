@@ -25,6 +25,7 @@
 #include "kvm/regs.h"
 #include "kvm/turn.h"
 #include "kvm/veil.h"
+#include "kvm/veil-regs.h"
 #include "kvm/veil-table.h"
 
 bool vsb_veils;
@@ -310,14 +311,12 @@ int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, i
  */
 bool vsb_veil_leaves(struct kvm_vcpu *vcpu)
 {
-	const struct vmcb_control_area *control = &vsb_kvm_vmcb(vcpu)->control;
 	struct vsb_behind b;
 	bool leaves = false;
 
 	rcu_read_lock();
 	if (vsb_behind_find(&b, vcpu) && vsb_veil_used(b.veil)) {
-		leaves = !b.turn.v->leaving && (vcpu->arch.cr0 & X86_CR0_PG || b.turn.v->unpaged) &&
-			 vsb_svm_exit_decodes(control->exit_code, control->exit_info_1);
+		leaves = !b.turn.v->leaving && (vcpu->arch.cr0 & X86_CR0_PG || b.turn.v->unpaged);
 		if (!leaves)
 			vcpu->arch.cr3 &= ~VSB_C;
 		b.turn.v->leaving = leaves;
@@ -329,18 +328,29 @@ bool vsb_veil_leaves(struct kvm_vcpu *vcpu)
 /* Instead of it. Return: as that. */
 int vsb_veil_leave(struct kvm_vcpu *vcpu)
 {
+	const struct vmcb_control_area *control = &vsb_kvm_vmcb(vcpu)->control;
 	struct vsb_cloud *cloud;
 	struct vsb_behind b;
 	int ret;
 
-	if (vsb_behind_get(&b, vcpu)) {
+	if (vsb_svm_exit_decodes(control->exit_code, control->exit_info_1) &&
+	    vsb_behind_get(&b, vcpu)) {
 		mutex_lock(&b.veil->lock);
 		if (!b.veil->dead)
 			vsb_veil_push(vcpu, b.veil, b.turn.v->unpaged);
 		mutex_unlock(&b.veil->lock);
 		vsb_behind_put(&b);
 	}
+	rcu_read_lock();
+	if (vsb_behind_find(&b, vcpu))
+		vsb_regs_hide(vcpu, &b.turn, b.veil, control->exit_code, control->exit_info_1);
+	rcu_read_unlock();
 	ret = vsb_kvm_svm_vmexit(vcpu);
+	/* vmcb12 is not there: L2 is still running. */
+	rcu_read_lock();
+	if (vsb_is_guest_mode(vcpu) && vsb_behind_find(&b, vcpu))
+		vsb_regs_show(vcpu, &b.turn, b.veil);
+	rcu_read_unlock();
 	/* If there is no veil any more. */
 	rcu_read_lock();
 	cloud = vsb_cloud_find(vcpu->kvm);
@@ -387,7 +397,9 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 	} else if (vcpu->arch.cr0 & X86_CR0_PG) {
 		/* APM vol. 2, 15.34.5: page tables are private. */
 		vcpu->arch.cr3 |= VSB_C;
+		vsb_regs_show(vcpu, &b.turn, b.veil);
 	} else if (b.turn.id.boots) {
+		vsb_regs_forget(&b.turn, b.veil);
 		/* One that starts: without paging all is private. In SMM it is not. */
 		*root = vsb_table_unpaged(b.veil->table);
 		b.turn.v->unpaged = true;

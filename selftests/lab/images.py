@@ -217,9 +217,10 @@ def l2(build, kernel):
     identify = os.path.join(build, "guest-tools/vsb-identify")
     if os.path.exists(identify):
         w.copy("bin/vsb-identify", identify)
-    ticks = os.path.join(build, "selftests/bench_ticks")
-    if os.path.exists(ticks):
-        w.copy("bin/bench-ticks", ticks)
+    for name in ("ticks", "hold"):
+        program = os.path.join(build, "selftests/bench_" + name)
+        if os.path.exists(program):
+            w.copy("bin/bench-" + name, program)
     w.close()
     return out.getvalue()
 

@@ -110,6 +110,17 @@ l2_search() {
 	rm -f /dev/shm/dump
 	echo "process $(/lab/guests/find-bytes "$(cat "/run/qemu-$1.pid")" "$3")"
 }
+# l2_registers DIGITS: the administrator looks for them in the registers of the user VM's vCPUs, as
+# his QEMU has them when it has been left: "registers LINES in VCPUS looks"
+l2_registers() {
+	local i looks=0 found=0
+	for i in 1 2 3 4 5 6 7 8; do
+		admin "info registers -a" "info registers -a" "info registers -a" "info registers -a"
+		looks=$((looks + $(grep -c "RAX=" /run/admin.log)))
+		found=$((found + $(grep -c "$1" /run/admin.log)))
+	done
+	echo "registers $found in $looks looks"
+}
 l2_monitor() { echo "-monitor telnet:127.0.0.1:7002,server=on,wait=off"; }
 
 # Interrupts that nobody has asked for, with bytes that nobody has typed.

@@ -51,6 +51,23 @@ searched() {
 	result "$1-memory" "$cloud $dump $process"
 }
 
+# held RUN: a program has a secret in registers, and asks its hypervisor now and then; how often the
+# administrator sees it there is in $seen. Nobody changes it.
+held() {
+	local half1 half2
+	half1=$(head -c 4 /dev/urandom | od -An -tx1 | tr -dc 0-9a-f)
+	half2=$(head -c 4 /dev/urandom | od -An -tx1 | tr -dc 0-9a-f)
+	con_send "bench-hold $half1 $half2 40 & bench-hold $half1 $half2 40; wait \$!; echo @hel''d-all\\r"
+	sleep 4
+	seen=$(l1 "l2_registers $half1$half2")
+	note "$1: $seen"
+	check "$1: the program ends" con_wait 300 "^@held-all"
+	check "$1: its registers are what they were" test "$(grep -ac "^@held [1-9][0-9]* 0.\\?$" $CON/log)" = "$2"
+	seen=${seen#registers }
+	seen=${seen%% in*}
+	result "$1-registers" "$seen"
+}
+
 # disk_same: is the disk here and there the same?
 disk_same() {
 	local sum
@@ -79,6 +96,8 @@ searched veil
 check "the secret is not in the cloud VM" test "$cloud" = 0
 check "it is not in the dump" test "$dump" = 0
 check "it is not in the guest hypervisor's QEMU" test "$process" = 0
+held veil 2
+check "a secret in registers is not to be seen" test "$seen" = 0
 check "vsbctl shows the veil" vsbctl veil vm1
 vsbctl veil vm1 | sed 's/^/# /'
 con_run "dmesg -r | grep '^<[0-4]>'" | klog_of l2
@@ -121,6 +140,8 @@ searched control
 check "control: the secret is in the cloud VM" test "${cloud:-0}" -gt 0
 check "control: it is in the dump" test "${dump:-0}" -gt 0
 check "control: it is in the guest hypervisor's QEMU" test "${process:-0}" -gt 0
+held control 2
+check "control: a secret in registers is seen" test "${seen:-0}" -gt 0
 con_close
 check "user VM ends" l1 l2_kill vm1
 check "bypass is taken away" bypass_off
