@@ -72,7 +72,7 @@ struct vsb_veil {
 	struct vsb_table *table;
 	bool told;
 	atomic64_t shared;
-	spinlock_t regs_lock;
+	spinlock_t regs_lock;	/* inside of all others */
 	struct vsb_veil_regs regs[VSB_MAX_ANCHORS];
 
 	struct mutex lock;	/* inside cloud->lock */
