@@ -20,7 +20,7 @@ T		?=
 SERIES		:= $(if $(filter trixie,$(shell . /etc/os-release && echo $$VERSION_CODENAME)),6.12,6.1)
 KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-$(SERIES).*-amd64 2>/dev/null | sort -V))
 
-PROGRAMS	:= $(addprefix qemu-proxy/,common vsbypassd vsb-console vsbctl) libvirt-hooks l1-agent guest-tools
+PROGRAMS	:= $(addprefix qemu-proxy/,common introspect vsbypassd vsb-console vsbctl) libvirt-hooks l1-agent guest-tools
 PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/dummy \
 		   selftests/vector selftests/keyboard \
 		   selftests/bench selftests/cage selftests/console selftests/core selftests/walk
@@ -93,7 +93,8 @@ $(PARTS):
 
 # A part makes the libraries that it uses, but no two at once.
 qemu-proxy/common: guest-tools
-$(addprefix qemu-proxy/,vsb-console vsbctl) libvirt-hooks l1-agent: qemu-proxy/common
+$(addprefix qemu-proxy/,introspect vsb-console vsbctl) libvirt-hooks l1-agent: qemu-proxy/common
+qemu-proxy/vsbctl: qemu-proxy/introspect
 qemu-proxy/vsbypassd: l1-agent
 
 tests: all

@@ -32,7 +32,7 @@ ROOMS = [
     ("programs", [
         "guest-tools/*",
         "qemu-proxy/common/*",
-        "l1-agent/*",
+        ["l1-agent/*", "qemu-proxy/introspect/*"],
         ["qemu-proxy/vsbypassd/*", "qemu-proxy/vsb-console/*", "qemu-proxy/vsbctl/*", "libvirt-hooks/*"],
         # it talks to the daemon
         "libvirt-hooks/unit-libvirt-hook.c",
