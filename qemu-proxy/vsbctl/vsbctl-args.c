@@ -11,6 +11,7 @@
 #include "keymap.h"
 #include "keys.h"
 #include "names.h"
+#include "vsbctl-watch.h"
 
 /* Every value that an option can set; each command uses its own. */
 struct values {
@@ -28,6 +29,9 @@ struct values {
 	int lines;
 	gboolean live;
 	int limit;
+	char *core;
+	char *save;
+	char *against;
 };
 
 struct command {
@@ -187,6 +191,15 @@ static gboolean build_uservm(const struct values *values, char **words, JsonObje
 	return TRUE;
 }
 
+static gboolean check_limit(const struct values *values, GError **error)
+{
+	if (values->limit >= 1 && values->limit <= VSB_MAX_STOP_MS / 1000)
+		return TRUE;
+	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+		    "--limit is from 1 to %d seconds", VSB_MAX_STOP_MS / 1000);
+	return FALSE;
+}
+
 /* The file is for vsbctl itself. */
 static gboolean build_dump(const struct values *values, char **words, JsonObject *arguments,
 			   GError **error)
@@ -195,11 +208,33 @@ static gboolean build_dump(const struct values *values, char **words, JsonObject
 		return usage_error(error, "give a user VM and a file");
 	if (!vsb_name_check("user VM", words[0], error))
 		return FALSE;
-	if (values->limit < 1 || values->limit > VSB_MAX_STOP_MS / 1000) {
-		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-			    "--limit is from 1 to %d seconds", VSB_MAX_STOP_MS / 1000);
+	if (!check_limit(values, error))
 		return FALSE;
-	}
+	json_object_set_string_member(arguments, "uservm", words[0]);
+	return TRUE;
+}
+
+/* What to look at is for vsbctl itself. */
+static gboolean build_watch(const struct values *values, char **words, JsonObject *arguments,
+			    GError **error)
+{
+	guint nr = g_strv_length(words);
+	const char *what = nr ? words[nr - 1] : "";
+
+	if (nr != (values->core ? 1 : 2))
+		return usage_error(error, values->core ?
+				   "with --core give only what to look at" :
+				   "give a user VM and what to look at, or --core FILE");
+	if (!watch_is_known(what))
+		return usage_error(error, WATCH_LOOKS);
+	if ((values->save || values->against) && strcmp(what, "text"))
+		return usage_error(error, "--save and --against are of 'text'");
+	if (!check_limit(values, error))
+		return FALSE;
+	if (values->core)
+		return TRUE;
+	if (!vsb_name_check("user VM", words[0], error))
+		return FALSE;
 	json_object_set_string_member(arguments, "uservm", words[0]);
 	return TRUE;
 }
@@ -332,6 +367,11 @@ static const struct command commands[] = {
 	  "crash(8) and drgn(1) open it. It has what the user VM has in memory, passwords too. The\n"
 	  "user VM stands meanwhile, unless --live: then the picture may be out of joint.",
 	  build_dump, "lL" },
+	{ "watch", "NAME ps|modules|text", "Shows what goes on in a user VM, from outside\n"
+	  "Of a Linux: processes, kernel modules, or whether its code was changed. What is in one of\n"
+	  "the kernel's structures and missing in another is marked: somebody hides it. With --core\n"
+	  "FILE in place of a NAME a core is looked at, of 'vsbctl dump' or 'virsh dump\n"
+	  "--memory-only'; that does not need vsbypassd.", build_watch, "lWCSA" },
 	{ "key", "NAME", "Makes the key with which a user VM proves who it is, and prints it\n"
 	  "The host's copy is stored. What is printed belongs into a file in the user VM,\n"
 	  "see vsb-identify(8). Does not need vsbypassd.", build_uservm, "iR" },
@@ -357,6 +397,12 @@ static gboolean is_view(const struct command *command)
 	static const char *const views[] = { "list", "metrics", "veil", NULL };
 
 	return g_strv_contains(views, command->name);
+}
+
+/* Is done with the memory of the user VM, by vsbctl itself. */
+static gboolean reads_memory(const struct command *command)
+{
+	return !strcmp(command->name, "dump") || !strcmp(command->name, "watch");
 }
 
 static char *overview(void)
@@ -425,6 +471,15 @@ static gboolean parse_command(const struct command *command, char **argv,
 		{ 'L', { "limit", 0, 0, G_OPTION_ARG_INT, &values->limit,
 			 "Seconds that it may stand, 1 to 60 (default 60); if it takes longer there "
 			 "is no file", "SECONDS" } },
+		{ 'W', { "limit", 0, 0, G_OPTION_ARG_INT, &values->limit,
+			 "Seconds that it may stand, 1 to 60 (default 60); if it takes longer nothing "
+			 "is shown", "SECONDS" } },
+		{ 'C', { "core", 0, 0, G_OPTION_ARG_FILENAME, &values->core,
+			 "Look at a core in place of a user VM", "FILE" } },
+		{ 'S', { "save", 0, 0, G_OPTION_ARG_FILENAME, &values->save,
+			 "Of 'text': write what was seen into a file, for --against", "FILE" } },
+		{ 'A', { "against", 0, 0, G_OPTION_ARG_FILENAME, &values->against,
+			 "Of 'text': show what has changed since --save", "FILE" } },
 		{ 'n', { "lines", 'n', 0, G_OPTION_ARG_INT, &values->lines,
 			 "How many (default 50)", "N" } },
 	};
@@ -523,7 +578,7 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 	/* Another view of the same. */
 	json_object_set_string_member(args->request, "execute",
 				      is_view(command) ? "status" :
-				      !strcmp(command->name, "dump") ? "memory" : command->name);
+				      reads_memory(command) ? "memory" : command->name);
 	json_object_set_object_member(args->request, "arguments", arguments);
 	fine = command->build(&values, words, arguments, error);
 	/* That is for us. */
@@ -537,6 +592,11 @@ struct vsbctl_args *vsbctl_args_parse(const char *const *argv, GError **error)
 	args->limit = (guint)values.limit;
 	if (fine && !strcmp(command->name, "dump"))
 		args->file = g_strdup(words[1]);
+	if (fine && !strcmp(command->name, "watch"))
+		args->watch = g_strdup(words[g_strv_length(words) - 1]);
+	args->core = g_steal_pointer(&values.core);
+	args->save = g_steal_pointer(&values.save);
+	args->against = g_steal_pointer(&values.against);
 	args->identity_dir = g_strdup(values.identity ? values.identity : IDENTITY_DIR);
 	args->socket = values.socket ? g_strdup(values.socket) :
 		       g_strdup(CONTROL_SOCKET);
@@ -550,6 +610,9 @@ out:
 	g_free(values.unclaimed);
 	g_free(values.identity);
 	g_free(values.keymap);
+	g_free(values.core);
+	g_free(values.save);
+	g_free(values.against);
 	if (fine)
 		return args;
 	vsbctl_args_free(args);
@@ -564,6 +627,10 @@ void vsbctl_args_free(struct vsbctl_args *args)
 	g_free(args->socket);
 	g_free(args->identity_dir);
 	g_free(args->file);
+	g_free(args->watch);
+	g_free(args->core);
+	g_free(args->save);
+	g_free(args->against);
 	g_free(args->uservm);
 	if (args->request)
 		json_object_unref(args->request);

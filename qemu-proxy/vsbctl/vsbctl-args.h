@@ -13,9 +13,13 @@
  * @command:	its name
  * @identity_dir: of "key", as the next
  * @replace:	a key that is there
- * @file:	of "dump", NULL for others; as the next,
- * @live:	the user VM runs on,
+ * @file:	of "dump", NULL for others
+ * @live:	of "dump" and "watch": the user VM runs on,
  * @limit:	seconds that it may stand
+ * @watch:	of "watch": what; as the next,
+ * @core:	a file to look at; there is nothing to send then,
+ * @save:	where to, and
+ * @against:	what to compare with, or NULL
  * @uservm:	of "veil": whose
  * @request:	the object to send; for "key", which is not sent, its arguments; for "type"
  *		without "text"
@@ -30,6 +34,10 @@ struct vsbctl_args {
 	char *file;
 	gboolean live;
 	guint limit;
+	char *watch;
+	char *core;
+	char *save;
+	char *against;
 	char *uservm;
 	JsonObject *request;
 };

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "qemu-note.h"
 
 #define PAGE		4096
 #define CHUNK		(1 << 20)
@@ -17,22 +18,6 @@
 #define MAX_LOADS	(PN_XNUM - 3)
 /* Readers want notes before memory, in which the last one is found: there is room for it. */
 #define SPARE		(2 * PAGE)
-
-/* Of target/i386/arch_dump.c of QEMU, for crash(8) and others; version 1. */
-struct qemu_segment {
-	guint32 selector, limit, flags, pad;
-	guint64 base;
-};
-
-struct qemu_cpu_state {
-	guint32 version, size;
-	guint64 rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp;
-	guint64 r8, r9, r10, r11, r12, r13, r14, r15;
-	guint64 rip, rflags;
-	struct qemu_segment cs, ds, es, fs, gs, ss, ldt, tr, gdt, idt;
-	guint64 cr[5];
-	guint64 kernel_gs_base;
-};
 
 /* A run of memory, and where it is in the file. */
 struct load {
@@ -174,7 +159,7 @@ static void add_qemu(GByteArray *notes, const struct vsb_vcpu_state *v)
 	const struct kvm_regs *r = &v->regs;
 	const struct kvm_sregs *s = &v->sregs;
 	const struct qemu_cpu_state state = {
-		.version = 1, .size = sizeof(state),
+		.version = QEMU_NOTE_VERSION, .size = sizeof(state),
 		.rax = r->rax, .rbx = r->rbx, .rcx = r->rcx, .rdx = r->rdx, .rsi = r->rsi,
 		.rdi = r->rdi, .rsp = r->rsp, .rbp = r->rbp, .r8 = r->r8, .r9 = r->r9,
 		.r10 = r->r10, .r11 = r->r11, .r12 = r->r12, .r13 = r->r13, .r14 = r->r14,
@@ -187,7 +172,7 @@ static void add_qemu(GByteArray *notes, const struct vsb_vcpu_state *v)
 		.cr = { s->cr0, 0, s->cr2, s->cr3, s->cr4 },
 	};
 
-	add_note(notes, "QEMU", 0, &state, sizeof(state));
+	add_note(notes, QEMU_NOTE, 0, &state, sizeof(state));
 }
 
 /*

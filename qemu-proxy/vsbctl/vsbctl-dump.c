@@ -7,15 +7,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <glib/gstdio.h>
 
 #include "error.h"
 #include "vsbctl-core.h"
-
-/* For vCPUs that stand still in the guest hypervisor to come by: Linux wakes each now and then. */
-#define SEEN_MS	2000
+#include "vsbctl-memory.h"
 
 /**
  * struct dump - one that is being made
@@ -34,14 +31,6 @@ static volatile sig_atomic_t interrupted;
 static void on_signal(int sig)
 {
 	interrupted = sig;
-}
-
-static gboolean set_error(GError **error, const char *what)
-{
-	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "%s: %s", what,
-		    errno == ENODEV ? "the user VM or its cloud VM has ended" :
-		    errno == EBUSY ? "somebody else has stopped it" : g_strerror(errno));
-	return FALSE;
 }
 
 static gboolean on_progress(guint64 done, guint64 of, gpointer data, GError **error)
@@ -67,33 +56,6 @@ static gboolean on_progress(guint64 done, guint64 of, gpointer data, GError **er
 	return TRUE;
 }
 
-/* Those that were seen, of @nr. */
-static gboolean get_vcpus(int fd, guint nr, GArray *vcpus, GError **error)
-{
-	g_array_set_size(vcpus, 0);
-	for (guint i = 0; i < nr; i++) {
-		struct vsb_vcpu_state v = { .index = i };
-
-		if (ioctl(fd, VSB_GET_VCPU, &v))
-			return set_error(error, "its vCPUs");
-		if (v.flags & VSB_VCPU_SEEN)
-			g_array_append_val(vcpus, v);
-	}
-	return TRUE;
-}
-
-static gboolean wait_for_vcpus(int fd, guint nr, GArray *vcpus, GError **error)
-{
-	gint64 end = g_get_monotonic_time() + SEEN_MS * 1000;
-
-	while (get_vcpus(fd, nr, vcpus, error)) {
-		if (vcpus->len == nr || g_get_monotonic_time() > end || interrupted)
-			return TRUE;
-		g_usleep(20 * 1000);
-	}
-	return FALSE;
-}
-
 static char *write_core(int fd, int out, const struct dump_args *args, GError **error)
 {
 	g_autoptr(GArray) vcpus = g_array_new(FALSE, FALSE, sizeof(struct vsb_vcpu_state));
@@ -106,20 +68,16 @@ static char *write_core(int fd, int out, const struct dump_args *args, GError **
 	struct core_info info;
 	gboolean fine;
 
-	if (ioctl(fd, VSB_GET_MEMORY_INFO, &memory)) {
-		set_error(error, "its memory");
+	if (!memory_info(fd, &memory, error))
 		return NULL;
-	}
 	source.limit = memory.limit;
-	if (!wait_for_vcpus(fd, memory.vcpus, vcpus, error))
+	if (!memory_wait_vcpus(fd, memory.vcpus, vcpus, &interrupted, error))
 		return NULL;
 	if (!args->live) {
-		if (ioctl(fd, VSB_STOP, args->limit_s * 1000)) {
-			set_error(error, "stopping it");
+		if (!memory_stop(fd, args->limit_s, error))
 			return NULL;
-		}
 		dump.end = g_get_monotonic_time() + args->limit_s * G_USEC_PER_SEC;
-		if (!get_vcpus(fd, memory.vcpus, vcpus, error))
+		if (!memory_vcpus(fd, memory.vcpus, vcpus, error))
 			return NULL;
 	}
 	fine = core_write(&source, out, &info, error);
@@ -144,7 +102,7 @@ char *dump_memory(int fd, const struct dump_args *args, GError **error)
 	char *text;
 
 	if (out < 0) {
-		set_error(error, args->file);
+		memory_error(error, args->file);
 		return NULL;
 	}
 	sigaction(SIGINT, &act, NULL);
@@ -152,11 +110,11 @@ char *dump_memory(int fd, const struct dump_args *args, GError **error)
 	sigaction(SIGHUP, &act, NULL);
 	text = write_core(fd, out, args, error);
 	if (close(out) && text) {
-		set_error(error, args->file);
+		memory_error(error, args->file);
 		g_clear_pointer(&text, g_free);
 	}
 	if (text && g_rename(path, args->file)) {
-		set_error(error, args->file);
+		memory_error(error, args->file);
 		g_clear_pointer(&text, g_free);
 	}
 	if (!text)

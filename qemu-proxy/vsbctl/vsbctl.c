@@ -15,6 +15,7 @@
 #include "vsbctl-dump.h"
 #include "vsbctl-metrics.h"
 #include "vsbctl-show.h"
+#include "vsbctl-watch.h"
 
 #define HOOK	"vsb-libvirt-hook"
 
@@ -140,6 +141,32 @@ static int dump(const struct vsbctl_args *args)
 	return 0;
 }
 
+static int watch(const struct vsbctl_args *args)
+{
+	const struct watch_args how = {
+		.what = args->watch, .core = args->core, .live = args->live,
+		.limit_s = args->limit, .save = args->save, .against = args->against,
+		.json = args->json,
+	};
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GString) line = NULL;
+	g_autofree char *text = NULL;
+	int fd = args->core ? -1 : control_ask_fd(args->socket, args->request, &line, &error);
+
+	if (fd >= 0 || args->core)
+		text = watch_look(fd, &how, &error);
+	else if (args->json && line)
+		puts(line->str);
+	if (fd >= 0)
+		close(fd);
+	if (!text) {
+		fprintf(stderr, "vsbctl: %s\n", error->message);
+		return 1;
+	}
+	fputs(text, stdout);
+	return 0;
+}
+
 /* Adds the text to be typed, from standard input, to the request. */
 static gboolean add_text(const struct vsbctl_args *args, GError **error)
 {
@@ -186,6 +213,8 @@ static int run(const struct vsbctl_args *args)
 		return validate(args);
 	if (!strcmp(args->command, "dump"))
 		return dump(args);
+	if (!strcmp(args->command, "watch"))
+		return watch(args);
 	if (strcmp(args->command, "type") || add_text(args, &error))
 		result = ask(args, &line, &error);
 	if (!result) {

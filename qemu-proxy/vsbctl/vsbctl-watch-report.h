@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* vsbctl watch: what was seen, as JSON. */
+#ifndef VSB_VSBCTL_WATCH_REPORT_H
+#define VSB_VSBCTL_WATCH_REPORT_H
+
+#include <json-glib/json-glib.h>
+
+#include "kernel.h"
+#include "vsbctl-watch.h"
+
+/* Return: (transfer full), or NULL: @error. */
+JsonObject *watch_report_ps(const struct kernel *kernel, const struct watch_args *args,
+			    GError **error);
+JsonObject *watch_report_modules(const struct kernel *kernel, const struct watch_args *args,
+				 GError **error);
+
+#endif
