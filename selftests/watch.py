@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0
+"""vsbctl watch with cores of stock Debian guests: what it shows is what the guest said itself.
+
+The control is that nobody there hides anything; the attacks are the lab's (job watch).
+"""
+
+import json
+import os
+import subprocess
+
+import bare
+import kernels
+
+HERTZ = 100
+PF_KTHREAD = 0x00200000
+LIMIT_S = 120
+
+
+def escaped(name):
+    """As vsbctl writes what is not printable ASCII."""
+    return "".join(c if " " <= c <= "~" and c != "\\" else "".join(f"\\x{b:02x}" for b in c.encode()) for c in name)
+
+
+class Points:
+    def __init__(self):
+        self.all = []
+
+    def equal(self, name, seen, wanted):
+        self.all.append(("ok" if seen == wanted else "fail", name, f"wanted: {wanted}\nseen:   {seen}"))
+
+    def true(self, name, holds, why=""):
+        self.all.append(("ok" if holds else "fail", name, str(why)))
+
+
+class Core:
+    """A core, and vsbctl to look at it."""
+
+    def __init__(self, series, build_dir):
+        self.folder = bare.core(series)
+        self.path = os.path.join(self.folder, "core")
+        self.truth = bare.truth(self.folder)
+        # with the sanitizers
+        self.vsbctl = os.path.join(build_dir, "qemu-proxy/vsbctl/asan/vsbctl")
+        self.build = build_dir
+
+    def run(self, *arguments):
+        return subprocess.run([self.vsbctl, "watch", "--core", self.path, *arguments], capture_output=True,
+                              text=True, timeout=LIMIT_S, check=False)
+
+    def report(self, what, *arguments):
+        r = self.run("--json", *arguments, what)
+        if r.returncode:
+            raise OSError(f"vsbctl watch {what}: exit status {r.returncode}\n{r.stderr[-3000:]}")
+        return json.loads(r.stdout)["return"]
+
+
+def told_processes(lines):
+    """{pid: what the guest's /proc has}"""
+    told = {}
+    for stat, uid in zip(lines[::2], lines[1::2]):
+        head, rest = stat.rsplit(")", 1)
+        pid, comm = head.split(" (", 1)
+        fields = rest.split()
+        told[int(pid)] = {"comm": escaped(comm), "state": fields[0], "ppid": int(fields[1]),
+                          "kernel": bool(int(fields[6]) & PF_KTHREAD), "threads": int(fields[17]),
+                          "start": int(fields[19]) / HERTZ, "uid": int(uid.split()[1]), "euid": int(uid.split()[2])}
+    return told
+
+
+def processes(points, core):
+    report = core.report("ps")
+    seen = {p["pid"]: p for p in report["processes"]}
+    told = told_processes(core.truth["stat"])
+    points.equal("release", report["linux"], core.truth["release"][0])
+    points.equal("each process ID once", len(seen), len(report["processes"]))
+    points.equal("nothing is hidden", report["hidden"], 0)
+    points.equal("nothing is wrong with lists", report["notes"], [])
+    points.true("there are processes to compare", len(told) > 40, len(told))
+    # workers of the kernel come and go, and init makes a last process
+    gone = {pid for pid in told if pid not in seen and not told[pid]["comm"].startswith("kworker")}
+    new = {pid for pid in seen if pid not in told and not seen[pid]["comm"].startswith("kworker")}
+    late = {pid for pid in new if seen[pid]["ppid"] == 1 and seen[pid]["comm"] == "sleep"}
+    points.equal("all that the guest has in /proc", gone, set())
+    points.equal("and none but these, init, and its last child", new, {1} | late)
+    points.equal("init has one child more", len(late), 1)
+    for what in ("ppid", "uid", "euid", "threads", "kernel"):
+        points.equal(f"{what} of all", {p: seen[p][what] for p in seen if p in told},
+                     {p: told[p][what] for p in seen if p in told})
+    points.equal("names of all but kernel workers",
+                 {p: seen[p]["comm"] for p in seen if p in told and not told[p]["kernel"]},
+                 {p: told[p]["comm"] for p in seen if p in told and not told[p]["kernel"]})
+    points.true("one of them would clear a terminal's screen",
+                any(p["comm"] == "e\\x1b[2Jvil\\x5c" for p in seen.values()), sorted(p["comm"] for p in seen.values()))
+    points.equal("those that are stopped, and dead", [seen[p]["state"] for p in seen if p in told and told[p]["state"] in "TZ"],
+                 [told[p]["state"] for p in seen if p in told and told[p]["state"] in "TZ"])
+    points.true("one of each", {"T", "Z"} <= {p["state"] for p in seen.values()})
+    points.equal("start times", [p for p in seen if p in told and abs(seen[p]["start_s"] - told[p]["start"]) > 0.011], [])
+    boot = int(core.truth["btime"][0].split()[1])
+    r = subprocess.run(["date", "-u", "+%s", "-d", seen[1]["started"]], capture_output=True, text=True, check=True)
+    points.true("init's start is that of the machine", abs(int(r.stdout) - boot) <= 2, f"{r.stdout} {boot}")
+    text = core.run("ps").stdout
+    points.true("as text: a line each", text.count("\n") >= len(seen) + 2, text)
+    points.true("printable", all(" " <= c <= "~" or c == "\n" for c in text), repr(text))
+
+
+def modules(points, core):
+    report = core.report("modules")
+    told = [line.split() for line in core.truth["modules"]]
+    points.true("there are modules to compare", len(told) >= len(bare.MODULES), told)
+    points.equal("modules, their sizes and addresses",
+                 [(m["name"], m["size"], int(m["text"], 16), m["state"]) for m in report["modules"]],
+                 [(m[0], int(m[1]), int(m[5], 16), m[4].lower()) for m in told])
+    points.equal("none is hidden", (report["hidden"], report["notes"]), (0, []))
+    points.true("as text: a line each", core.run("modules").stdout.count("\n") == len(told) + 2)
+
+
+PARTS = (processes, modules)
+
+
+def check(series):
+    def test(build_dir):
+        points = Points()
+        core = Core(series, build_dir)
+        for part in PARTS:
+            part(points, core)
+        return points.all
+    return test
+
+
+TESTS = {f"watch-core-{series}": check(series) for series in kernels.SYSTEMS}
