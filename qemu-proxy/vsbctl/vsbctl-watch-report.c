@@ -5,7 +5,7 @@
 #include "modules.h"
 #include "processes.h"
 
-static JsonObject *begin(const struct kernel *kernel)
+JsonObject *watch_report_begin(const struct kernel *kernel)
 {
 	JsonObject *report = json_object_new();
 
@@ -14,7 +14,7 @@ static JsonObject *begin(const struct kernel *kernel)
 }
 
 /* Numbers of JSON are signed, and readers' often not exact: addresses are text. */
-static void set_address(JsonObject *object, const char *member, guint64 address)
+void watch_report_address(JsonObject *object, const char *member, guint64 address)
 {
 	g_autofree char *text = g_strdup_printf("0x%016" G_GINT64_MODIFIER "x", address);
 
@@ -67,7 +67,7 @@ JsonObject *watch_report_ps(const struct kernel *kernel, const struct watch_args
 	if (!processes)
 		return NULL;
 	array = json_array_new();
-	report = begin(kernel);
+	report = watch_report_begin(kernel);
 	for (guint i = 0; i < processes->all->len; i++) {
 		const struct process *p = &g_array_index(processes->all, struct process, i);
 		JsonObject *object = json_object_new();
@@ -83,7 +83,7 @@ JsonObject *watch_report_ps(const struct kernel *kernel, const struct watch_args
 		json_object_set_string_member(object, "comm", p->comm);
 		json_object_set_double_member(object, "start_s", (double)p->start / 1e9);
 		set_date(object, "started", p->date);
-		set_address(object, "task", p->task);
+		watch_report_address(object, "task", p->task);
 		hidden += set_missing(object, p->found, names);
 		json_array_add_object_element(array, object);
 	}
@@ -106,7 +106,7 @@ JsonObject *watch_report_modules(const struct kernel *kernel, const struct watch
 	if (!modules)
 		return NULL;
 	array = json_array_new();
-	report = begin(kernel);
+	report = watch_report_begin(kernel);
 	for (guint i = 0; i < modules->all->len; i++) {
 		const struct module *m = &g_array_index(modules->all, struct module, i);
 		JsonObject *object = json_object_new();
@@ -114,8 +114,8 @@ JsonObject *watch_report_modules(const struct kernel *kernel, const struct watch
 		json_object_set_string_member(object, "name", m->name);
 		json_object_set_int_member(object, "size", (gint64)m->size);
 		json_object_set_string_member(object, "state", m->state);
-		set_address(object, "text", m->text);
-		set_address(object, "module", m->at);
+		watch_report_address(object, "text", m->text);
+		watch_report_address(object, "module", m->at);
 		hidden += set_missing(object, m->found, names);
 		json_array_add_object_element(array, object);
 	}

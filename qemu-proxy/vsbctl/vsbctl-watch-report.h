@@ -13,5 +13,11 @@ JsonObject *watch_report_ps(const struct kernel *kernel, const struct watch_args
 			    GError **error);
 JsonObject *watch_report_modules(const struct kernel *kernel, const struct watch_args *args,
 				 GError **error);
+JsonObject *watch_report_text(const struct kernel *kernel, const struct watch_args *args,
+			      GError **error);
+
+/* What each report begins with, and an address in it: for the files that make one. */
+JsonObject *watch_report_begin(const struct kernel *kernel);
+void watch_report_address(JsonObject *object, const char *member, guint64 address);
 
 #endif

@@ -103,3 +103,65 @@ char *watch_show_modules(JsonObject *report)
 	}
 	return g_string_free(text, FALSE);
 }
+
+static void show_odd(GString *text, JsonArray *odd)
+{
+	for (guint i = 0; i < json_array_get_length(odd); i++) {
+		JsonObject *o = json_array_get_object_element(odd, i);
+
+		g_string_append_printf(text, "! system call %s (%" G_GINT64_FORMAT "): its entry leads to %s, %s\n",
+				       text_of(o, "name"), number_of(o, "number"), text_of(o, "entry"),
+				       !strcmp(text_of(o, "flaw"), "outside") ? "outside of the kernel's code" :
+				       "which is no system call");
+	}
+}
+
+static void show_hooked(GString *text, JsonArray *hooked)
+{
+	for (guint i = 0; i < json_array_get_length(hooked); i++) {
+		JsonObject *h = json_array_get_object_element(hooked, i);
+
+		g_string_append_printf(text, "! %s is traced or hooked: it begins with a way to %s\n",
+				       text_of(h, "function"), text_of(h, "leads_to"));
+	}
+}
+
+static void show_changes(GString *text, JsonObject *report)
+{
+	JsonArray *all = json_object_get_array_member(report, "changes");
+	JsonArray *calls = json_object_get_array_member(report, "changed_syscalls");
+
+	g_string_append_printf(text, "changes of the code: %u, of the table of system calls: %u\n",
+			       json_array_get_length(all), json_array_get_length(calls));
+	for (guint i = 0; i < json_array_get_length(all); i++) {
+		JsonObject *c = json_array_get_object_element(all, i);
+
+		g_string_append_printf(text, "  %s %4" G_GINT64_FORMAT " %-14s %s\n", text_of(c, "at"),
+				       number_of(c, "size"), text_of(c, "kind"), text_of(c, "symbol"));
+	}
+	for (guint i = 0; i < json_array_get_length(calls); i++) {
+		JsonObject *c = json_array_get_object_element(calls, i);
+
+		g_string_append_printf(text, "  system call %s (%" G_GINT64_FORMAT "): was %s, is %s\n",
+				       text_of(c, "name"), number_of(c, "number"), text_of(c, "was"),
+				       text_of(c, "is"));
+	}
+}
+
+char *watch_show_text(JsonObject *report)
+{
+	GString *text = g_string_new(NULL);
+
+	g_string_append_printf(text, "Linux %s\n%s  code, %" G_GINT64_FORMAT " bytes at %s\n"
+			       "%s  system calls, %" G_GINT64_FORMAT "\n", text_of(report, "linux"),
+			       text_of(report, "sha256"), number_of(report, "size"), text_of(report, "start"),
+			       text_of(report, "syscalls_sha256"), number_of(report, "syscalls"));
+	if (number_of(report, "mapped") < number_of(report, "size"))
+		g_string_append_printf(text, "! only %" G_GINT64_FORMAT " bytes of the code are there\n",
+				       number_of(report, "mapped"));
+	show_odd(text, json_object_get_array_member(report, "odd"));
+	show_hooked(text, json_object_get_array_member(report, "hooked"));
+	if (json_object_has_member(report, "changes"))
+		show_changes(text, report);
+	return g_string_free(text, FALSE);
+}

@@ -8,5 +8,6 @@
 /* Return: (transfer full). */
 char *watch_show_ps(JsonObject *report);
 char *watch_show_modules(JsonObject *report);
+char *watch_show_text(JsonObject *report);
 
 #endif
