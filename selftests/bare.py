@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Stock Debian kernels in a bare QEMU: a core of each, and what the guest itself says of the
-moment in which it was made.
+moment in which it was made; then the attack of lab/hide, and another core.
 
 They start as on a real machine, by the kernel's own decompressor: each boot has its kernel at
 another address. The cores are kept; they are cheap to read and dear to make.
@@ -18,6 +18,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "lab"))
 # pylint: disable=wrong-import-position
+import attack
 import cache
 import cpio
 import host
@@ -52,6 +53,7 @@ sleep 100001 & kill -STOP $!
 unshare -p -f sleep 100002 &
 sh -c 'exec 7</etc/passwd 8<>/tmp/fifo2 9</proc/meminfo; exec sleep 100003' &
 sh -c 'while :; do :; done' &
+sleep 100004 & victim=$!
 sleep 4
 echo "@@stat"
 for p in /proc/[0-9]*; do
@@ -71,11 +73,20 @@ grep btime /proc/stat
 echo "@@release"
 uname -r
 echo "@@end"
+read x </dev/ttyS1
+has() { if "$@" >/dev/null 2>&1; then echo yes; else echo no; fi; }
+say() { echo "$1 kill $(has kill -0 $victim) ps $(has sh -c 'ps | grep -q 10000[4]') module $(has grep -q ^hide /proc/modules) uname $(uname -r)"; }
+echo "@@attack"
+echo "victim $victim"
+say before
+insmod /lib/hide.ko pid=$victim syscall=1 self=1 || echo failed
+say after
+echo "@@attacked"
 while :; do sleep 100000; done
 """
 
 
-def _initramfs(kernel):
+def _initramfs(kernel, hide):
     out = io.BytesIO()
     w = cpio.Writer(out)
     for d in ("proc", "sys", "etc", "lib"):
@@ -87,6 +98,7 @@ def _initramfs(kernel):
     names = kernel.closure(MODULES)
     for m in names:
         w.copy(f"lib/{m}.ko", kernel.module(m))
+    w.copy("lib/hide.ko", hide)
     w.file("lib/list", "".join(m + "\n" for m in names))
     w.close()
     return out.getvalue()
@@ -121,59 +133,84 @@ def _image(kernel):
     raise cache.Error(f"{kernel.release} has no vmlinuz")
 
 
-def _boot(series, folder, done):
-    """Boot, wait until the guest has said all, call done(monitor)."""
-    kernel = kernels.kernel(series)
-    initrd, console, qmp = (os.path.join(folder, n) for n in ("initrd", "console", "qmp"))
-    with open(initrd, "wb") as f:
-        f.write(_initramfs(kernel))
-    command = [images.QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-               "-machine", "pc,accel=tcg", "-cpu", CPUS[series], "-smp", "2", "-m", str(MEMORY_MIB),
-               "-kernel", _image(kernel), "-initrd", initrd,
-               "-append", "console=ttyS0 tsc=reliable loglevel=3 rdinit=/init panic=-1",
-               "-serial", "file:" + console, "-qmp", f"unix:{qmp},server=on,wait=off"]
-    with subprocess.Popen(command, cwd=folder, env=host.environment(folder), stdin=subprocess.DEVNULL,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as qemu:
-        try:
-            until = time.monotonic() + BOOT_S
-            while True:
-                text = ""
-                if os.path.exists(console):
-                    with open(console, encoding="utf-8", errors="replace") as f:
-                        text = f.read()
-                if "@@end" in text:
-                    break
-                if qemu.poll() is not None or time.monotonic() > until:
-                    qemu.kill()
-                    raise cache.Error(f"Linux {series} in a bare QEMU did not come up:\n{text[-2000:]}\n"
-                                      f"{qemu.stderr.read()}")
-                time.sleep(0.5)
-            time.sleep(1)
-            done(Monitor(qmp))
-        finally:
-            qemu.kill()
-    return text
+class Guest:
+    """One that runs."""
+
+    def __init__(self, series, folder):
+        self.series, self.folder = series, folder
+        kernel = kernels.kernel(series)
+        with open(self.path("initrd"), "wb") as f:
+            f.write(_initramfs(kernel, attack.module(series)))
+        self.qemu = subprocess.Popen(  # pylint: disable=consider-using-with
+            [images.QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+             "-machine", "pc,accel=tcg", "-cpu", CPUS[series], "-smp", "2", "-m", str(MEMORY_MIB),
+             "-kernel", _image(kernel), "-initrd", self.path("initrd"),
+             "-append", "console=ttyS0 tsc=reliable loglevel=3 rdinit=/init panic=-1",
+             "-serial", "file:" + self.path("console"),
+             "-serial", f"unix:{self.path('go')},server=on,wait=off",
+             "-qmp", f"unix:{self.path('qmp')},server=on,wait=off"],
+            cwd=folder, env=host.environment(folder), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def says(self):
+        if not os.path.exists(self.path("console")):
+            return ""
+        with open(self.path("console"), encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def wait(self, mark):
+        until = time.monotonic() + BOOT_S
+        while mark not in self.says():
+            if self.qemu.poll() is not None or time.monotonic() > until:
+                self.end()
+                raise cache.Error(f"Linux {self.series} in a bare QEMU: no {mark}:\n{self.says()[-2000:]}\n"
+                                  f"{self.qemu.stderr.read()}")
+            time.sleep(0.5)
+        time.sleep(1)
+
+    def dump(self, to):
+        monitor = Monitor(self.path("qmp"))
+        monitor.ask("stop")
+        monitor.ask("dump-guest-memory", paging=False, protocol="file:" + self.path("core"))
+        monitor.ask("cont")
+        monitor.socket.close()
+        # zeros become holes
+        subprocess.run(["cp", "--sparse=always", self.path("core"), to], check=True)
+        os.chmod(to, 0o644)
+        os.unlink(self.path("core"))
+
+    def go_on(self):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.path("go"))
+            s.sendall(b"\n")
+
+    def end(self):
+        self.qemu.kill()
+        self.qemu.wait()
 
 
 def core(series):
-    """A folder with "core", and "truth": what the guest says."""
+    """A folder with "core", "core.attacked", and "truth": what the guest says."""
     def make(tmp):
         with tempfile.TemporaryDirectory(prefix="vsb-bare-") as folder:
-            def dump(monitor):
-                monitor.ask("stop")
-                monitor.ask("dump-guest-memory", paging=False, protocol="file:" + os.path.join(tmp, "core.all"))
-            text = _boot(series, folder, dump)
-            # zeros become holes
-            subprocess.run(["cp", "--sparse=always", os.path.join(tmp, "core.all"), os.path.join(tmp, "core")],
-                           check=True)
-            os.unlink(os.path.join(tmp, "core.all"))
+            guest = Guest(series, folder)
+            try:
+                guest.wait("@@end")
+                guest.dump(os.path.join(tmp, "core"))
+                guest.go_on()
+                guest.wait("@@attacked")
+                guest.dump(os.path.join(tmp, "core.attacked"))
+            finally:
+                guest.end()
             with open(os.path.join(tmp, "truth"), "w", encoding="utf-8") as f:
-                f.write(text)
+                f.write(guest.says())
 
     with open(__file__, encoding="utf-8") as f:
         me = f.read()
-    kernel = kernels.kernel(series)
-    return cache.folder("core" + series, cache.key(kernel.release, me), make)
+    return cache.folder("core" + series, cache.key(attack.module(series), me), make)
 
 
 def truth(folder):

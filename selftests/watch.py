@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """vsbctl watch with cores of stock Debian guests: what it shows is what the guest said itself.
 
-The control is that nobody there hides anything; the attacks are the lab's (job watch).
+The control is a guest in which nobody hides anything. Then somebody does (lab/hide): the guest's
+own ps and uname lie, which is another control, and vsbctl shows it.
 """
 
 import json
 import os
 import subprocess
+import tempfile
 
 import bare
 import kernels
@@ -37,18 +39,17 @@ class Core:
 
     def __init__(self, series, build_dir):
         self.folder = bare.core(series)
-        self.path = os.path.join(self.folder, "core")
         self.truth = bare.truth(self.folder)
         # with the sanitizers
         self.vsbctl = os.path.join(build_dir, "qemu-proxy/vsbctl/asan/vsbctl")
         self.build = build_dir
 
-    def run(self, *arguments):
-        return subprocess.run([self.vsbctl, "watch", "--core", self.path, *arguments], capture_output=True,
-                              text=True, timeout=LIMIT_S, check=False)
+    def run(self, *arguments, core="core"):
+        return subprocess.run([self.vsbctl, "watch", "--core", os.path.join(self.folder, core), *arguments],
+                              capture_output=True, text=True, timeout=LIMIT_S, check=False)
 
-    def report(self, what, *arguments):
-        r = self.run("--json", *arguments, what)
+    def report(self, what, *arguments, core="core"):
+        r = self.run("--json", *arguments, what, core=core)
         if r.returncode:
             raise OSError(f"vsbctl watch {what}: exit status {r.returncode}\n{r.stderr[-3000:]}")
         return json.loads(r.stdout)["return"]
@@ -76,13 +77,11 @@ def processes(points, core):
     points.equal("nothing is hidden", report["hidden"], 0)
     points.equal("nothing is wrong with lists", report["notes"], [])
     points.true("there are processes to compare", len(told) > 40, len(told))
-    # workers of the kernel come and go, and init makes a last process
+    # workers of the kernel come and go
     gone = {pid for pid in told if pid not in seen and not told[pid]["comm"].startswith("kworker")}
     new = {pid for pid in seen if pid not in told and not seen[pid]["comm"].startswith("kworker")}
-    late = {pid for pid in new if seen[pid]["ppid"] == 1 and seen[pid]["comm"] == "sleep"}
     points.equal("all that the guest has in /proc", gone, set())
-    points.equal("and none but these, init, and its last child", new, {1} | late)
-    points.equal("init has one child more", len(late), 1)
+    points.equal("and none but these and init", new, {1})
     for what in ("ppid", "uid", "euid", "threads", "kernel"):
         points.equal(f"{what} of all", {p: seen[p][what] for p in seen if p in told},
                      {p: told[p][what] for p in seen if p in told})
@@ -114,7 +113,62 @@ def modules(points, core):
     points.true("as text: a line each", core.run("modules").stdout.count("\n") == len(told) + 2)
 
 
-PARTS = (processes, modules)
+def text(points, core):
+    report = core.report("text")
+    told = {name: int(at, 16) for at, _, name in (line.split() for line in core.truth["text"])}
+    points.equal("where the code is", (int(report["start"], 16), report["size"]),
+                 (told["_stext"], told["_etext"] - told["_stext"]))
+    points.equal("all of it is there", report["mapped"], report["size"])
+    points.equal("no system call leads elsewhere", (report["odd"], report["hooked"]), ([], []))
+    points.true("there are system calls", report["syscalls"] > 400, report["syscalls"])
+
+
+def attack(points, core):
+    victim = int(core.truth["attack"][0].split()[1])
+    release = core.truth["release"][0]
+    points.equal("control: before the attack", core.truth["attack"][1],
+                 f"before kill yes ps yes module no uname {release}")
+    points.equal("control: the guest's ps, kill, lsmod and uname lie", core.truth["attack"][2:],
+                 ["after kill no ps no module no uname 0.0.0-hidden"])
+    report = core.report("ps", core="core.attacked")
+    points.equal("the process is shown, and what it is hidden from",
+                 [(p["pid"], p["comm"], p["missing_in"]) for p in report["processes"] if p["missing_in"]],
+                 [(victim, "sleep", ["pids"])])
+    points.equal("counted", report["hidden"], 1)
+    report = core.report("modules", core="core.attacked")
+    points.equal("so is the module", [(m["name"], m["missing_in"]) for m in report["modules"] if m["missing_in"]],
+                 [("hide", ["list"])])
+    with tempfile.NamedTemporaryFile() as f:
+        core.report("text", "--save", f.name)
+        before = core.report("text", "--against", f.name)
+        points.equal("control: no change without an attack", (before["changes"], before["changed_syscalls"]), ([], []))
+        report = core.report("text", "--against", f.name, core="core.attacked")
+        text = core.run("text", "--against", f.name, core="core.attacked").stdout
+    points.equal("the system call whose entry is patched", [(o["number"], o["name"], o["flaw"], o["entry"].split("+")[0])
+                                                            for o in report["odd"]], [(63, "uname", "outside", "[hide]")])
+    points.equal("the function that is hooked", [h["function"] for h in report["hooked"]], ["__x64_sys_newuname"])
+    points.equal("and both by comparison", [(c["name"], c["was"].split("+")[0]) for c in report["changed_syscalls"]],
+                 [("uname", "__x64_sys_newuname")])
+    points.true("with the function's name", any(c["symbol"].startswith("__x64_sys_newuname+") for c in report["changes"]),
+                report["changes"])
+    points.true("few others", len(report["changes"]) < 20, report["changes"])
+    points.true("as text, too", "system call uname (63)" in text and "__x64_sys_newuname" in text, text)
+
+
+def refusals(points, core, other):
+    with tempfile.NamedTemporaryFile() as f:
+        other.report("text", "--save", f.name)
+        r = core.run("text", "--against", f.name)
+        points.true("an earlier look at another kernel", r.returncode == 1 and "another kernel" in r.stderr, r.stderr)
+        r = core.run("text", "--against", core.vsbctl)
+        points.true("what is no earlier look", r.returncode == 1 and "not made by" in r.stderr, r.stderr)
+    r = core.run("text", "--against", "/nowhere/x")
+    points.true("none", r.returncode == 1 and "No such file" in r.stderr, r.stderr)
+    r = core.run("ps", core="truth")
+    points.true("what is no core", r.returncode == 1 and "no ELF core" in r.stderr, r.stderr)
+
+
+PARTS = (processes, modules, text, attack)
 
 
 def check(series):
@@ -123,6 +177,8 @@ def check(series):
         core = Core(series, build_dir)
         for part in PARTS:
             part(points, core)
+        if series == kernels.NATIVE:
+            refusals(points, core, Core(next(s for s in kernels.SYSTEMS if s != series), build_dir))
         return points.all
     return test
 
