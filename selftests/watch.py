@@ -7,6 +7,7 @@ own ps and uname lie, which is another control, and vsbctl shows it.
 
 import json
 import os
+import secrets
 import subprocess
 import tempfile
 
@@ -16,6 +17,7 @@ import kernels
 HERTZ = 100
 PF_KTHREAD = 0x00200000
 LIMIT_S = 120
+FUZZ_S = 5
 
 
 def escaped(name):
@@ -183,4 +185,41 @@ def check(series):
     return test
 
 
-TESTS = {f"watch-core-{series}": check(series) for series in kernels.SYSTEMS}
+def fuzz(build_dir):
+    """Memory that lies (watch-fuzz), with a seed that is told; damaged files."""
+    points = Points()
+    for series in kernels.SYSTEMS:
+        core = Core(series, build_dir)
+        seed = secrets.randbelow(1 << 31)
+        r = subprocess.run([os.path.join(build_dir, "tests/watch-fuzz"), os.path.join(core.folder, "core.attacked"),
+                            str(seed), str(FUZZ_S)], capture_output=True, text=True, timeout=FUZZ_S + LIMIT_S, check=False)
+        points.true(f"{series}, seed {seed}: {r.stdout.splitlines()[-1] if r.stdout else ''}",
+                    r.returncode == 0 and "looks" in r.stdout, f"exit status {r.returncode}\n{r.stderr[-3000:]}")
+    heads(points, core)
+    return points.all
+
+
+def heads(points, core):
+    """A core whose headers are damaged, or that is cut short: it is refused or read, no more."""
+    with tempfile.NamedTemporaryFile() as f, open(os.path.join(core.folder, "core"), "rb") as source:
+        head = source.read(8192)
+        f.write(head)
+        ends = []
+        for i in range(150):
+            changed = bytearray(head[:len(head) if i % 3 else secrets.randbelow(len(head))])
+            for _ in range(1 + i % 8):
+                if changed:
+                    changed[secrets.randbelow(min(len(changed), 1200))] = secrets.randbelow(256)
+            f.seek(0)
+            f.truncate()
+            f.write(changed)
+            f.flush()
+            r = subprocess.run([core.vsbctl, "watch", "--core", f.name, "ps"], capture_output=True, text=True,
+                               errors="replace", timeout=LIMIT_S, check=False)
+            ends.append((r.returncode, r.stderr))
+        odd = [e for e in ends if e[0] != 1 or not e[1].startswith("vsbctl: /") or "Sanitizer" in e[1]]
+        points.true("damaged heads are refused in words", not odd, odd[:1])
+
+
+TESTS = {"watch-fuzz": fuzz}
+TESTS |= {f"watch-core-{series}": check(series) for series in kernels.SYSTEMS}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The attacker in a user VM: a module for its kernel, see hide/hide.c."""
+"""The attackers of the job watch: one in the user VM has a module for its kernel, hide/hide.c; the
+root of the cloud VM looks into the user VM's memory with the same program that the host has."""
 
 import glob
 import os
@@ -8,6 +9,7 @@ import subprocess
 import tempfile
 
 import cache
+import guests
 import kernels
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "hide")
@@ -35,3 +37,14 @@ def module(series=kernels.NATIVE):
         with open(path, encoding="utf-8") as f:
             sources.append(f.read())
     return cache.file("hide" + series, cache.key(kernels.kernel(series).release, *sources), make)
+
+
+def files(build):
+    """{place in L0 and L1: path}"""
+    # by another name: the job that looks for our programs in the cloud VM may share it
+    return {guests.FOLDER + "introspect": os.path.join(build, "qemu-proxy/vsbctl/vsbctl")}
+
+
+def files_of_user(series):
+    """{place in the user VM: path}"""
+    return {"lib/modules/hide.ko": module(series)}

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * find-bytes PID|FILE TEXT: how often is TEXT in the memory of a process, or in a file? For the
- * lab's machines; busybox has no tool that does not take memory for lines.
+ * find-bytes PID|FILE TEXT [OTHER]: how often is TEXT in the memory of a process, or in a file? With
+ * OTHER, of the same length, that is written in its place. For the lab's machines; busybox has no
+ * tool that does not take memory for lines.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #define CHUNK	(1 << 20)
 
 static unsigned char buf[2 * CHUNK];
+static const char *other;
 
 /* From @from to @to of @fd; what cannot be read is skipped. */
 static unsigned long search(int fd, off_t from, off_t to, const char *text, unsigned long *bytes)
@@ -35,6 +37,8 @@ static unsigned long search(int fd, off_t from, off_t to, const char *text, unsi
 		end = buf + kept + n;
 		while ((p = memmem(p, end - p, text, len))) {
 			found++;
+			if (other && pwrite(fd, other, len, from - (end - p)) != (ssize_t)len)
+				perror("writing");
 			p++;
 		}
 		kept = end - buf < (ssize_t)len - 1 ? end - buf : (ssize_t)len - 1;
@@ -70,14 +74,16 @@ int main(int argc, char **argv)
 	unsigned long found, bytes = 0;
 	int fd;
 
-	if (argc != 3 || !argv[2][0] || strlen(argv[2]) > CHUNK) {
-		fprintf(stderr, "find-bytes PID|FILE TEXT\n");
+	if (argc < 3 || argc > 4 || !argv[2][0] || strlen(argv[2]) > CHUNK ||
+	    (argc == 4 && strlen(argv[2]) != strlen(argv[3]))) {
+		fprintf(stderr, "find-bytes PID|FILE TEXT [OTHER]\n");
 		return 1;
 	}
+	other = argc == 4 ? argv[3] : NULL;
 	if (strspn(argv[1], "0123456789") == strlen(argv[1])) {
 		found = search_process(argv[1], argv[2], &bytes);
 	} else {
-		fd = open(argv[1], O_RDONLY);
+		fd = open(argv[1], other ? O_RDWR : O_RDONLY);
 		if (fd < 0) {
 			perror(argv[1]);
 			return 1;

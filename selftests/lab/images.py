@@ -197,8 +197,8 @@ def _with_parents(places):
     return "".join(p + "\n" for p in sorted(out))
 
 
-def l2(build, kernel):
-    """The initramfs of a user VM."""
+def l2(build, kernel, more=None):
+    """The initramfs of a user VM. MORE: {place: path} of what else is in it."""
     out = io.BytesIO()
     w = cpio.Writer(out)
     for d in ("proc", "sys", "root", "etc", "lib/modules"):
@@ -217,6 +217,8 @@ def l2(build, kernel):
     identify = os.path.join(build, "guest-tools/vsb-identify")
     if os.path.exists(identify):
         w.copy("bin/vsb-identify", identify)
+    for place, path in (more or {}).items():
+        w.copy(place, path)
     for name in ("ticks", "hold"):
         program = os.path.join(build, "selftests/bench_" + name)
         if os.path.exists(program):
@@ -225,11 +227,12 @@ def l2(build, kernel):
     return out.getvalue()
 
 
-def overlay(out, build, config, jobs, tests, have, kernel, guest, source, more):
+def overlay(out, build, config, jobs, tests, have, kernel, guest, source, more, user=None):
     """Write the overlay of L0 to the file OUT.
 
     KERNEL, GUEST, SOURCE: as for base(). BUILD is $(O); CONFIG a dictionary for /lab/config; JOBS and TESTS map names
-    to paths; HAVE is what the base has already, MORE maps further places to paths.
+    to paths; HAVE is what the base has already, MORE maps further places to paths, USER those
+    in the user VM.
     """
     w = cpio.Writer(out)
     have = set(have)
@@ -262,11 +265,11 @@ def overlay(out, build, config, jobs, tests, have, kernel, guest, source, more):
     for place, path in more.items():
         w.copy(place, path)
         if place.startswith(guests.FOLDER):
-            l1.append(place)
+            l1 += [place, *source.libraries(path)]
     w.copy("init", os.path.join(GUEST, "l0-init"))
     for f in ("lib.sh", "guests.sh", "linux-guest.sh", "l0-jobs", "l1-init", "l1-cmd.sh"):
         w.copy("lab/" + f, os.path.join(GUEST, f))
-    w.file("lab/l2.img", l2(build, guest))
+    w.file("lab/l2.img", l2(build, guest, user))
     w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))
     vendor = KVM[config["HOST"]]
     disk = DISK if config.get("DEBIAN") else ()
