@@ -53,6 +53,8 @@ sleep 100001 & kill -STOP $!
 unshare -p -f sleep 100002 &
 sh -c 'exec 7</etc/passwd 8<>/tmp/fifo2 9</proc/meminfo; exec sleep 100003' &
 sh -c 'while :; do :; done' &
+sleep 100005 | sleep 100006 &
+sh -c 'exec 7>/tmp/gone; rm /tmp/gone; exec sleep 100007' &
 sleep 100004 & victim=$!
 sleep 4
 echo "@@stat"

@@ -125,6 +125,24 @@ def text(points, core):
     points.true("there are system calls", report["syscalls"] > 400, report["syscalls"])
 
 
+def files(points, core):
+    report = core.report("files")
+    processes_told = told_processes(core.truth["stat"])
+    told = {}
+    for line in core.truth["files"]:
+        where, name = line.split(" ", 1)
+        # not those of the shell that looks
+        if int(where.split("/")[2]) in processes_told:
+            told[(int(where.split("/")[2]), int(where.split("/")[4]))] = escaped(name)
+    seen = {(f["pid"], f["fd"]): f["name"] for f in report["files"] if f["pid"] != 1}
+    points.true("there are files to compare", len(told) > 15, told)
+    points.equal("each descriptor, with its path", seen, told)
+    for name in ("/etc/passwd", "/tmp/fifo2", "/proc/meminfo", "/dev/ttyS0", "/tmp/gone (deleted)"):
+        points.true(f"among them {name}", name in seen.values(), seen)
+    points.true("and pipes", any(name.startswith("pipe:[") for name in seen.values()), seen)
+    points.true("as text: a line each", core.run("files").stdout.count("\n") == len(report["files"]) + 2)
+
+
 def attack(points, core):
     victim = int(core.truth["attack"][0].split()[1])
     release = core.truth["release"][0]
@@ -170,7 +188,7 @@ def refusals(points, core, other):
     points.true("what is no core", r.returncode == 1 and "no ELF core" in r.stderr, r.stderr)
 
 
-PARTS = (processes, modules, text, attack)
+PARTS = (processes, files, modules, text, attack)
 
 
 def check(series):

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core-file.h"
+#include "files.h"
 #include "modules.h"
 #include "processes.h"
 #include "text.h"
@@ -119,7 +120,10 @@ static void look(const struct kernel *kernel, const guint8 *before, gsize len)
 	struct processes *processes = processes_find(kernel, NULL);
 	struct modules *modules = modules_find(kernel, NULL);
 	struct text *text = text_read(kernel, NULL);
+	GArray *files = processes ? files_find(kernel, processes, NULL) : NULL;
 
+	if (files)
+		g_array_unref(files);
 	if (text && text->bytes->len == len)
 		g_array_unref(text_compare(kernel, text, before));
 	for (guint i = 0; text && i < text->syscalls->len; i++)

@@ -81,6 +81,12 @@ static void test_good(void)
 		{ "vsbctl dump --live vm1 f --limit 5",
 		  "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"vm1\"}}",
 		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl watch vm1 ps", "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"vm1\"}}",
+		  DEFAULT_SOCKET, FALSE },
+		{ "vsbctl watch --json --save a --against b vm1 text --limit 5 --live",
+		  "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"vm1\"}}", DEFAULT_SOCKET, TRUE },
+		{ "vsbctl watch --core c modules", "{\"execute\":\"memory\",\"arguments\":{}}",
+		  DEFAULT_SOCKET, FALSE },
 		{ "vsbctl remove vm1",
 		  "{\"execute\":\"remove\",\"arguments\":{\"uservm\":\"vm1\"}}",
 		  DEFAULT_SOCKET, FALSE },
@@ -147,7 +153,10 @@ static void test_bad(void)
 		"vsbctl attach --pid 99999999999999 --agent /a vm1",
 		"vsbctl dump", "vsbctl dump vm1", "vsbctl dump ../vm1 f", "vsbctl dump vm1 f g",
 		"vsbctl dump vm1 f --limit 0", "vsbctl dump vm1 f --limit 61", "vsbctl dump vm1 ",
-		"vsbctl detach", "vsbctl detach a b", "vsbctl detach /", "vsbctl send-break",
+		"vsbctl watch", "vsbctl watch vm1", "vsbctl watch ps", "vsbctl watch vm1 nothing", "vsbctl watch ../x ps",
+		"vsbctl watch vm1 ps text", "vsbctl watch vm1 ps --limit 0", "vsbctl watch --core f vm1 ps",
+		"vsbctl watch --core f", "vsbctl watch --save f vm1 ps", "vsbctl watch --against f vm1 modules",
+		"vsbctl dump --save f vm1 g", "vsbctl detach", "vsbctl detach a b", "vsbctl detach /", "vsbctl send-break",
 		"vsbctl send-break ..", "vsbctl unbind a b", "vsbctl log x", "vsbctl log -n 0",
 		"vsbctl add", "vsbctl add c", "vsbctl add ../c vm1", "vsbctl add c vm1=x",
 		"vsbctl serve --pid 1", "vsbctl serve c vm1 d", "vsbctl serve c vm1 --pid 1",
@@ -182,6 +191,7 @@ static void test_help(void)
 		"vsbctl --help attach", "vsbctl detach --help", "vsbctl log --help",
 		"vsbctl send-break --help", "vsbctl unbind --help",
 		"vsbctl key --help", "vsbctl send-key --help", "vsbctl type -h",
+		"vsbctl watch --help",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -367,8 +367,8 @@ static const struct command commands[] = {
 	  "crash(8) and drgn(1) open it. It has what the user VM has in memory, passwords too. The\n"
 	  "user VM stands meanwhile, unless --live: then the picture may be out of joint.",
 	  build_dump, "lL" },
-	{ "watch", "NAME ps|modules|text", "Shows what goes on in a user VM, from outside\n"
-	  "Of a Linux: processes, kernel modules, or whether its code was changed. What is in one of\n"
+	{ "watch", "NAME ps|files|modules|text", "Shows what goes on in a user VM, from outside\n"
+	  "Of a Linux: processes, their files, kernel modules, or whether its code was changed. What is in one of\n"
 	  "the kernel's structures and missing in another is marked: somebody hides it. With --core\n"
 	  "FILE in place of a NAME a core is looked at, of 'vsbctl dump' or 'virsh dump\n"
 	  "--memory-only'; that does not need vsbypassd.", build_watch, "lWCSA" },

@@ -2,6 +2,7 @@
 /* vsbctl watch: what was seen, as JSON. */
 #include "vsbctl-watch-report.h"
 
+#include "files.h"
 #include "modules.h"
 #include "processes.h"
 
@@ -123,5 +124,42 @@ JsonObject *watch_report_modules(const struct kernel *kernel, const struct watch
 	json_object_set_int_member(report, "hidden", hidden);
 	set_notes(report, modules->notes);
 	modules_free(modules);
+	return report;
+}
+
+static JsonArray *files_of(const struct kernel *kernel, const struct processes *processes, GError **error)
+{
+	g_autoptr(GArray) files = files_find(kernel, processes, error);
+	JsonArray *array;
+
+	if (!files)
+		return NULL;
+	array = json_array_new();
+	for (guint i = 0; i < files->len; i++) {
+		const struct open_file *file = &g_array_index(files, struct open_file, i);
+		JsonObject *object = json_object_new();
+
+		json_object_set_int_member(object, "pid", file->process->pid);
+		json_object_set_string_member(object, "comm", file->process->comm);
+		json_object_set_int_member(object, "fd", file->fd);
+		json_object_set_string_member(object, "name", file->name);
+		json_array_add_object_element(array, object);
+	}
+	return array;
+}
+
+JsonObject *watch_report_files(const struct kernel *kernel, const struct watch_args *args,
+			       GError **error)
+{
+	struct processes *processes = processes_find(kernel, error);
+	JsonArray *array = processes ? files_of(kernel, processes, error) : NULL;
+	JsonObject *report = NULL;
+
+	if (array) {
+		report = watch_report_begin(kernel);
+		json_object_set_array_member(report, "files", array);
+		set_notes(report, processes->notes);
+	}
+	processes_free(processes);
 	return report;
 }

@@ -13,6 +13,8 @@ JsonObject *watch_report_ps(const struct kernel *kernel, const struct watch_args
 			    GError **error);
 JsonObject *watch_report_modules(const struct kernel *kernel, const struct watch_args *args,
 				 GError **error);
+JsonObject *watch_report_files(const struct kernel *kernel, const struct watch_args *args,
+			       GError **error);
 JsonObject *watch_report_text(const struct kernel *kernel, const struct watch_args *args,
 			      GError **error);
 

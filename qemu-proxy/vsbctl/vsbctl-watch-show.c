@@ -104,6 +104,25 @@ char *watch_show_modules(JsonObject *report)
 	return g_string_free(text, FALSE);
 }
 
+char *watch_show_files(JsonObject *report)
+{
+	JsonArray *all = json_object_get_array_member(report, "files");
+	GString *text = g_string_new(NULL);
+
+	g_string_append_printf(text, "Linux %s, %u open files\n", text_of(report, "linux"),
+			       json_array_get_length(all));
+	show_notes(text, report);
+	g_string_append_printf(text, "%7s %-16s %5s %s\n", "PID", "COMMAND", "FD", "NAME");
+	for (guint i = 0; i < json_array_get_length(all); i++) {
+		JsonObject *f = json_array_get_object_element(all, i);
+
+		g_string_append_printf(text, "%7" G_GINT64_FORMAT " %-16s %5" G_GINT64_FORMAT " %s\n",
+				       number_of(f, "pid"), text_of(f, "comm"), number_of(f, "fd"),
+				       text_of(f, "name"));
+	}
+	return g_string_free(text, FALSE);
+}
+
 static void show_odd(GString *text, JsonArray *odd)
 {
 	for (guint i = 0; i < json_array_get_length(odd); i++) {

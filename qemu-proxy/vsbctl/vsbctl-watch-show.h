@@ -8,6 +8,7 @@
 /* Return: (transfer full). */
 char *watch_show_ps(JsonObject *report);
 char *watch_show_modules(JsonObject *report);
+char *watch_show_files(JsonObject *report);
 char *watch_show_text(JsonObject *report);
 
 #endif

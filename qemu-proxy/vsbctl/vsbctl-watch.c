@@ -24,6 +24,7 @@ static const struct {
 } looks[] = {
 	{ "ps", watch_report_ps, watch_show_ps },
 	{ "modules", watch_report_modules, watch_show_modules },
+	{ "files", watch_report_files, watch_show_files },
 	{ "text", watch_report_text, watch_show_text },
 };
 

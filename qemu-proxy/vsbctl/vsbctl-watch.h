@@ -7,7 +7,7 @@
 
 /**
  * struct watch_args - what is wanted
- * @what:	"ps", "modules" or "text"
+ * @what:	"ps", "files", "modules" or "text"
  * @core:	a file to look at in place of a user VM, or NULL
  * @live:	the user VM runs on meanwhile
  * @limit_s:	seconds that it may stand otherwise
@@ -25,7 +25,7 @@ struct watch_args {
 	gboolean json;
 };
 
-#define WATCH_LOOKS	"there is 'ps', 'modules' and 'text' to look at"
+#define WATCH_LOOKS	"there is 'ps', 'files', 'modules' and 'text' to look at"
 
 /* Return: is there something to look at that has this name? */
 gboolean watch_is_known(const char *what);
