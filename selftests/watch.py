@@ -115,6 +115,18 @@ def modules(points, core):
     points.true("as text: a line each", core.run("modules").stdout.count("\n") == len(told) + 2)
 
 
+def symbols(points, core):
+    r = subprocess.run([os.path.join(core.build, "tests/watch-symbols"), os.path.join(core.folder, "core")],
+                       capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    points.true("watch-symbols ends well", r.returncode == 0, r.stderr)
+    seen = {tuple(line.split()) for line in r.stdout.splitlines()}
+    told = [tuple(line.split()) for line in core.truth["symbols"] if " " in line]
+    # those of a CPU's area are nowhere
+    told = [(at, name) for at, name in told if int(at, 16) >= 1 << 63]
+    points.true("there are symbols to compare", len(told) > 150, len(told))
+    points.equal("each symbol, with its address", [s for s in told if s not in seen], [])
+
+
 def text(points, core):
     report = core.report("text")
     told = {name: int(at, 16) for at, _, name in (line.split() for line in core.truth["text"])}
@@ -188,7 +200,7 @@ def refusals(points, core, other):
     points.true("what is no core", r.returncode == 1 and "no ELF core" in r.stderr, r.stderr)
 
 
-PARTS = (processes, files, modules, text, attack)
+PARTS = (processes, files, modules, symbols, text, attack)
 
 
 def check(series):
