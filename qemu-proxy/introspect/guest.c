@@ -61,19 +61,21 @@ gboolean guest_failed(const struct guest *guest)
 
 /* ---- physical ---- */
 
-static gboolean read_source(struct guest *guest, guint64 at, gpointer buf, gsize len)
+/* Return: how many bytes there are, from @at on. */
+static gsize read_source(struct guest *guest, guint64 at, gpointer buf, gsize len)
 {
-	for (gsize got = 0; got < len;) {
-		gssize n = guest->failed ? -1 :
-			   guest->source.read(guest->source.data, at + got, (char *)buf + got, len - got);
+	gsize got = 0;
+
+	while (got < len && !guest->failed) {
+		gssize n = guest->source.read(guest->source.data, at + got, (char *)buf + got, len - got);
 
 		if (n < 0)
 			guest->failed = TRUE;
 		if (n <= 0)
-			return FALSE;
+			break;
 		got += (gsize)n;
 	}
-	return TRUE;
+	return got;
 }
 
 /* The page of @pa, or NULL. */
@@ -87,7 +89,7 @@ static const guint8 *page_of(struct guest *guest, guint64 pa)
 	if (g_hash_table_size(guest->pages) >= MAX_PAGES)
 		guest_forget(guest);
 	page = g_malloc(GUEST_PAGE);
-	if (!read_source(guest, frame * GUEST_PAGE, page, GUEST_PAGE))
+	if (read_source(guest, frame * GUEST_PAGE, page, GUEST_PAGE) < GUEST_PAGE)
 		g_clear_pointer(&page, g_free);
 	g_hash_table_insert(guest->pages, g_memdup2(&frame, sizeof(frame)), page);
 	return page;
@@ -143,23 +145,19 @@ gsize guest_read_image(struct guest *guest, guint64 va, gpointer buf, gsize len)
 	gsize there = 0;
 
 	memset(buf, 0, len);
-	for (gsize at = 0, n; at < len; at += n) {
+	for (gsize at = 0, n; at < len && !guest->failed; at += n) {
 		guint64 pa, run;
 		gboolean mapped = guest_translate(guest, va + at, &pa, &run);
+		gsize got;
 
 		n = (gsize)MIN(len - at, run);
 		if (!mapped)
 			continue;
-		if (read_source(guest, pa, (char *)buf + at, n)) {
-			there += n;
-			continue;
-		}
-		/* Some of it: page by page. */
-		n = MIN(n, GUEST_PAGE - (va + at) % GUEST_PAGE);
-		if (guest_read(guest, va + at, (char *)buf + at, n))
-			there += n;
-		else
-			memset((char *)buf + at, 0, n);
+		got = read_source(guest, pa, (char *)buf + at, n);
+		there += got;
+		/* Behind what is there, a page is not. */
+		if (got < n)
+			n = MIN(n, got + GUEST_PAGE - (pa + got) % GUEST_PAGE);
 	}
 	return there;
 }

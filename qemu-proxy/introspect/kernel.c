@@ -20,6 +20,7 @@
 #define MAX_IMAGE	(256ull << 20)
 #define MAX_BTF		(32ull << 20)
 #define MAX_BANNER	256
+#define MAX_VCPUS	64
 
 #define CR4_LA57	(1ull << 12)
 /* A user's table is the page behind the kernel's (page-table isolation). */
@@ -108,7 +109,7 @@ static gboolean find_place(struct guest *guest, const GArray *vcpus, struct plac
 			   GError **error)
 {
 	*place = (struct place){ 0 };
-	for (guint i = 0; i < vcpus->len; i++) {
+	for (guint i = 0; i < MIN(vcpus->len, MAX_VCPUS); i++) {
 		const struct guest_vcpu *vcpu = &g_array_index(vcpus, struct guest_vcpu, i);
 
 		look_at(guest, vcpu, vcpu->cr3, place);

@@ -10,7 +10,7 @@
 
 /* Structures within structures, and members looked at for one answer. */
 #define MAX_DEPTH	16
-#define MAX_MEMBERS	65536
+#define MAX_MEMBERS	(4 << 20)
 
 struct layout {
 	struct btf *btf;
@@ -99,10 +99,8 @@ static gboolean find_member(struct walk *walk, __u32 id, const char *name, gsize
 	return FALSE;
 }
 
-static gboolean find_path(const struct btf *btf, __u32 id, const char *path, guint32 *offset,
-			  guint32 *size)
+static gboolean find_path(struct walk *walk, __u32 id, const char *path, guint32 *offset, guint32 *size)
 {
-	struct walk walk = { btf, MAX_MEMBERS };
 	guint64 sum = 0;
 
 	for (;;) {
@@ -110,11 +108,11 @@ static gboolean find_path(const struct btf *btf, __u32 id, const char *path, gui
 		guint64 bits;
 		__u32 found;
 
-		if (!find_member(&walk, id, path, len, 0, &bits, &found) || bits % 8)
+		if (!find_member(walk, id, path, len, 0, &bits, &found) || bits % 8)
 			return FALSE;
 		sum += bits / 8;
 		if (!path[len]) {
-			gint64 bytes = btf__resolve_size(btf, found);
+			gint64 bytes = btf__resolve_size(walk->btf, found);
 
 			if (sum > G_MAXINT32 || (size && (bytes < 0 || bytes > G_MAXINT32)))
 				return FALSE;
@@ -124,7 +122,7 @@ static gboolean find_path(const struct btf *btf, __u32 id, const char *path, gui
 			return TRUE;
 		}
 		path += len + 1;
-		id = struct_of(btf, (__s32)found);
+		id = struct_of(walk->btf, (__s32)found);
 		if (!id)
 			return FALSE;
 	}
@@ -138,22 +136,24 @@ static __u32 named(const struct layout *layout, const char *type)
 gboolean layout_member(const struct layout *layout, const char *type, const char *path,
 		       guint32 *offset, guint32 *size)
 {
+	struct walk walk = { layout->btf, MAX_MEMBERS };
 	__u32 id = named(layout, type);
 
-	return id && find_path(layout->btf, id, path, offset, size);
+	return id && find_path(&walk, id, path, offset, size);
 }
 
 gboolean layout_unnamed(const struct layout *layout, const char *path, const char *with,
 			guint32 *offset)
 {
+	struct walk walk = { layout->btf, MAX_MEMBERS };
 	guint32 nr = btf__type_cnt(layout->btf), other;
 
 	for (guint32 id = 1; id < nr; id++) {
 		const struct btf_type *type = btf__type_by_id(layout->btf, id);
 
 		if (type && btf_is_struct(type) && !name_of(layout->btf, type->name_off)[0] &&
-		    find_path(layout->btf, id, path, offset, NULL) &&
-		    find_path(layout->btf, id, with, &other, NULL))
+		    find_path(&walk, id, path, offset, NULL) &&
+		    find_path(&walk, id, with, &other, NULL))
 			return TRUE;
 	}
 	return FALSE;

@@ -87,10 +87,12 @@ static JsonObject *look_at_core(const struct watch_args *args, GError **error)
 /**
  * struct memory - of one
  * @fd:		to read it
- * @error:	errno of what failed, or 0
+ * @end:	g_get_monotonic_time() when the user VM goes on, or 0
+ * @error:	errno of what failed, or 0; ETIME: that time is over
  */
 struct memory {
 	int fd;
+	gint64 end;
 	int error;
 };
 
@@ -101,6 +103,10 @@ static gssize read_memory(gpointer data, guint64 at, gpointer buf, gsize len)
 
 	if (at > G_MAXINT64 - len)
 		return 0;
+	if (memory->end && g_get_monotonic_time() >= memory->end) {
+		memory->error = ETIME;
+		return -1;
+	}
 	do
 		n = pread(memory->fd, buf, len, (off_t)at);
 	while (n < 0 && errno == EINTR);
@@ -130,31 +136,33 @@ static struct kernel *find_kernel(struct guest *guest, int fd, GError **error)
 }
 
 /* A page table by which it is found may go away meanwhile, unless the user VM stands. */
-static JsonObject *look_and_stop(struct guest *guest, int fd, const struct watch_args *args,
-				 GError **error)
+static JsonObject *look_and_stop(struct guest *guest, struct memory *memory,
+				 const struct watch_args *args, GError **error)
 {
-	struct kernel *kernel = find_kernel(guest, fd, args->live ? error : NULL);
+	struct kernel *kernel = find_kernel(guest, memory->fd, args->live ? error : NULL);
 	JsonObject *seen = NULL;
-	gint64 end = 0;
+	gint64 begin = 0;
 
 	if (!args->live) {
-		if (!memory_stop(fd, args->limit_s, error)) {
+		begin = g_get_monotonic_time();
+		if (!memory_stop(memory->fd, args->limit_s, error)) {
 			kernel_free(kernel);
 			return NULL;
 		}
-		end = g_get_monotonic_time() + args->limit_s * G_USEC_PER_SEC;
+		memory->end = g_get_monotonic_time() + args->limit_s * G_USEC_PER_SEC;
 		guest_forget(guest);
 		if (!kernel)
-			kernel = find_kernel(guest, fd, error);
+			kernel = find_kernel(guest, memory->fd, error);
 	}
 	if (kernel)
 		seen = report(kernel, args, error);
 	kernel_free(kernel);
-	if (seen && end && g_get_monotonic_time() >= end) {
-		g_clear_pointer(&seen, json_object_unref);
-		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
-				    "it took longer than the user VM may stand; give more with --limit, "
-				    "or look at it with --live");
+	if (seen && memory->end) {
+		gint64 now = g_get_monotonic_time();
+
+		if (now >= memory->end)
+			memory->error = ETIME;
+		json_object_set_double_member(seen, "stood_s", (double)(now - begin) / G_USEC_PER_SEC);
 	}
 	return seen;
 }
@@ -164,17 +172,22 @@ static JsonObject *look_at_vm(int fd, const struct watch_args *args, GError **er
 	struct memory memory = { .fd = fd };
 	const struct guest_source source = { read_memory, &memory };
 	struct guest *guest = guest_new(&source);
-	JsonObject *seen = look_and_stop(guest, fd, args, error);
+	JsonObject *seen = look_and_stop(guest, &memory, args, error);
 
 	guest_free(guest);
+	if (!memory.error)
+		return seen;
 	/* Whatever was said is about memory that could not be read. */
-	if (memory.error) {
-		g_clear_pointer(&seen, json_object_unref);
-		g_clear_error(error);
-		errno = memory.error;
+	g_clear_pointer(&seen, json_object_unref);
+	g_clear_error(error);
+	errno = memory.error;
+	if (errno == ETIME)
+		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_FAILED,
+				    "it took longer than the user VM may stand; give more with --limit, "
+				    "or look at it with --live");
+	else
 		memory_error(error, "its memory");
-	}
-	return seen;
+	return NULL;
 }
 
 char *watch_look(int fd, const struct watch_args *args, GError **error)

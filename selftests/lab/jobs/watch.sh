@@ -21,7 +21,13 @@ looks() {
 	read -r end _ </proc/uptime
 	echo "$begin $end" | awk '{ printf "%.1f s", $2 - $1 }' >/run/watch.time
 }
-sees() { check "$1: vsbctl watch $2" looks "vm1" "$2" $3 || { cat /run/vsb/vsbypassd.log; return 1; }; note "$1: $2 took $(cat /run/watch.time)"; }
+# sees WHEN WHAT [OPTION...]
+sees() {
+	local when=$1
+	shift
+	check "$when: vsbctl watch $*" looks vm1 "$@" || { cat /run/vsb/vsbypassd.log; return 1; }
+	note "$when: $* took $(cat /run/watch.time)"
+}
 shown() { cat $seen; grep -q "$1" $seen; }
 shown_not() { cat $seen; ! grep -q "$1" $seen; }
 # line PATTERN: of $seen, printed
@@ -63,7 +69,7 @@ check "user VM is started" l2_start vm1 "$SECRET2" "" 'L2_ARGS=$(l2_monitor)' ||
 check "SSH reaches the console" ssh_console || exit 0
 check "login prompt over SSH" con_wait 1200 "vm1 login:" || exit 0
 check "login works" con_login "$SECRET2" || exit 0
-check "a process of that name runs" told =victim: "sh -c 'echo $victim >/proc/\$\$/comm; while :; do sleep 100; done' >/dev/null & echo \$! >/tmp/pid; echo victim:\$(cat /tmp/pid)" || exit 0
+check "a process of that name runs" told =victim: "sh -c 'printf $victim >/proc/\$\$/comm; while :; do sleep 100; done' >/dev/null & echo \$! >/tmp/pid; echo victim:\$(cat /tmp/pid)" || exit 0
 pid=$(con_run 'echo PID $(cat /tmp/pid)' | tr -d '\r' | sed -n 's/^PID //p')
 release=$(con_run 'echo RELEASE $(uname -r)' | tr -d '\r' | sed -n 's/^RELEASE //p')
 note "Linux $release, process $pid"
@@ -77,14 +83,15 @@ check "nothing is hidden" shown_not HIDDEN
 line " $victim\$"
 sees "nobody lies" modules
 check "no module is hidden" shown_not HIDDEN
-sees "nobody lies" text "--save /run/watch.text"
+sees "nobody lies" text --save /run/watch.text
 check "no system call leads elsewhere" shown_not '^!'
-sees "nobody lies" text "--against /run/watch.text"
+sees "nobody lies" text --against /run/watch.text
 check "no change of the code but jump labels" shown_not 'function entry\|  code  '
 sees "nobody lies, live" ps --live
 check "live: the process is there" shown " $victim\$"
 check "control: the user VM's ps shows it" told '=1=' "ps | grep -c '$victim\$'"
 check "control: its kernel tells its release" told "=$release=" "uname -r"
+vsbctl watch --json vm1 ps | sed 's/.*\("stood_s":[0-9.]*\).*/# \1/'
 check "the user VM runs on" runs_on
 
 stage "watch: two lie"
@@ -105,7 +112,7 @@ line " $victim\$"
 sees "two lie" modules
 check "the module, too" shown "^hide .* list\$"
 line "^hide"
-sees "two lie" text "--against /run/watch.text"
+sees "two lie" text --against /run/watch.text
 check "the system call that is patched is named" shown 'system call uname (63): its entry leads to \[hide\]'
 check "and the function that is hooked" shown '__x64_sys_newuname is traced or hooked'
 check "and what has changed since" shown 'function entry *__x64_sys_newuname'
