@@ -56,7 +56,7 @@ static void add_vcpu(struct core_file *core, const guint8 *desc, gsize len)
 		return;
 	vcpu = (struct guest_vcpu){
 		.cr3 = state.cr[3], .cr4 = state.cr[4],
-		.idt = state.idt.base, .idt_limit = state.idt.limit,
+		.idt = state.idt.base, .idt_limit = state.idt.limit, .rip = state.rip,
 	};
 	g_array_append_val(core->vcpus, vcpu);
 }

@@ -28,12 +28,14 @@ struct guest_source {
  * @cr4:	with bit 12 set that has five levels
  * @idt:	virtual address of the interrupt descriptor table,
  * @idt_limit:	its last byte
+ * @rip:	what it executes
  */
 struct guest_vcpu {
 	guint64 cr3;
 	guint64 cr4;
 	guint64 idt;
 	guint32 idt_limit;
+	guint64 rip;
 };
 
 struct guest;

@@ -84,24 +84,33 @@ struct place {
 	guint levels;
 };
 
+/* An address in the kernel's text, or 0. */
+static guint64 text_address(struct guest *guest, const struct guest_vcpu *vcpu)
+{
+	for (guint i = 0; i < G_N_ELEMENTS(gates); i++) {
+		guint64 at = handler(guest, vcpu, gates[i]);
+
+		if (at)
+			return at;
+	}
+	/* With FRED there is no table; most vCPUs of a kernel that has nothing to do are in there. */
+	return vcpu->rip >= LOWEST && vcpu->rip < HIGHEST ? vcpu->rip : 0;
+}
+
 static void look_at(struct guest *guest, const struct guest_vcpu *vcpu, guint64 root,
 		    struct place *best)
 {
 	struct place place = { .root = root, .levels = vcpu->cr4 & CR4_LA57 ? 5 : 4 };
+	guint64 at;
 
 	guest_set_table(guest, root, place.levels);
-	for (guint i = 0; i < G_N_ELEMENTS(gates); i++) {
-		guint64 at = handler(guest, vcpu, gates[i]);
-
-		if (!at)
-			continue;
-		place.begin = mapped_down(guest, at);
-		place.there = 0;
-		place.end = mapped_up(guest, place.begin, &place.there);
-		if (place.there > best->there)
-			*best = place;
+	at = text_address(guest, vcpu);
+	if (!at)
 		return;
-	}
+	place.begin = mapped_down(guest, at);
+	place.end = mapped_up(guest, place.begin, &place.there);
+	if (place.there > best->there)
+		*best = place;
 }
 
 /* The largest image that any of them shows: a user's table has little of it. */

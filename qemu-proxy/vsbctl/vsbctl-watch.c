@@ -125,9 +125,11 @@ static struct kernel *find_kernel(struct guest *guest, int fd, GError **error)
 	if (!memory_info(fd, &info, error) || !memory_wait_vcpus(fd, info.vcpus, states, NULL, error))
 		return NULL;
 	for (guint i = 0; i < states->len; i++) {
-		const struct kvm_sregs *s = &g_array_index(states, struct vsb_vcpu_state, i).sregs;
+		const struct vsb_vcpu_state *v = &g_array_index(states, struct vsb_vcpu_state, i);
+		const struct kvm_sregs *s = &v->sregs;
 		struct guest_vcpu vcpu = {
 			.cr3 = s->cr3, .cr4 = s->cr4, .idt = s->idt.base, .idt_limit = s->idt.limit,
+			.rip = v->regs.rip,
 		};
 
 		g_array_append_val(vcpus, vcpu);
