@@ -187,6 +187,26 @@ def attack(points, core):
     points.true("as text, too", "system call uname (63)" in text and "__x64_sys_newuname" in text, text)
 
 
+def confined(points, core):
+    """The program as it is installed confines itself before it looks, and sees the same."""
+    program = os.path.join(core.build, "qemu-proxy/vsbctl/vsbctl")
+    path = os.path.join(core.folder, "core.attacked")
+    for what in ("ps", "files", "modules", "text"):
+        r = subprocess.run([program, "watch", "--core", path, what], capture_output=True, text=True, timeout=LIMIT_S,
+                           check=False)
+        points.equal(f"confined: {what}", (r.returncode, r.stdout), (0, core.run(what, core="core.attacked").stdout))
+    # it says more than the pipe takes
+    with subprocess.Popen([program, "watch", "--json", "--core", path, "ps"], stdout=subprocess.PIPE,
+                          pipesize=4096) as p:
+        p.stdout.read(1)
+        with open(f"/proc/{p.pid}/status", encoding="ascii") as f:
+            status = dict(line.split(":", 1) for line in f)
+        points.equal("by a filter of system calls, for good", (status["Seccomp"].strip(), status["NoNewPrivs"].strip()),
+                     ("2", "1"))
+        p.stdout.read()
+    points.equal("and it ends well", p.returncode, 0)
+
+
 def refusals(points, core, other):
     with tempfile.NamedTemporaryFile() as f:
         other.report("text", "--save", f.name)
@@ -210,6 +230,7 @@ def check(series):
         for part in PARTS:
             part(points, core)
         if series == kernels.NATIVE:
+            confined(points, core)
             refusals(points, core, Core(next(s for s in kernels.SYSTEMS if s != series), build_dir))
         return points.all
     return test

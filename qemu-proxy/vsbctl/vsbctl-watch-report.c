@@ -56,7 +56,7 @@ static void set_date(JsonObject *object, const char *member, guint64 ns)
 		json_object_set_string_member(object, member, text);
 }
 
-JsonObject *watch_report_ps(const struct kernel *kernel, const struct watch_args *args,
+JsonObject *watch_report_ps(const struct kernel *kernel, const struct watch_context *context,
 			    GError **error)
 {
 	static const char *const names[] = { "tasks", "pids", "family", NULL };
@@ -95,7 +95,7 @@ JsonObject *watch_report_ps(const struct kernel *kernel, const struct watch_args
 	return report;
 }
 
-JsonObject *watch_report_modules(const struct kernel *kernel, const struct watch_args *args,
+JsonObject *watch_report_modules(const struct kernel *kernel, const struct watch_context *context,
 				 GError **error)
 {
 	static const char *const names[] = { "list", "sysfs", "tree", NULL };
@@ -148,7 +148,7 @@ static JsonArray *files_of(const struct kernel *kernel, const struct processes *
 	return array;
 }
 
-JsonObject *watch_report_files(const struct kernel *kernel, const struct watch_args *args,
+JsonObject *watch_report_files(const struct kernel *kernel, const struct watch_context *context,
 			       GError **error)
 {
 	struct processes *processes = processes_find(kernel, error);

@@ -6,8 +6,11 @@
  */
 #include "vsbctl-watch-report.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <seccomp.h>
 #include <gio/gio.h>
 
@@ -20,21 +23,21 @@
 #define MAX_HEAD	4096
 #define MAX_FILE	(256u << 20)
 
-/* An earlier look. */
-struct earlier {
+/**
+ * struct watch_earlier - an earlier look
+ * @data:	the file,
+ * @head:	its first line,
+ * @bytes:	in it, the code
+ * @syscalls:	the table
+ * @nr:		its entries
+ */
+struct watch_earlier {
 	char *data;
 	JsonObject *head;
 	const guint8 *bytes;
 	guint64 *syscalls;
 	guint nr;
 };
-
-static void earlier_clear(struct earlier *e)
-{
-	g_free(e->data);
-	g_free(e->syscalls);
-	g_clear_pointer(&e->head, json_object_unref);
-}
 
 static gboolean refused(GError **error, const char *file, const char *why)
 {
@@ -56,24 +59,37 @@ static char *head_of(const struct kernel *kernel, const struct text *text, gsize
 	return json_line_format(head, len);
 }
 
-static gboolean save(const char *file, const struct kernel *kernel, const struct text *text,
-		     GError **error)
+static gboolean write_all(int fd, gconstpointer data, gsize len)
 {
-	g_autoptr(GByteArray) all = g_byte_array_new();
-	g_autoptr(GError) inner = NULL;
+	const char *p = data;
+
+	while (len) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return FALSE;
+		p += n;
+		len -= (gsize)n;
+	}
+	return TRUE;
+}
+
+static gboolean save(const struct watch_context *context, const struct kernel *kernel,
+		     const struct text *text, GError **error)
+{
 	gsize len;
 	g_autofree char *head = head_of(kernel, text, &len);
 
-	g_byte_array_append(all, (const guint8 *)head, (guint)len);
-	g_byte_array_append(all, text->bytes->data, text->bytes->len);
-	g_byte_array_append(all, (const guint8 *)text->syscalls->data, text->syscalls->len * 8);
-	if (g_file_set_contents_full(file, (const char *)all->data, all->len, G_FILE_SET_CONTENTS_CONSISTENT,
-				     0644, &inner))
+	if (!ftruncate(context->save_fd, 0) && write_all(context->save_fd, head, len) &&
+	    write_all(context->save_fd, text->bytes->data, text->bytes->len) &&
+	    write_all(context->save_fd, text->syscalls->data, text->syscalls->len * 8))
 		return TRUE;
-	return refused(error, file, inner->message);
+	return refused(error, context->save, g_strerror(errno));
 }
 
-static gboolean load(const char *file, struct earlier *e, GError **error)
+static gboolean load(const char *file, struct watch_earlier *e, GError **error)
 {
 	g_autoptr(GFile) path = g_file_new_for_path(file);
 	g_autoptr(GFileInputStream) stream = NULL;
@@ -101,8 +117,29 @@ static gboolean load(const char *file, struct earlier *e, GError **error)
 	return TRUE;
 }
 
+gboolean watch_context_open(struct watch_context *context, const struct watch_args *args, GError **error)
+{
+	*context = (struct watch_context){ args->against, g_new0(struct watch_earlier, 1), args->save, -1 };
+	if (args->against && !load(args->against, context->earlier, error))
+		return FALSE;
+	if (!args->save)
+		return TRUE;
+	context->save_fd = open(args->save, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	return context->save_fd >= 0 || refused(error, args->save, g_strerror(errno));
+}
+
+void watch_context_clear(struct watch_context *context)
+{
+	if (context->save_fd >= 0)
+		close(context->save_fd);
+	g_free(context->earlier->data);
+	g_free(context->earlier->syscalls);
+	g_clear_pointer(&context->earlier->head, json_object_unref);
+	g_free(context->earlier);
+}
+
 /* Is it of the same kernel, in the same place? Its code has addresses in it. */
-static gboolean is_same(const char *file, const struct earlier *e, const struct kernel *kernel,
+static gboolean is_same(const char *file, const struct watch_earlier *e, const struct kernel *kernel,
 			const struct text *text, GError **error)
 {
 	g_autofree char *start = g_strdup_printf("0x%016" G_GINT64_MODIFIER "x", text->start);
@@ -187,7 +224,7 @@ static JsonArray *hooked_syscalls(const struct kernel *kernel, const struct text
 }
 
 static JsonArray *changed_syscalls(const struct kernel *kernel, const struct text *text,
-				   const struct modules *modules, const struct earlier *e)
+				   const struct modules *modules, const struct watch_earlier *e)
 {
 	JsonArray *array = json_array_new();
 
@@ -209,7 +246,7 @@ static JsonArray *changed_syscalls(const struct kernel *kernel, const struct tex
 	return array;
 }
 
-static JsonArray *changes(const struct kernel *kernel, const struct text *text, const struct earlier *e)
+static JsonArray *changes(const struct kernel *kernel, const struct text *text, const struct watch_earlier *e)
 {
 	g_autoptr(GArray) all = text_compare(kernel, text, e->bytes);
 	JsonArray *array = json_array_new();
@@ -228,7 +265,7 @@ static JsonArray *changes(const struct kernel *kernel, const struct text *text, 
 	return array;
 }
 
-static JsonObject *make_report(const struct kernel *kernel, const struct text *text, const struct earlier *e)
+static JsonObject *make_report(const struct kernel *kernel, const struct text *text, const struct watch_earlier *e)
 {
 	struct modules *modules = modules_find(kernel, NULL);
 	JsonObject *report = watch_report_begin(kernel);
@@ -251,20 +288,18 @@ static JsonObject *make_report(const struct kernel *kernel, const struct text *t
 	return report;
 }
 
-JsonObject *watch_report_text(const struct kernel *kernel, const struct watch_args *args,
+JsonObject *watch_report_text(const struct kernel *kernel, const struct watch_context *context,
 			      GError **error)
 {
+	const struct watch_earlier *earlier = context->against ? context->earlier : NULL;
 	struct text *text = text_read(kernel, error);
-	struct earlier earlier = { 0 };
 	JsonObject *report = NULL;
 
 	if (!text)
 		return NULL;
-	if ((!args->against || (load(args->against, &earlier, error) &&
-				is_same(args->against, &earlier, kernel, text, error))) &&
-	    (!args->save || save(args->save, kernel, text, error)))
-		report = make_report(kernel, text, args->against ? &earlier : NULL);
-	earlier_clear(&earlier);
+	if ((!earlier || is_same(context->against, earlier, kernel, text, error)) &&
+	    (!context->save || save(context, kernel, text, error)))
+		report = make_report(kernel, text, earlier);
 	text_free(text);
 	return report;
 }

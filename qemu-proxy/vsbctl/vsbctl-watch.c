@@ -15,11 +15,13 @@
 #include "kernel.h"
 #include "vsbctl-memory.h"
 #include "vsbctl-watch-report.h"
+#include "vsbctl-watch-sandbox.h"
 #include "vsbctl-watch-show.h"
 
 static const struct {
 	const char *name;
-	JsonObject *(*report)(const struct kernel *kernel, const struct watch_args *args, GError **error);
+	JsonObject *(*report)(const struct kernel *kernel, const struct watch_context *context,
+			      GError **error);
 	char *(*show)(JsonObject *report);
 } looks[] = {
 	{ "ps", watch_report_ps, watch_show_ps },
@@ -36,11 +38,12 @@ gboolean watch_is_known(const char *what)
 	return FALSE;
 }
 
-static JsonObject *report(const struct kernel *kernel, const struct watch_args *args, GError **error)
+static JsonObject *report(const struct kernel *kernel, const struct watch_args *args,
+			  const struct watch_context *context, GError **error)
 {
 	for (gsize i = 0; i < G_N_ELEMENTS(looks); i++)
 		if (!strcmp(looks[i].name, args->what))
-			return looks[i].report(kernel, args, error);
+			return looks[i].report(kernel, context, error);
 	return NULL;
 }
 
@@ -59,22 +62,23 @@ static char *shown(JsonObject *report, const struct watch_args *args)
 
 /* ---- a core ---- */
 
-static JsonObject *look_at_core(const struct watch_args *args, GError **error)
+static JsonObject *look_at_core(const struct watch_args *args, const struct watch_context *context,
+				GError **error)
 {
 	struct core_file *core = core_file_open(args->core, error);
-	struct guest_source source;
-	struct kernel *kernel;
-	struct guest *guest;
+	struct kernel *kernel = NULL;
+	struct guest *guest = NULL;
 	JsonObject *seen = NULL;
 
-	if (!core)
-		return NULL;
-	source = core_file_source(core);
-	guest = guest_new(&source);
-	kernel = kernel_find(guest, core_file_vcpus(core), error);
+	if (core && watch_sandbox(error)) {
+		struct guest_source source = core_file_source(core);
+
+		guest = guest_new(&source);
+		kernel = kernel_find(guest, core_file_vcpus(core), error);
+	}
 	if (kernel)
-		seen = report(kernel, args, error);
-	if (!seen)
+		seen = report(kernel, args, context, error);
+	if (guest && !seen)
 		g_prefix_error(error, "%s: ", args->core);
 	kernel_free(kernel);
 	guest_free(guest);
@@ -139,7 +143,8 @@ static struct kernel *find_kernel(struct guest *guest, int fd, GError **error)
 
 /* A page table by which it is found may go away meanwhile, unless the user VM stands. */
 static JsonObject *look_and_stop(struct guest *guest, struct memory *memory,
-				 const struct watch_args *args, GError **error)
+				 const struct watch_args *args, const struct watch_context *context,
+				 GError **error)
 {
 	struct kernel *kernel = find_kernel(guest, memory->fd, args->live ? error : NULL);
 	JsonObject *seen = NULL;
@@ -157,7 +162,7 @@ static JsonObject *look_and_stop(struct guest *guest, struct memory *memory,
 			kernel = find_kernel(guest, memory->fd, error);
 	}
 	if (kernel)
-		seen = report(kernel, args, error);
+		seen = report(kernel, args, context, error);
 	kernel_free(kernel);
 	if (seen && memory->end) {
 		gint64 now = g_get_monotonic_time();
@@ -169,13 +174,18 @@ static JsonObject *look_and_stop(struct guest *guest, struct memory *memory,
 	return seen;
 }
 
-static JsonObject *look_at_vm(int fd, const struct watch_args *args, GError **error)
+static JsonObject *look_at_vm(int fd, const struct watch_args *args, const struct watch_context *context,
+			      GError **error)
 {
 	struct memory memory = { .fd = fd };
 	const struct guest_source source = { read_memory, &memory };
-	struct guest *guest = guest_new(&source);
-	JsonObject *seen = look_and_stop(guest, &memory, args, error);
+	struct guest *guest;
+	JsonObject *seen;
 
+	if (!watch_sandbox(error))
+		return NULL;
+	guest = guest_new(&source);
+	seen = look_and_stop(guest, &memory, args, context, error);
 	guest_free(guest);
 	if (!memory.error)
 		return seen;
@@ -194,7 +204,14 @@ static JsonObject *look_at_vm(int fd, const struct watch_args *args, GError **er
 
 char *watch_look(int fd, const struct watch_args *args, GError **error)
 {
-	g_autoptr(JsonObject) seen = args->core ? look_at_core(args, error) : look_at_vm(fd, args, error);
+	/* Later there is no file to read it from. */
+	g_autoptr(GTimeZone) zone = g_time_zone_new_local();
+	g_autoptr(JsonObject) seen = NULL;
+	struct watch_context context;
 
+	if (watch_context_open(&context, args, error))
+		seen = args->core ? look_at_core(args, &context, error) :
+				    look_at_vm(fd, args, &context, error);
+	watch_context_clear(&context);
 	return seen ? shown(seen, args) : NULL;
 }
