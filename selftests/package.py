@@ -19,7 +19,7 @@ import packages as release
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # what ours depend on, and what dkms needs to build for a kernel
 BASE = ("systemd,libpam-systemd,dkms,gcc,linux-headers-amd64,qemu-system-x86,bubblewrap,"
-        "libglib2.0-0,libjson-glib-1.0-0,libseccomp2,libvterm0,libssh-4,libsystemd0,libxml2,man-db,kmod")
+        "libglib2.0-0,libjson-glib-1.0-0,libseccomp2,libbpf1,libvterm0,libssh-4,libsystemd0,libxml2,man-db,kmod")
 # these change with any package
 NOISE = re.compile(r"^/(var/(log|cache|lib/(dpkg|apt|systemd/deb-systemd-helper-\w+/?$))|tmp|run|proc|sys|dev|"
                    r"etc/(ld\.so\.cache|passwd-|group-|shadow-|gshadow-|subuid-|subgid-|\.pwd\.lock)|"
