@@ -22,7 +22,7 @@ KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-$(SERIES).*-amd64 2>/de
 
 PROGRAMS	:= $(addprefix qemu-proxy/,common introspect vsbypassd vsb-console vsbctl) libvirt-hooks l1-agent guest-tools
 PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/dummy \
-		   selftests/vector selftests/keyboard \
+		   selftests/vector selftests/keyboard selftests/screen \
 		   selftests/bench selftests/cage selftests/console selftests/core selftests/walk
 export O V PREFIX DESTDIR KDIR KERNEL GUEST_KERNEL
 # Variables of the command line reach sub-makes as environment: kbuild would take

@@ -115,8 +115,8 @@ bool vsb_cloud_stops(struct vsb_cloud *cloud, const struct vsb_vcpu *v)
 
 /* ---- vCPU context: before the access ---- */
 
-static struct vsb_l2 *vsb_cloud_get_uservm(struct vsb_cloud *cloud,
-					   const struct vsb_ident *id)
+/* Return: referenced, or NULL. */
+struct vsb_l2 *vsb_cloud_get_uservm(struct vsb_cloud *cloud, const struct vsb_ident *id)
 {
 	struct vsb_l2 *u;
 
@@ -128,7 +128,8 @@ static struct vsb_l2 *vsb_cloud_get_uservm(struct vsb_cloud *cloud,
 	return u;
 }
 
-static struct vsb_proxy *vsb_cloud_get_proxy(struct vsb_l2 *u)
+/* The same of its proxy. */
+struct vsb_proxy *vsb_cloud_get_proxy(struct vsb_l2 *u)
 {
 	struct vsb_proxy *proxy;
 
@@ -223,6 +224,8 @@ static struct vsb_byte vsb_access_byte(const struct vsb_access *a, const struct 
 {
 	return (struct vsb_byte){
 		.reg = a->pio.port + i - slot->dev->base,
+		.at = i,
+		.size = a->pio.size,
 		.in = a->pio.in,
 		.value = a->data >> (8 * i),
 	};
@@ -269,7 +272,7 @@ static bool vsb_access_devices(struct vsb_access *a, struct vsb_slots *slots)
 
 static void vsb_access_write(struct vsb_proxy *proxy, const struct vsb_reg_write *w)
 {
-	struct vsb_pio out = { .port = w->port, .size = 1 };
+	struct vsb_pio out = { .port = w->port, .size = w->size ?: 1 };
 	u32 value = w->value;
 
 	vsb_proxy_access(proxy, &out, &value);

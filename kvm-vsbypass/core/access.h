@@ -87,6 +87,9 @@ struct vsb_access {
 	struct vsb_reg_write first[sizeof(u32)];
 };
 
+struct vsb_l2 *vsb_cloud_get_uservm(struct vsb_cloud *cloud, const struct vsb_ident *id);
+struct vsb_proxy *vsb_cloud_get_proxy(struct vsb_l2 *u);
+
 bool vsb_access_begin(struct vsb_access *a);
 void vsb_access_finish(struct vsb_access *a);
 void vsb_access_end(struct vsb_access *a);

@@ -130,6 +130,8 @@ static void vsb_cloud_drop(struct vsb_cloud *cloud)
 	vsb_inner_end(cloud->vm.kvm);
 	if (cloud->veils)
 		vsb_host->veil_put();
+	if (cloud->screens)
+		vsb_host->screen_put();
 	vsb_host->put();
 	vsb_cloud_put(cloud);
 }
@@ -284,6 +286,24 @@ int vsb_cloud_veil(struct vsb_cloud *cloud)
 	mutex_unlock(&cloud->lock);
 	if (more)
 		vsb_host->veil_put();
+	return 0;
+}
+
+/* A user VM of it is to have a screen. Return: 0, or as vsb_host->screen_get(). */
+int vsb_cloud_screen(struct vsb_cloud *cloud)
+{
+	int ret = vsb_host->screen_get();
+	bool more;
+
+	if (ret)
+		return ret;
+	mutex_lock(&cloud->lock);
+	more = cloud->screens || cloud->dead;
+	if (!more)
+		WRITE_ONCE(cloud->screens, true);
+	mutex_unlock(&cloud->lock);
+	if (more)
+		vsb_host->screen_put();
 	return 0;
 }
 

@@ -68,6 +68,7 @@ struct vsb_vcpu {
  *		all its user VMs, for good. Written under @lock
  * @veils:	a proxy of it has asked for a veil: KVM's functions for those are redirected
  *		until it is let go of. Written under @lock
+ * @screens:	the same for graphics cards
  * @frozen:	no access is begun now,
  * @thaw:	until then (jiffies); both written under @lock
  * @serving:	SRCU; around each access, so that others can wait for them
@@ -104,6 +105,7 @@ struct vsb_cloud {
 	bool absorb;
 	bool identity;
 	bool veils;
+	bool screens;
 	bool frozen;
 	unsigned long thaw;
 	struct srcu_struct serving;
@@ -132,6 +134,7 @@ struct vsb_cloud *vsb_cloud_get(struct kvm *kvm);
 void vsb_cloud_put(struct vsb_cloud *cloud);
 void vsb_cloud_left(struct vsb_cloud *cloud);
 int vsb_cloud_veil(struct vsb_cloud *cloud);
+int vsb_cloud_screen(struct vsb_cloud *cloud);
 bool vsb_cloud_is_frozen(const struct vsb_cloud *cloud);
 bool vsb_cloud_absorbs(struct vsb_cloud *cloud);
 long vsb_get_uservm(void __user *argp, struct vsb_cloud *cloud, struct vsb_proxy *proxy);

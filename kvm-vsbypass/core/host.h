@@ -15,6 +15,9 @@ struct file;
 struct kvm;
 struct kvm_vcpu;
 struct mm_struct;
+struct page;
+struct vsb_shown;
+struct vsb_span;
 struct vsb_table;
 struct vsb_vcpu;
 struct vsb_view;
@@ -53,6 +56,15 @@ struct vsb_span {
  * @veil_put:	the opposite
  * @veil_table:	page tables for a veil, empty, or an error pointer: -ENOMEM
  * @veil_unmap:	they are empty again, and no CPU has what was there; under veil->lock
+ * @screen_get:	the same as @get, for graphics cards; the caller has that one. Return: as @get,
+ *		and -EOPNOTSUPP: not on this kernel
+ * @screen_put:	the opposite
+ * @pin:	pages of a VM's memory, to be written to, from frame @gfn on. Ioctl context.
+ *		Return: 0: as by pin_user_pages(), -ENXIO: it has no memory of so many frames
+ *		there, -ESRCH: its process has ended, or another error
+ * @show:	a second view of these pages, or NULL: no memory
+ * @show_end:	nobody has it any more: @show_free may follow, or it may be shown again. May sleep
+ * @show_free:	the opposite of @show
  * @veil_unhook: the same, and nothing leads there any more
  * @veil_table_free: the opposite of @veil_table, after @veil_unhook
  *
@@ -96,6 +108,12 @@ struct vsb_host_ops {
 	void (*veil_unmap)(struct kvm *kvm, struct vsb_table *table);
 	void (*veil_unhook)(struct kvm *kvm, struct vsb_table *table);
 	void (*veil_table_free)(struct vsb_table *table);
+	int (*screen_get)(void);
+	void (*screen_put)(void);
+	int (*pin)(struct kvm *kvm, u64 gfn, u32 nr, struct page **pages);
+	struct vsb_shown *(*show)(struct page *const *pages, u32 nr);
+	void (*show_end)(struct kvm *kvm, struct vsb_shown *shown);
+	void (*show_free)(struct vsb_shown *shown);
 	bool (*first_frame)(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
 	int (*has_frame)(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
 	int (*frames)(struct kvm_vcpu *vcpu, u64 *gfns, int max, bool writable);

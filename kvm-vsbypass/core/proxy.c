@@ -22,6 +22,7 @@
 #include "core/giveback.h"
 #include "core/uservm.h"
 #include "core/veil.h"
+#include "core/vram.h"
 #include "devices/claims.h"
 
 static void vsb_proxy_free(struct kref *ref)
@@ -29,6 +30,7 @@ static void vsb_proxy_free(struct kref *ref)
 	struct vsb_proxy *proxy = container_of(ref, struct vsb_proxy, ref);
 
 	vsb_identity_free_key(proxy);
+	vsb_vram_put(proxy->vram);
 	vsb_cloud_put(proxy->cloud);
 	kfree_rcu(proxy->claims, rcu);
 	kfree_rcu(proxy, rcu);
@@ -346,6 +348,40 @@ static int vsb_proxy_join(struct vsb_cloud *cloud, struct vsb_proxy *proxy)
 	return ret;
 }
 
+/* Has it a graphics card for its user VM? */
+static bool vsb_proxy_has_card(const struct vsb_create_proxy *args)
+{
+	u32 i;
+
+	for (i = 0; i < args->nr_ranges && i < VSB_MAX_RANGES; i++)
+		if (args->ranges[i].device == VSB_DEV_VGA)
+			return true;
+	return false;
+}
+
+/* Behind a veil the hypervisor does not find the instruction that it is to emulate. */
+static bool vsb_proxy_card_ok(const struct vsb_create_proxy *args)
+{
+	if (!vsb_proxy_has_card(args))
+		return !args->vram_mib && !args->vram_frame;
+	return args->vram_mib && args->vram_mib <= VSB_MAX_VRAM_MIB && !args->veil_mib;
+}
+
+/* Take the memory of its graphics card. */
+static int vsb_proxy_see(struct vsb_proxy *proxy, const struct vsb_create_proxy *args)
+{
+	struct vsb_vram *vram;
+
+	if (!args->vram_mib)
+		return 0;
+	vram = vsb_vram_create(proxy->vm.kvm, args->vram_frame, args->vram_mib);
+	if (IS_ERR(vram))
+		return PTR_ERR(vram);
+	/* It is whole before vsb_vram_sync() sees it. */
+	smp_store_release(&proxy->vram, vram);
+	return 0;
+}
+
 /**
  * vsb_proxy_open - VSB_CREATE_PROXY
  * @cloud: the cloud VM; the caller holds a reference
@@ -363,10 +399,15 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	if (args->flags & ~(VSB_PROXY_REQUIRED | VSB_PROXY_NO_FRONT) ||
 	    memchr_inv(args->pad, 0, sizeof(args->pad)) ||
 	    args->timeout_ms > 60000 || args->veil_mib > VSB_MAX_VEIL_MIB ||
-	    !vsb_name_ok(args->name))
+	    !vsb_name_ok(args->name) || !vsb_proxy_card_ok(args))
 		return -EINVAL;
 	if (args->veil_mib) {
 		ret = vsb_cloud_veil(cloud);
+		if (ret)
+			return ret;
+	}
+	if (args->vram_mib) {
+		ret = vsb_cloud_screen(cloud);
 		if (ret)
 			return ret;
 	}
@@ -405,6 +446,9 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	ret = vsb_vm_add(&proxy->vm, args->vm_fd, &vsb_proxy_vm_ops);
 	if (ret)
 		goto put_fd;
+	ret = vsb_proxy_see(proxy, args);
+	if (ret)
+		goto remove;
 	ret = vsb_proxy_join(cloud, proxy);
 	if (ret)
 		goto remove;

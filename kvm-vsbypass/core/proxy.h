@@ -29,6 +29,7 @@ struct crypto_shash;
 struct kvm;
 struct vsb_claims;
 struct vsb_cloud;
+struct vsb_vram;
 
 #define VSB_MAX_SERVERS	16	/* vCPUs of a proxy that serve accesses */
 
@@ -58,6 +59,7 @@ struct vsb_order {
  * @claims:	ports; constant, lives as long as the proxy
  * @required:	VSB_PROXY_REQUIRED; constant
  * @veil:	pages that its user VM's veil may have, 0: it gets none; constant
+ * @vram:	memory of its graphics card, or NULL; constant once it is in the pool. Readers RCU
  * @mac:	has the key of the user VM; NULL until VSB_SET_KEY, then constant.
  *		Freed with the last reference: under RCU alone it is NULL or not
  * @key_id:	tells key and name from others; valid if @mac
@@ -102,6 +104,7 @@ struct vsb_proxy {
 	struct vsb_claims *claims;
 	bool required;
 	u64 veil;
+	struct vsb_vram *vram;
 	struct crypto_shash *mac;
 	u8 key_id[VSB_ID_PROOF];
 	bool opened;

@@ -195,7 +195,8 @@ static bool vsb_proxy_take(struct vsb_proxy *proxy, unsigned int n, struct vsb_o
 		if (proxy->replay_by < 0) {
 			proxy->replay_by = n;
 			vsb_order_set(order, &(struct vsb_pio){
-				.port = w->port, .size = 1, .in = w->in }, 1, &w->value);
+				.port = w->port, .size = w->size ?: 1, .in = w->in }, 1,
+				&w->value);
 			taken = true;
 		}
 	} else {

@@ -7,10 +7,12 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
+#include "core/cloud.h"
 #include "core/identity.h"
 #include "core/proxy.h"
 #include "core/slots.h"
 #include "core/uservm.h"
+#include "core/vram.h"
 
 /* ---- life ---- */
 
@@ -97,8 +99,10 @@ struct vsb_slots *vsb_slots_get(struct vsb_l2 *u)
 
 void vsb_slots_put(struct vsb_slots *slots)
 {
-	if (slots && refcount_dec_and_test(&slots->ref))
-		kvfree_rcu(slots, rcu);
+	if (!slots || !refcount_dec_and_test(&slots->ref))
+		return;
+	vsb_vram_put(slots->vram);
+	kvfree_rcu(slots, rcu);
 }
 
 /* The slot that has I/O port @port, or NULL: it is not claimed. */
@@ -167,12 +171,37 @@ static unsigned int vsb_slot_do(struct vsb_slots *slots, struct vsb_slot *slot,
 
 /* ---- proxies come and go; under cloud->lock ---- */
 
+/* The graphics card of the next proxy shows what that of the last one did. */
+static void vsb_slots_see(struct vsb_slots *slots, struct vsb_vram *vram)
+{
+	struct vsb_vram *old = slots->vram;
+
+	if (old == vram)
+		return;
+	if (vram) {
+		refcount_inc(&vram->ref);
+		if (old)
+			vsb_vram_copy(vram, old);
+	}
+	WRITE_ONCE(slots->vram, vram);
+	vsb_vram_put(old);
+}
+
+/* Its user VM may have the pages of the card's memory, or not. Without a proof it never may. */
+static void vsb_slots_show(struct vsb_slots *slots, struct vsb_proxy *proxy, bool shows)
+{
+	if (slots->vram && !proxy->required)
+		vsb_vram_show(slots->vram, proxy->cloud->vm.kvm, shows);
+}
+
 /* @proxy is going to serve the user VM that has @slots. */
 void vsb_slots_attach(struct vsb_slots *slots, struct vsb_proxy *proxy)
 {
 	static atomic64_t serial = ATOMIC64_INIT(0);
 	u32 i;
 
+	vsb_slots_see(slots, proxy->vram);
+	vsb_slots_show(slots, proxy, true);
 	for (i = 0; i < slots->nr; i++) {
 		struct vsb_slot *slot = &slots->slot[i];
 		struct vsb_device *dev = slot->dev;
@@ -206,10 +235,11 @@ void vsb_slots_attached(struct vsb_l2 *u, struct vsb_slots *slots)
 	rcu_read_unlock();
 }
 
-void vsb_slots_detach(struct vsb_slots *slots)
+void vsb_slots_detach(struct vsb_slots *slots, struct vsb_proxy *proxy)
 {
 	u32 i;
 
+	vsb_slots_show(slots, proxy, false);
 	for (i = 0; i < slots->nr; i++) {
 		struct vsb_slot *slot = &slots->slot[i];
 
@@ -226,6 +256,7 @@ void vsb_slots_clear(struct vsb_slots *slots)
 {
 	u32 i;
 
+	vsb_slots_see(slots, NULL);
 	for (i = 0; i < slots->nr; i++) {
 		struct vsb_slot *slot = &slots->slot[i];
 
@@ -358,7 +389,7 @@ void vsb_slots_boot(struct vsb_slots *slots)
 
 /* May no data pass this register, which answers? Under slot->lock. */
 static bool vsb_slot_shut(struct vsb_slot *slot, struct vsb_l2 *u, struct vsb_proxy *proxy,
-			  u8 reg)
+			  u16 reg)
 {
 	const struct vsb_device_ops *ops = slot->dev->ops;
 

@@ -23,6 +23,7 @@
 struct vsb_l2;
 struct vsb_proxy;
 struct vsb_uservm;
+struct vsb_vram;
 
 /**
  * struct vsb_slot - of a user VM, a device and its lock
@@ -48,6 +49,8 @@ struct vsb_slot {
  * @rcu:	readers of vsb_l2.slots
  * @claims:	the ports; constant
  * @of:		the slot of each of these ranges; constant
+ * @vram:	memory of the graphics card of the proxy that it has, or had last; referenced, or
+ *		NULL. Written under cloud->lock
  * @nr:		of @slot; constant
  * @slot:	the devices are behind them
  */
@@ -56,6 +59,7 @@ struct vsb_slots {
 	struct rcu_head rcu;
 	struct vsb_claims claims;
 	u8 of[VSB_MAX_RANGES];
+	struct vsb_vram *vram;
 	u32 nr;
 	struct vsb_slot slot[];
 };
@@ -73,7 +77,7 @@ void vsb_slots_put(struct vsb_slots *slots);
 /* Under cloud->lock. */
 void vsb_slots_attach(struct vsb_slots *slots, struct vsb_proxy *proxy);
 void vsb_slots_attached(struct vsb_l2 *u, struct vsb_slots *slots);
-void vsb_slots_detach(struct vsb_slots *slots);
+void vsb_slots_detach(struct vsb_slots *slots, struct vsb_proxy *proxy);
 void vsb_slots_clear(struct vsb_slots *slots);
 void vsb_slots_reset(struct vsb_l2 *u, struct vsb_slots *slots);
 u32 vsb_slots_replay(struct vsb_slots *slots, struct vsb_reg_write *out);

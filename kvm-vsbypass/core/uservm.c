@@ -82,6 +82,7 @@ void vsb_uservm_put(struct vsb_l2 *u)
 		return;
 	/* Nobody can look at u->slots without a reference or RCU. */
 	vsb_slots_put(rcu_dereference_protected(u->slots, true));
+	vsb_bars_reset(&u->bars);
 	kfree_rcu(u, rcu);
 }
 
@@ -92,7 +93,7 @@ static void vsb_uservm_part(struct vsb_cloud *cloud, struct vsb_l2 *u)
 
 	if (!proxy)
 		return;
-	vsb_slots_detach(vsb_locked(cloud, u->slots));
+	vsb_slots_detach(vsb_locked(cloud, u->slots), proxy);
 	RCU_INIT_POINTER(u->proxy, NULL);
 	RCU_INIT_POINTER(proxy->uservm, NULL);
 	WRITE_ONCE(cloud->nr_free, cloud->nr_free + 1);
@@ -292,6 +293,7 @@ static struct vsb_l2 *vsb_uservm_create(struct vsb_cloud *cloud)
 	refcount_set(&u->ref, 1);
 	vsb_identity_init(&u->identity);
 	vsb_raise_init(cloud, u);
+	vsb_bars_init(&u->bars);
 	list_add_tail(&u->node, &cloud->uservms);
 	cloud->nr_unbound++;
 	return u;
@@ -467,6 +469,7 @@ static void vsb_uservm_reset(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	vsb_uservm_unprove(u);
 	vsb_raise_reset(u);
 	vsb_slots_reset(u, vsb_locked(cloud, u->slots));
+	vsb_bars_reset(&u->bars);
 	if (proxy) {
 		vsb_proxy_set_replay(proxy, u);
 		vsb_proxy_notify(proxy);

@@ -15,6 +15,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "core/bars.h"
 #include "core/identity.h"
 #include "core/raise.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
@@ -92,6 +93,7 @@ struct vsb_anchor {
  * @raise:	its interrupts, if the module raises them
  * @watch:	for those who read its memory, or NULL: nobody does. RCU, written under
  *		cloud->lock
+ * @bars:	where it has its graphics card, if a user VM of this cloud VM has a screen
  * @count:	enum vsb_counter
  */
 struct vsb_l2 {
@@ -119,6 +121,7 @@ struct vsb_l2 {
 	struct vsb_identity identity;
 	struct vsb_raise raise;
 	struct vsb_watch __rcu *watch;
+	struct vsb_bars bars;
 	atomic64_t count[VSB_NR_COUNTERS];
 };
 

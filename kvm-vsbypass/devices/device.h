@@ -17,7 +17,7 @@ struct vsb_range;
 struct vsb_uservm;
 
 /* Most accesses that replay all devices of a proxy. */
-#define VSB_MAX_REPLAY	240
+#define VSB_MAX_REPLAY	1180
 
 /* Most accesses that restore a device of the guest hypervisor. */
 #define VSB_MAX_RESTORE	12
@@ -25,11 +25,12 @@ struct vsb_uservm;
 /* Most accesses to one register in a struct vsb_io. */
 #define VSB_IO_SIZE	16
 
-/* An access of a byte in a proxy. What is read (@in) is of no interest. */
+/* An access in a proxy, of a byte if @size is 0. What is read (@in) is of no interest. */
 struct vsb_reg_write {
 	u16 port;
-	u8 value;
+	u16 value;
 	bool in;
+	u8 size;
 };
 
 /* What the VMM of a proxy is asked to do for a device, while nobody waits for it. */
@@ -43,13 +44,17 @@ struct vsb_io {
 /**
  * struct vsb_byte - an access of the user VM to one port of a device
  * @reg:	the port, from the device's first one on
+ * @at:		it is this byte of an access,
+ * @size:	of so many
  * @in:		a read
  * @value:	to write, or as read
  * @proxy:	there is one that it may be passed to
  * @also:	with VSB_DO_WRITE: to be written to the proxy's device
  */
 struct vsb_byte {
-	u8 reg;
+	u16 reg;
+	u8 at;
+	u8 size;
 	bool in;
 	u8 value;
 	bool proxy;
@@ -149,6 +154,6 @@ extern const struct vsb_device_ops *const vsb_devices[];
 extern const unsigned int vsb_nr_devices;
 
 /* devices.c has all kinds in a table, each has its file. */
-extern const struct vsb_device_ops vsb_plain, vsb_com, vsb_keyboard, vsb_debugcon;
+extern const struct vsb_device_ops vsb_plain, vsb_com, vsb_keyboard, vsb_debugcon, vsb_vga_card;
 
 #endif

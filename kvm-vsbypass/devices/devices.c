@@ -17,6 +17,7 @@ const struct vsb_device_ops *const vsb_devices[] = {
 	[VSB_DEV_16550] = &vsb_com,
 	[VSB_DEV_I8042] = &vsb_keyboard,
 	[VSB_DEV_DEBUGCON] = &vsb_debugcon,
+	[VSB_DEV_VGA] = &vsb_vga_card,
 };
 
 const unsigned int vsb_nr_devices = ARRAY_SIZE(vsb_devices);

@@ -123,7 +123,7 @@ unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *
 {
 	struct vsb_reg_write *w = out;
 
-#define PUT(reg, val) (*w++ = (struct vsb_reg_write){ uart->base + (reg), (val), false })
+#define PUT(reg, val) (*w++ = (struct vsb_reg_write){ .port = uart->base + (reg), .value = (val) })
 	if (uart->seen & (BIT(SEEN_DLL) | BIT(SEEN_DLM))) {
 		PUT(UART_LCR, uart->lcr | UART_LCR_DLAB);
 		if (uart->seen & BIT(SEEN_DLL))
@@ -162,7 +162,8 @@ unsigned int vsb_uart_restore(const struct vsb_uart *uart, struct vsb_reg_write 
 	if (!(all.seen & BIT(SEEN_MCR)))
 		vsb_uart_note(&all, &all.mcr, SEEN_MCR,
 			      UART_MCR_DTR | UART_MCR_RTS | UART_MCR_OUT2);
-	out[0] = (struct vsb_reg_write){ uart->base + UART_LCR, UART_LCR_WLEN8, false };
-	out[1] = (struct vsb_reg_write){ uart->base + UART_IER, 0, false };
+	out[0] = (struct vsb_reg_write){ .port = uart->base + UART_LCR,
+					   .value = UART_LCR_WLEN8 };
+	out[1] = (struct vsb_reg_write){ .port = uart->base + UART_IER };
 	return 2 + vsb_uart_replay(&all, out + 2);
 }

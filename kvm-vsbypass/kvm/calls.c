@@ -21,6 +21,7 @@ static int (*kvm_read_guest_fn)(struct kvm_vcpu *vcpu, gpa_t gpa, void *data,
 static int (*kvm_write_guest_fn)(struct kvm_vcpu *vcpu, gpa_t gpa, const void *data,
 				 unsigned long len);
 static void (*kvm_flush_fn)(struct kvm *kvm);
+static void (*kvm_zap_fn)(struct kvm *kvm, gfn_t from, gfn_t end);
 static bool (*kvm_request_fn)(struct kvm *kvm, unsigned int req);
 
 static_assert(__same_type(*kvm_file_is_kvm, file_is_kvm));
@@ -37,6 +38,7 @@ DEFINE_STATIC_CALL_NULL(vsb_check_events, vsb_proto_check_events);
 DEFINE_STATIC_CALL_NULL(vsb_kick, vsb_kick_type);
 DEFINE_STATIC_CALL_NULL(vsb_page_fault, vsb_proto_page_fault);
 DEFINE_STATIC_CALL_NULL(vsb_load_pgd, vsb_proto_load_pgd);
+DEFINE_STATIC_CALL_NULL(vsb_emulate, vsb_proto_emulate);
 
 int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len)
 {
@@ -195,6 +197,34 @@ int vsb_calls_resolve_veil(const char *kvm,
 		return -EOPNOTSUPP;
 	static_call_update(vsb_page_fault, page_fault);
 	static_call_update(vsb_load_pgd, vsb_kvm_ops->load_mmu_pgd);
+	return 0;
+}
+
+/* ---- for a screen: after vsb_calls_resolve_screen() ---- */
+
+/* The instruction that L2 is at, which has had a nested page fault at @gpa. Return: as KVM's. */
+int vsb_kvm_emulate(struct kvm_vcpu *vcpu, gpa_t gpa, void *insn, int insn_len)
+{
+	return static_call(vsb_emulate)(vcpu, gpa, EMULTYPE_PF, insn, insn_len);
+}
+
+/* None of these frames of the VM is mapped for anybody any more; each is mapped anew at a fault. */
+void vsb_kvm_zap(struct kvm *kvm, gfn_t from, gfn_t end)
+{
+	kvm_zap_fn(kvm, from, end);
+}
+
+/* As vsb_calls_resolve(), which has been called. */
+int vsb_calls_resolve_screen(const char *kvm,
+			     unsigned long (*lookup)(const char *owner, const char *name))
+{
+	void *emulate = (void *)lookup(kvm, "x86_emulate_instruction");
+
+	kvm_zap_fn = (void *)lookup(kvm, "kvm_zap_gfn_range");
+	kvm_flush_fn = (void *)lookup(kvm, "kvm_flush_remote_tlbs");
+	if (!emulate || !kvm_zap_fn || !kvm_flush_fn)
+		return -EOPNOTSUPP;
+	static_call_update(vsb_emulate, emulate);
 	return 0;
 }
 

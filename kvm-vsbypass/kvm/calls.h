@@ -35,6 +35,9 @@ int vsb_calls_resolve(const char *kvm,
 int vsb_calls_resolve_veil(const char *kvm,
 			   unsigned long (*lookup)(const char *owner, const char *name));
 
+int vsb_calls_resolve_screen(const char *kvm,
+			     unsigned long (*lookup)(const char *owner, const char *name));
+
 bool vsb_kvm_is_vm(struct file *file);
 int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len);
 
@@ -58,7 +61,11 @@ int vsb_kvm_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, void *i
 		       int insn_len);
 void vsb_kvm_load_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level);
 
-/* Any context that may sleep, with a veil; the VM is there. */
+/* The same, with a screen. */
+int vsb_kvm_emulate(struct kvm_vcpu *vcpu, gpa_t gpa, void *insn, int insn_len);
+
+/* Any context that may sleep, with a veil or a screen; the VM is there. */
+void vsb_kvm_zap(struct kvm *kvm, gfn_t from, gfn_t end);
 void vsb_kvm_flush(struct kvm *kvm);
 void vsb_kvm_load_roots(struct kvm *kvm);
 
@@ -78,6 +85,7 @@ int vsb_proto_vmx_run(struct kvm_vcpu *vcpu, bool launch);
 int vsb_proto_check_events(struct kvm_vcpu *vcpu);
 int vsb_proto_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, void *insn,
 			 int insn_len);
+int vsb_proto_emulate(struct kvm_vcpu *vcpu, gpa_t gpa, int type, void *insn, int insn_len);
 void vsb_proto_load_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level);
 
 #endif

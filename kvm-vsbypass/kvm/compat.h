@@ -124,6 +124,18 @@
 #define vsb_page_fault_type	typeof(vsb_proto_page_fault)
 #endif
 
+/* The same of screens. 7.3: how KVM translates addresses of L2 is another one's. */
+#define VSB_HAS_SCREEN	VSB_HAS_VEIL
+
+/* 6.5: as get_user_pages_remote(). */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#define vsb_pin_user_pages(mm, start, nr, flags, pages, locked) \
+	pin_user_pages_remote(mm, start, nr, flags, pages, locked)
+#else
+#define vsb_pin_user_pages(mm, start, nr, flags, pages, locked) \
+	pin_user_pages_remote(mm, start, nr, flags, pages, NULL, locked)
+#endif
+
 /* 6.10: an entry of KVM's page tables that is empty (SHADOW_NONPRESENT_VALUE). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define VSB_KVM_EMPTY	BIT_ULL(63)

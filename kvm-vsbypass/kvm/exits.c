@@ -98,8 +98,22 @@ bool vsb_svm_exit_pages(u32 reason)
 	return reason == SVM_EXIT_NPF;
 }
 
-#define IOIO_STRING	4	/* EXITINFO1, APM vol. 2, 15.10.2 */
 #define INVALID_OPCODE	6	/* #UD */
+
+/* APM vol. 2, 15.13.3 */
+bool vsb_svm_exit_resumes(u32 reason, u32 intr_info)
+{
+	return reason == SVM_EXIT_RSM;
+}
+
+/* Outside of that mode RSM is #UD (SDM vol. 3, 32.4.3): the guest hypervisor emulates it. */
+bool vsb_vmx_exit_resumes(u32 reason, u32 intr_info)
+{
+	return vsb_vmx_reason_is(reason, EXIT_REASON_EXCEPTION_NMI) &&
+	       (intr_info & 0xff) == INVALID_OPCODE;
+}
+
+#define IOIO_STRING	4	/* EXITINFO1, APM vol. 2, 15.10.2 */
 
 /*
  * Has the guest hypervisor to look at the instruction? Without next_rip (APM vol. 2, 15.7.1)

@@ -17,6 +17,8 @@ bool vsb_vmx_exit_hosts(u32 reason);
 bool vsb_vmx_exit_halts(u32 reason);
 bool vsb_vmx_exit_wrmsr(u32 reason, u64 info);
 bool vsb_vmx_exit_pages(u32 reason);
+bool vsb_vmx_exit_resumes(u32 reason, u32 intr_info);
+bool vsb_svm_exit_resumes(u32 reason, u32 intr_info);
 bool vsb_svm_exit_plain(u32 reason);
 bool vsb_svm_exit_pio(u32 reason, u64 info, struct vsb_pio *pio);
 bool vsb_svm_exit_enters(u32 reason);

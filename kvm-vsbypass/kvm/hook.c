@@ -36,6 +36,7 @@
 #include "kvm/hook.h"
 #include "kvm/nested.h"
 #include "kvm/run.h"
+#include "kvm/screen.h"
 #include "kvm/synthetic.h"
 #include "kvm/veil.h"
 #include "kvm/vendor.h"
@@ -66,6 +67,8 @@ static int vsb_run_svm(struct kvm_vcpu *vcpu)
 	atomic_inc(&vsb_users);
 	ret = vsb_kvm_svm_run(vcpu);
 	vsb_synthetic_entered(vcpu);
+	if (vsb_screen_any() && vsb_screen_follows(vcpu))
+		vsb_screen_meet(vcpu);
 	atomic_dec(&vsb_users);
 	return ret;
 }
@@ -78,6 +81,8 @@ static int vsb_run_vmx(struct kvm_vcpu *vcpu, bool launch)
 	atomic_inc(&vsb_users);
 	ret = vsb_kvm_vmx_run(vcpu, launch);
 	vsb_synthetic_entered(vcpu);
+	if (vsb_screen_any() && vsb_screen_follows(vcpu))
+		vsb_screen_meet(vcpu);
 	atomic_dec(&vsb_users);
 	return ret;
 }
@@ -86,6 +91,17 @@ static int vsb_run_vmx(struct kvm_vcpu *vcpu, bool launch)
 static int vsb_nested_goes_on(struct kvm_vcpu *vcpu)
 {
 	return 1;
+}
+
+/* For the same: the user VM is learned, then L2 goes on with the same instruction. */
+static int vsb_nested_meet(struct kvm_vcpu *vcpu)
+{
+	int ret;
+
+	atomic_inc(&vsb_users);
+	ret = vsb_screen_meet(vcpu);
+	atomic_dec(&vsb_users);
+	return ret;
 }
 
 /* For the same: KVM does HLT itself. It would not find the instruction behind a veil. */
@@ -133,6 +149,25 @@ static int vsb_bus_write(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t port, in
 	return 0;
 }
 
+/* The same on the MMIO bus. */
+static int vsb_bus_fetch(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t addr, int size,
+			 void *data)
+{
+	atomic_inc(&vsb_users);
+	vsb_screen_bus(vcpu, addr, size, true, data);
+	atomic_dec(&vsb_users);
+	return 0;
+}
+
+static int vsb_bus_store(struct kvm_vcpu *vcpu, enum kvm_bus bus, gpa_t addr, int size,
+			 const void *data)
+{
+	atomic_inc(&vsb_users);
+	vsb_screen_bus(vcpu, addr, size, false, (void *)data);
+	atomic_dec(&vsb_users);
+	return 0;
+}
+
 /*
  * For vmx_check_intercept(), svm_check_intercept(). INTERCEPTED: KVM enters the guest, with
  * what was done of the string behind it, and nothing told to anybody. To be decided only
@@ -172,6 +207,9 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 		vsb_watch_exits(vcpu);
 	if (vsb_veil_any() && vsb_veil_answers(vcpu, reason, info))
 		return (unsigned long)vsb_nested_goes_on;
+	if (vsb_screen_any() && vsb_vendor->exit_resumes(reason, intr_info) &&
+	    vsb_screen_leaves_smm(vcpu))
+		return (unsigned long)vsb_nested_meet;
 	plain = vsb_vendor->exit_plain(reason);
 	if (!plain && vsb_vendor->exit_halts(reason) && vsb_synthetic_keeps(vcpu))
 		return (unsigned long)vsb_nested_halt;
@@ -195,6 +233,8 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 		return 0;
 	if (vsb_synthetic_is_pic(pio.port))
 		vsb_synthetic_irqchip(vcpu);
+	if (vsb_screen_any() && vsb_screen_is_pci(pio.port) && vsb_screen_configures(vcpu, &pio))
+		return (unsigned long)vsb_nested_meet;
 	if (!vsb_nested_takes(vcpu, &pio))
 		return 0;
 	return (unsigned long)vsb_nested_exit;
@@ -204,6 +244,7 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 static bool vsb_on_run_nested(struct kvm_vcpu *vcpu)
 {
 	return (unlikely(vsb_raise_any()) || unlikely(vsb_watch_any_stops()) ||
+		unlikely(vsb_bars_any_reads()) ||
 		unlikely(vsb_raise_signed(vcpu->arch.regs[VCPU_REGS_RDX]))) &&
 	       vsb_synthetic_enters(vcpu);
 }
@@ -289,13 +330,26 @@ static bool vsb_on_bus(struct pt_regs *regs)
 	       vsb_nested_serves(vcpu, regs->dx, regs->cx);
 }
 
+/* An access of L2 that a page fault of ours has led to: it has left KVM no other way. */
+static bool vsb_on_trap(struct pt_regs *regs)
+{
+	struct kvm_vcpu *vcpu = (void *)regs->di;
+
+	return vsb_screen_any() && (u32)regs->si == KVM_MMIO_BUS && regs->dx & VSB_TRAPPED &&
+	       (u32)regs->cx <= sizeof(u64) && vsb_vm_maybe(vcpu->kvm) && vsb_is_guest_mode(vcpu);
+}
+
 static unsigned long vsb_on_bus_read(struct pt_regs *regs)
 {
+	if (vsb_on_trap(regs))
+		return (unsigned long)vsb_bus_fetch;
 	return vsb_on_bus(regs) ? (unsigned long)vsb_bus_read : 0;
 }
 
 static unsigned long vsb_on_bus_write(struct pt_regs *regs)
 {
+	if (vsb_on_trap(regs))
+		return (unsigned long)vsb_bus_store;
 	return vsb_on_bus(regs) ? (unsigned long)vsb_bus_write : 0;
 }
 
@@ -368,6 +422,8 @@ static struct vsb_hook vsb_hooks[] = {
 	  .proto = "int (struct vcpu_svm *)", .compared = true },
 };
 
+static_assert(__same_type(vsb_bus_fetch, kvm_io_bus_read));
+static_assert(__same_type(vsb_bus_store, kvm_io_bus_write));
 static_assert(__same_type(vsb_bus_read, kvm_io_bus_read));
 static_assert(__same_type(vsb_bus_write, kvm_io_bus_write));
 static_assert(__same_type(vsb_proxy_run, kvm_arch_vcpu_ioctl_run));

@@ -10,6 +10,8 @@
 #include "kvm/calls.h"
 #include "kvm/hook.h"
 #include "kvm/host.h"
+#include "kvm/screen-hook.h"
+#include "kvm/shown.h"
 #include "kvm/synthetic.h"
 #include "kvm/veil-hook.h"
 #include "kvm/veil-table.h"
@@ -53,6 +55,12 @@ static const struct vsb_host_ops vsb_host_of_kvm = {
 	.veil_unmap = vsb_table_unmap,
 	.veil_unhook = vsb_table_unhook,
 	.veil_table_free = vsb_table_free,
+	.screen_get = vsb_screen_hook_get,
+	.screen_put = vsb_screen_hook_put,
+	.pin = vsb_view_pin,
+	.show = vsb_shown_create,
+	.show_end = vsb_shown_unmap,
+	.show_free = vsb_shown_free,
 	.first_frame = vsb_ept_first_frame,
 	.has_frame = vsb_ept_has_frame,
 	.frames = vsb_ept_frames,

@@ -46,6 +46,7 @@ bool vsb_synthetic_enters(struct kvm_vcpu *vcpu)
 	rcu_read_lock();
 	cloud = vsb_cloud_find(vcpu->kvm);
 	if (cloud && (atomic_read(&cloud->raising) || vsb_watch_any_stops() ||
+		      vsb_bars_any_reads() ||
 		      vsb_raise_signed(vcpu->arch.regs[VCPU_REGS_RDX]))) {
 		v = &cloud->vcpus[vcpu->vcpu_idx];
 		enters = !v->entering;
@@ -249,6 +250,8 @@ void vsb_synthetic_entered(struct kvm_vcpu *vcpu)
 		vsb_synthetic_get_regs(vcpu, &regs);
 		if (vsb_raise_entered(t.u, t.id.anchor, &regs))
 			vsb_synthetic_set_regs(vcpu, &regs);
+		if (unlikely(vsb_bars_any_reads()))
+			vsb_bars_told(&t.u->bars, t.id.anchor, vcpu->arch.regs[VCPU_REGS_RAX]);
 		vector = vsb_vendor->injects(vcpu);
 		if (vector)
 			vsb_direct_injected(t.u, t.id.anchor, vector);

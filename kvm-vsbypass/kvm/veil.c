@@ -28,7 +28,7 @@
 #include "kvm/veil-regs.h"
 #include "kvm/veil-table.h"
 
-bool vsb_veils;
+atomic_t vsb_veils = ATOMIC_INIT(0);
 
 /* ---- who is it ---- */
 

@@ -5,18 +5,19 @@
 #ifndef VSB_KVM_VEIL_H
 #define VSB_KVM_VEIL_H
 
+#include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/types.h>
 
 struct kvm_vcpu;
 struct vsb_veil;
 
-/* Is there a cloud VM with a veil? Callbacks begin with that. */
-extern bool vsb_veils;
+/* Cloud VMs with a veil. Callbacks begin with that. */
+extern atomic_t vsb_veils;
 
 static inline bool vsb_veil_any(void)
 {
-	return unlikely(READ_ONCE(vsb_veils));
+	return unlikely(atomic_read(&vsb_veils));
 }
 
 /* Callback context, L2 is running. */

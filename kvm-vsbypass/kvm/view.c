@@ -9,6 +9,7 @@
 #include <linux/highmem.h>
 #include <linux/kvm_host.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -196,4 +197,32 @@ int vsb_view_read(struct vsb_view *view, const struct vsb_span *span, u64 gfn, c
 	srcu_read_unlock(&view->kvm->srcu, srcu);
 	*data = view->buf;
 	return got;
+}
+
+/* See struct vsb_host_ops. */
+int vsb_view_pin(struct kvm *kvm, u64 gfn, u32 nr, struct page **pages)
+{
+	struct kvm_memory_slot *slot;
+	long got = -ENXIO;
+	int srcu;
+
+	if (!mmget_not_zero(kvm->mm))
+		return -ESRCH;
+	srcu = srcu_read_lock(&kvm->srcu);
+	slot = __gfn_to_memslot(kvm_memslots(kvm), gfn);
+	if (slot && slot->id >= 0 && slot->id < KVM_USER_MEM_SLOTS &&
+	    !(slot->flags & (KVM_MEMSLOT_INVALID | KVM_MEM_READONLY)) &&
+	    nr <= slot->base_gfn + slot->npages - gfn) {
+		mmap_read_lock(kvm->mm);
+		got = vsb_pin_user_pages(kvm->mm, __gfn_to_hva_memslot(slot, gfn), nr,
+					 FOLL_WRITE | FOLL_LONGTERM, pages, NULL);
+		mmap_read_unlock(kvm->mm);
+	}
+	srcu_read_unlock(&kvm->srcu, srcu);
+	mmput(kvm->mm);
+	if (got == nr)
+		return 0;
+	if (got > 0)
+		unpin_user_pages(pages, got);
+	return got < 0 ? got : -EFAULT;
 }

@@ -10,6 +10,7 @@
 
 struct kvm;
 struct mm_struct;
+struct page;
 struct vsb_span;
 struct vsb_view;
 
@@ -19,5 +20,8 @@ int vsb_view_begin(struct vsb_view *view, u64 root, int levels);
 int vsb_view_span(struct vsb_view *view, u64 gfn, struct vsb_span *span);
 int vsb_view_read(struct vsb_view *view, const struct vsb_span *span, u64 gfn, const void **data);
 u64 vsb_view_frames(struct kvm *kvm);
+
+/* Of any VM. */
+int vsb_view_pin(struct kvm *kvm, u64 gfn, u32 nr, struct page **pages);
 
 #endif

@@ -17,25 +17,6 @@
 
 #define BAD_POINTER	((void *)8)
 
-/* The call fails so, and no descriptor is lost. */
-static void expect(long ret, int want, int fd_before, const char *what, int line)
-{
-	int err = errno;
-
-	if (ret >= 0)
-		tap_fail(__FILE__, line, "%s: succeeded, wanted %s", what, strerror(want));
-	if (err != want)
-		tap_fail(__FILE__, line, "%s: %s, wanted %s", what, strerror(err), strerror(want));
-	if (next_fd() != fd_before)
-		tap_fail(__FILE__, line, "%s: a descriptor is left open", what);
-}
-
-#define EXPECT_ERR(call, want, what) do {				\
-	int fd_ = next_fd();						\
-									\
-	expect((call), (want), fd_, (what), __LINE__);			\
-} while (0)
-
 void args_version(void)
 {
 	int dev = OK(vsb_open());

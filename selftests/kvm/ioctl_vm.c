@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Plain VMs and foreign descriptors. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,4 +80,16 @@ int next_fd(void)
 
 	close(fd);
 	return fd;
+}
+
+void expect_err(long ret, int want, int fd_before, const char *what, const char *file, int line)
+{
+	int err = errno;
+
+	if (ret >= 0)
+		tap_fail(file, line, "%s: succeeded, wanted %s", what, strerror(want));
+	if (err != want)
+		tap_fail(file, line, "%s: %s, wanted %s", what, strerror(err), strerror(want));
+	if (next_fd() != fd_before)
+		tap_fail(file, line, "%s: a descriptor is left open", what);
 }

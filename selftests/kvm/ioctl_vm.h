@@ -37,6 +37,15 @@ struct foreign {
 /* @cloud: a cloud fd, or -1 */
 void foreign_open(struct foreign f[NR_FOREIGN], const struct test_vm *v, int dev, int cloud);
 
+/* The call fails so, and no descriptor is lost. */
+void expect_err(long ret, int want, int fd_before, const char *what, const char *file, int line);
+
+#define EXPECT_ERR(call, want, what) do {				\
+	int fd_ = next_fd();						\
+									\
+	expect_err((call), (want), fd_, (what), __FILE__, __LINE__);	\
+} while (0)
+
 /* The lowest free descriptor: the same before and after a call that fails. */
 int next_fd(void);
 

@@ -4,6 +4,7 @@
 
 #define BIT(nr)			(1ul << (nr))
 #define BIT_ULL(nr)		(1ull << (nr))
+#define GENMASK(high, low)	((unsigned long)GENMASK_ULL(high, low))
 #define GENMASK_ULL(high, low)	((~0ull >> (63 - (high))) & (~0ull << (low)))
 
 #endif

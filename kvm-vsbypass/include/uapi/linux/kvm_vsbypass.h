@@ -31,6 +31,7 @@
 #define VSB_MAX_FREEZE_MS	60000	/* of VSB_FREEZE */
 #define VSB_MAX_STOP_MS		60000	/* of VSB_STOP */
 #define VSB_MAX_VEIL_MIB	0x80000	/* 512 GiB */
+#define VSB_MAX_VRAM_MIB	16	/* memory of a graphics card */
 
 /*
  * What an unbound user VM sees on ports that a proxy of its pool claims. One that
@@ -79,13 +80,19 @@ struct vsb_create_cloud {
  * gets what is written, off the user VM's path. What has no room is lost.
  */
 #define VSB_DEV_DEBUGCON	3
+/*
+ * A graphics card: VGA with Bochs' VBE extensions, as QEMU has it ("std"). Two ranges, 0x3b0-0x3df
+ * and 0x1ce-0x1d1. What the user VM writes to the memory of its card is written to that of
+ * the proxy's (struct vsb_create_proxy.vram_frame). Its registers are replayed.
+ */
+#define VSB_DEV_VGA		4
 
 /**
  * struct vsb_range - claimed ports
  * @first:	first port
  * @last:	last port, inclusive, >= @first
  * @device:	VSB_DEV_*; VSB_DEV_16550 needs exactly 8 ports, VSB_DEV_I8042 both
- *		of its own
+ *		of its own, VSB_DEV_VGA the two of its own
  * @pad:	0
  */
 struct vsb_range {
@@ -124,6 +131,9 @@ struct vsb_range {
  * @ranges:	claimed ports; must not overlap; unused ones must be zero
  * @veil_mib:	the user VM gets a veil (Documentation/veil.rst) that may take so many MiB of
  *		the host's memory, 1 to VSB_MAX_VEIL_MIB; 0: none. One that it has it keeps
+ * @vram_frame:	with VSB_DEV_VGA: number of the page at which the proxy's VM has the memory of
+ *		its graphics card, which is pinned, else 0
+ * @vram_mib:	its size in MiB, 1 to VSB_MAX_VRAM_MIB, else 0
  * @pad:	0
  */
 struct vsb_create_proxy {
@@ -134,7 +144,9 @@ struct vsb_create_proxy {
 	__u32 nr_ranges;
 	struct vsb_range ranges[VSB_MAX_RANGES];
 	__u32 veil_mib;
-	__u32 pad[3];
+	__u32 vram_frame;
+	__u32 vram_mib;
+	__u32 pad[1];
 };
 
 /* Counters of one user VM (or of the proxy that waits for one). */
@@ -254,7 +266,9 @@ struct vsb_event {
 /*
  * Returns a proxy fd. Errors as for VSB_CREATE_CLOUD, and EINVAL: name or
  * range malformed, ranges overlap; EEXIST: the name is taken; ENOSPC: the
- * pool is full; EOPNOTSUPP: this kernel or CPU has no veils. The name of a proxy whose
+ * pool is full; EOPNOTSUPP: this kernel or CPU has no veils, or no screens; ENXIO: the proxy has
+ * no memory of its own at vram_frame, or not as much. A user VM with VSB_DEV_VGA has no veil
+ * (EINVAL). The name of a proxy whose
  * process has ended is free.
  */
 #define VSB_CREATE_PROXY	_IOW(VSB_IOC, 0x10, struct vsb_create_proxy)
