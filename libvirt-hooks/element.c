@@ -285,37 +285,42 @@ static gboolean read_contents(const xmlNode *parent, const char *front, JsonObje
 	g_autoptr(JsonArray) keys = json_array_new();
 	g_autoptr(GString) ports = g_string_new(NULL);
 	const char *policy = NULL;
-	gboolean ps2 = FALSE;
+	static const char * const simple[] = { "ps2", "vga" };
+	gboolean has[G_N_ELEMENTS(simple)] = { FALSE };
 	xmlNode *node = NULL;
 
 	while (next_child(parent, &node, error) && node) {
 		static const char * const none[] = { NULL };
+		gsize i = 0;
 		gboolean fine;
 
+		while (i < G_N_ELEMENTS(simple) && strcmp(name_of(node), simple[i]))
+			i++;
 		if (!strcmp(name_of(node), "serial")) {
 			fine = read_serial(node, ports, error);
 		} else if (!strcmp(name_of(node), "identity")) {
 			fine = read_identity(node, &policy, error);
 		} else if (!strcmp(name_of(node), "key")) {
 			fine = read_key(node, keys, error);
-		} else if (strcmp(name_of(node), "ps2")) {
+		} else if (i == G_N_ELEMENTS(simple)) {
 			fine = refuse(node, error, "there is no <%s>; <uservm> has <serial>, <ps2>, "
-				      "<identity> and <key>", name_of(node));
-		} else if (ps2) {
-			fine = refuse(node, error, "a second <ps2>; a user VM has one");
+				      "<vga>, <identity> and <key>", name_of(node));
+		} else if (has[i]) {
+			fine = refuse(node, error, "a second <%s>; a user VM has one", simple[i]);
 		} else {
 			fine = only_attributes(node, none, error) && no_children(node, error);
-			ps2 = TRUE;
+			has[i] = TRUE;
 		}
 		if (!fine)
 			return FALSE;
 	}
 	if (node)
 		return FALSE;
-	if (!ports->len && !ps2)
+	for (gsize i = 0; i < G_N_ELEMENTS(simple); i++)
+		if (has[i])
+			g_string_append_printf(ports, "%s%s", ports->len ? "," : "", simple[i]);
+	if (!ports->len)
 		g_string_append(ports, VSB_DEFAULT_PORTS);
-	if (ps2)
-		g_string_append_printf(ports, "%sps2", ports->len ? "," : "");
 	if (!g_strcmp0(front, "off"))
 		g_string_append(ports, ",front=off");
 	json_object_set_string_member(uservm, "ports", ports->str);

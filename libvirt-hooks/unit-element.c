@@ -67,6 +67,8 @@ static void test_good(void)
 		  "\"name\":\"a\",\"ports\":\"0x3f8-0x3ff\",\"identity\":\"first-seen\"}]}" },
 		{ VM("<v:ps2/>"), "{\"cloud\":\"c1\",\"unclaimed\":\"absorb\",\"uservms\":[{"
 		  "\"name\":\"a\",\"ports\":\"ps2\",\"identity\":\"first-seen\"}]}" },
+		{ VM("<v:vga/><v:ps2/>"), "{\"cloud\":\"c1\",\"unclaimed\":\"absorb\",\"uservms\":[{"
+		  "\"name\":\"a\",\"ports\":\"ps2,vga\",\"identity\":\"first-seen\"}]}" },
 		{ VM("<v:ps2/><v:serial ports='0x2f8-0x2ff'/><v:key>\n " KEY " al\n</v:key>"
 		     "<v:identity policy='required'/><v:serial ports='0x3f8-0x3ff'/>"),
 		  "{\"cloud\":\"c1\",\"unclaimed\":\"absorb\",\"uservms\":[{\"name\":\"a\","
@@ -151,6 +153,7 @@ static void test_bad(void)
 		{ VM("x"), "line 4: there is text in <uservm>" },
 		{ VM("<v:vnc/>"), "line 4: there is no <vnc>; <uservm> has" },
 		{ VM("<v:ps2/><v:ps2/>"), "line 4: a second <ps2>" },
+		{ VM("<v:vga/><v:vga/>"), "line 4: a second <vga>" },
 		{ VM("<v:ps2 x='y'/>"), "line 4: <ps2> has no attribute 'x'" },
 		{ VM("<v:ps2><v:ps2/></v:ps2>"), "line 4: there is <ps2> in <ps2>, which has no content" },
 		{ VM("<v:serial/>"), "line 4: <serial> needs ports" },

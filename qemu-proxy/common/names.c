@@ -79,6 +79,7 @@ static gboolean parse_range(char *text, struct vsb_range *range)
 
 #define FRONT_OFF	"front=off"
 #define PS2		"ps2"
+#define VGA		"vga"
 #define VEIL		"veil="
 
 /*
@@ -90,6 +91,11 @@ static const struct vsb_range ps2_ranges[] = {
 	{ .first = 0x5658, .last = 0x565b, .device = VSB_DEV_PLAIN },
 	{ .first = 0x60, .last = 0x60, .device = VSB_DEV_I8042 },
 	{ .first = 0x64, .last = 0x64, .device = VSB_DEV_I8042 },
+};
+
+static const struct vsb_range vga_ranges[] = {
+	{ .first = 0x1ce, .last = 0x1d1, .device = VSB_DEV_VGA },
+	{ .first = 0x3b0, .last = 0x3df, .device = VSB_DEV_VGA },
 };
 
 /*
@@ -150,7 +156,7 @@ static gboolean add_range(struct vsb_ports *ports, const struct vsb_range *range
 {
 	if (ports->nr == VSB_MAX_RANGES) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
-			    "ports '%s': give 1 to %d ranges (" PS2 " is three)", shown,
+			    "ports '%s': give 1 to %d ranges (" PS2 " is three, " VGA " two)", shown,
 			    VSB_MAX_RANGES);
 		return FALSE;
 	}
@@ -172,15 +178,22 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 	g_auto(GStrv) words = NULL;
 	g_autofree char *shown = vsb_error_shown(spec, 200);
 	g_autofree char *veil = NULL;
-	gboolean ps2;
+	gboolean ps2, vga;
 
-	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 4);
+	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 5);
 	parsed.no_front = take_word(words, FRONT_OFF);
 	ps2 = take_word(words, PS2);
+	vga = take_word(words, VGA);
 	veil = take_prefixed(words, VEIL);
 	if (!parse_veil(veil, &parsed.veil_mib, error))
 		return FALSE;
-	if ((parsed.no_front || ps2 || veil) && !words[0]) {
+	if (vga && parsed.veil_mib) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "ports '%s': a user VM has a veil or a screen outside; leave out "
+			    VEIL " or " VGA, shown);
+		return FALSE;
+	}
+	if ((parsed.no_front || ps2 || vga || veil) && !words[0]) {
 		g_strfreev(words);
 		words = g_strsplit(VSB_DEFAULT_PORTS, ",", 0);
 	}
@@ -195,7 +208,7 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 		if (!parse_range(*word, &range)) {
 			g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 				    "ports '%s' are malformed; write e.g. 0x3f8-0x3ff,0x60, "
-				    "ports from 0 to 0xffff, or ps2", shown);
+				    "ports from 0 to 0xffff, or ps2 and vga", shown);
 			return FALSE;
 		}
 		if (!add_range(&parsed, &range, shown, error))
@@ -203,6 +216,9 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 	}
 	for (gsize i = 0; ps2 && i < G_N_ELEMENTS(ps2_ranges); i++)
 		if (!add_range(&parsed, &ps2_ranges[i], shown, error))
+			return FALSE;
+	for (gsize i = 0; vga && i < G_N_ELEMENTS(vga_ranges); i++)
+		if (!add_range(&parsed, &vga_ranges[i], shown, error))
 			return FALSE;
 	*ports = parsed;
 	return TRUE;
@@ -215,6 +231,8 @@ char *vsb_ports_format(const struct vsb_ports *ports)
 
 	if (vsb_ports_ps2(ports))
 		nr -= G_N_ELEMENTS(ps2_ranges);
+	if (vsb_ports_vga(ports))
+		nr -= G_N_ELEMENTS(vga_ranges);
 	for (guint i = 0; i < nr; i++) {
 		const struct vsb_range *range = &ports->range[i];
 
@@ -224,6 +242,8 @@ char *vsb_ports_format(const struct vsb_ports *ports)
 	}
 	if (vsb_ports_ps2(ports))
 		g_string_append(text, "," PS2);
+	if (vsb_ports_vga(ports))
+		g_string_append(text, "," VGA);
 	if (ports->no_front)
 		g_string_append(text, "," FRONT_OFF);
 	if (ports->veil_mib)
@@ -231,12 +251,22 @@ char *vsb_ports_format(const struct vsb_ports *ports)
 	return g_string_free(text, FALSE);
 }
 
-gboolean vsb_ports_ps2(const struct vsb_ports *ports)
+static gboolean has_device(const struct vsb_ports *ports, guint device)
 {
 	for (guint i = 0; i < ports->nr; i++)
-		if (ports->range[i].device == VSB_DEV_I8042)
+		if (ports->range[i].device == device)
 			return TRUE;
 	return FALSE;
+}
+
+gboolean vsb_ports_ps2(const struct vsb_ports *ports)
+{
+	return has_device(ports, VSB_DEV_I8042);
+}
+
+gboolean vsb_ports_vga(const struct vsb_ports *ports)
+{
+	return has_device(ports, VSB_DEV_VGA);
 }
 
 int vsb_range_com(const struct vsb_range *range)

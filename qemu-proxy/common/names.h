@@ -19,7 +19,7 @@ gboolean vsb_name_check(const char *what, const char *name, GError **error);
  * @nr:		1 to VSB_MAX_RANGES
  * @range:	in the order given, not overlapping; a COM port of a PC with its
  *		8 ports is a VSB_DEV_16550, a port of a debug console alone a
- *		VSB_DEV_DEBUGCON; those of "ps2" come last
+ *		VSB_DEV_DEBUGCON; those of "ps2" and "vga" come last
  * @no_front:	the proxy answers each access, also to a 16550
  * @veil_mib:	memory of the host that the user VM's veil may have; 0: it has none
  */
@@ -32,8 +32,9 @@ struct vsb_ports {
 
 /*
  * "0x3f8-0x3ff,0x80": 0x hexadecimal or decimal, ranges separated by commas. Among
- * them may be "front=off", "veil=MIB" and "ps2": the keyboard controller, ports 0x60 and 0x64,
- * and VMware's port, where there is no other mouse then.
+ * them may be "front=off", "veil=MIB", "ps2": the keyboard controller, ports 0x60 and 0x64,
+ * and VMware's port, where there is no other mouse then; and "vga": the graphics card, which
+ * goes without a veil.
  * Without a range these are beside VSB_DEFAULT_PORTS.
  */
 gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error);
@@ -43,6 +44,9 @@ char *vsb_ports_format(const struct vsb_ports *ports);
 
 /* Whether the keyboard controller is in the list. */
 gboolean vsb_ports_ps2(const struct vsb_ports *ports);
+
+/* Whether the graphics card is. */
+gboolean vsb_ports_vga(const struct vsb_ports *ports);
 
 #define VSB_MAX_COMS	4	/* of a PC */
 

@@ -67,6 +67,10 @@ static void test_ports(void)
 		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,ps2,front=off",
 		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,ps2,front=off",
 		  16, 0, 0 },
+		{ "vga", "0x3f8-0x3ff,vga", 3, 0x3f8, 4 },
+		{ "vga,ps2,0x2f8-0x2ff", "0x2f8-0x2ff,ps2,vga", 6, 0x2f8, 3 },
+		{ "1,2,3,4,5,6,7,8,9,10,11,ps2,front=off,vga",
+		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,ps2,vga,front=off", 16, 0, 0 },
 		{ "veil=200", "0x3f8-0x3ff,veil=200", 1, 0x3f8, 4 },
 		{ "veil=1,ps2,front=off,0x2f8-0x2ff", "0x2f8-0x2ff,ps2,front=off,veil=1", 4, 0x2f8, 3 },
 		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,ps2,front=off,veil=524288",
@@ -82,6 +86,8 @@ static void test_ports(void)
 		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17",
 		"ps2,0x60", "0x64,ps2", "0x3f8-0x3ff,ps2,0x5f-0x61", "ps2,ps2", "ps2,", "PS2",
 		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,ps2", "ps2,0x565a",
+		"vga,0x3c0", "0x1ce,vga", "vga,vga", "vga,", "VGA", "vga,veil=100",
+		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,vga",
 		"front=on", "0x60,front=off,front=off", "front=off,", "0x60,front",
 	};
 
@@ -90,6 +96,7 @@ static void test_ports(void)
 		g_autofree char *formatted = NULL;
 		struct vsb_com_port coms[VSB_MAX_COMS] = { 0 };
 		struct vsb_ports ports = { 0 }, again = { 0 };
+		guint last;
 
 		g_test_message("'%s'", good[i].spec);
 		g_assert_true(vsb_ports_parse(good[i].spec, &ports, &error));
@@ -97,9 +104,17 @@ static void test_ports(void)
 		g_assert_cmpint(ports.no_front, ==, strstr(good[i].spec, "front=off") != NULL);
 		g_assert_cmpint(ports.veil_mib != 0, ==, strstr(good[i].spec, "veil=") != NULL);
 		g_assert_cmpint(vsb_ports_ps2(&ports), ==, strstr(good[i].spec, "ps2") != NULL);
-		for (guint r = ports.nr - 2; vsb_ports_ps2(&ports) && r < ports.nr; r++) {
+		g_assert_cmpint(vsb_ports_vga(&ports), ==, strstr(good[i].spec, "vga") != NULL);
+		last = ports.nr;
+		if (vsb_ports_vga(&ports)) {
+			last -= 2;
+			g_assert_cmpuint(ports.range[last].device, ==, VSB_DEV_VGA);
+			g_assert_cmpuint(ports.range[last].first, ==, 0x1ce);
+			g_assert_cmpuint(ports.range[last + 1].last, ==, 0x3df);
+		}
+		for (guint r = last - 2; vsb_ports_ps2(&ports) && r < last; r++) {
 			g_assert_cmpuint(ports.range[r].device, ==, VSB_DEV_I8042);
-			g_assert_cmpuint(ports.range[r].first, ==, r == ports.nr - 1 ? 0x64 : 0x60);
+			g_assert_cmpuint(ports.range[r].first, ==, r == last - 1 ? 0x64 : 0x60);
 			g_assert_cmpuint(ports.range[r].last, ==, ports.range[r].first);
 		}
 		formatted = vsb_ports_format(&ports);

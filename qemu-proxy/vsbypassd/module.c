@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "proxy-cmd.h"
 
 /* An error of @call with errno's cause; @advice says what to do about it. */
 static void set_error(GError **error, const char *call, int err, const char *advice)
@@ -64,6 +65,8 @@ int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 		.flags = flags | (ports->no_front ? VSB_PROXY_NO_FRONT : 0),
 		.nr_ranges = ports->nr,
 		.veil_mib = ports->veil_mib,
+		.vram_frame = vsb_ports_vga(ports) ? PROXY_VRAM_FRAME : 0,
+		.vram_mib = vsb_ports_vga(ports) ? PROXY_VRAM_MIB : 0,
 	};
 	int fd;
 
@@ -74,7 +77,9 @@ int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 		set_error(error, "VSB_CREATE_PROXY", errno,
 			  errno == EEXIST ? "the name is taken" :
 			  errno == ENOSPC ? "the cloud VM has as many proxies as are possible" :
-			  errno == EOPNOTSUPP ? "this host has no veils, see the kernel log" :
+			  errno == EOPNOTSUPP ? "this host has no veils, or no screens, see the "
+						"kernel log" :
+			  errno == ENXIO ? "its QEMU has no graphics card where ours have it" :
 			  NULL);
 		return -1;
 	}

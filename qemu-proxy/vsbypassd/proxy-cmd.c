@@ -27,14 +27,19 @@ static void add(GPtrArray *argv, const char *format, ...)
 	va_end(args);
 }
 
-static void add_keyboard(GPtrArray *argv)
+static void add_screen(GPtrArray *argv, const struct vsb_ports *ports)
 {
+	if (vsb_ports_ps2(ports)) {
+		add(argv, "-device");
+		add(argv, "i8042");
+	}
 	add(argv, "-device");
-	add(argv, "i8042");
 	/* QEMU drops a VNC client's keys if there is no graphic console, see
-	 * qkbd_state_key_event(). This is one without ports; it stays blank. */
-	add(argv, "-device");
-	add(argv, "ramfb");
+	 * qkbd_state_key_event(). ramfb is one without ports; it stays blank. */
+	if (vsb_ports_vga(ports))
+		add(argv, "isa-vga,vgamem_mb=%d", PROXY_VRAM_MIB);
+	else
+		add(argv, "ramfb");
 	/* A client may ask for sound, and QEMU would open the host's card for it. */
 	add(argv, "-audiodev");
 	add(argv, "none,id=none");
@@ -111,10 +116,15 @@ char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const cha
 	add(argv, "chardev:qmp");
 	add_consoles(argv, ports);
 	add_debugs(argv, ports);
-	if (vsb_ports_ps2(ports))
-		add_keyboard(argv);
+	if (proxy_cmd_vnc(ports))
+		add_screen(argv, ports);
 	g_ptr_array_add(argv, NULL);
 	return (char **)g_ptr_array_free(argv, FALSE);
+}
+
+gboolean proxy_cmd_vnc(const struct vsb_ports *ports)
+{
+	return vsb_ports_ps2(ports) || vsb_ports_vga(ports);
 }
 
 JsonObject *proxy_vnc_listen(const char *fdname)

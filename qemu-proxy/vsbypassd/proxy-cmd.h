@@ -25,9 +25,16 @@
 #define PROXY_ROM_SIZE		(64 * 1024)
 #define PROXY_ROM_BYTE		0xf4	/* HLT */
 
+/* Where the VM has the memory of its graphics card (QEMU's isa-vga), and how much. */
+#define PROXY_VRAM_FRAME	0xe0000
+#define PROXY_VRAM_MIB		8
+
+/* Whether it has a VNC server. */
+gboolean proxy_cmd_vnc(const struct vsb_ports *ports);
+
 /*
  * @qemu: program, @accel: "kvm" (tests: "tcg"), @rom: path of the firmware. If @ports have
- * a keyboard, its VNC server listens nowhere before proxy_vnc_listen().
+ * a keyboard or a graphics card, its VNC server listens nowhere before proxy_vnc_listen().
  * Return: (transfer full): argument vector.
  */
 char **proxy_cmd(const char *qemu, const char *accel, const char *rom, const char *name,

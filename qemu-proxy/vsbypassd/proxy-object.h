@@ -13,7 +13,7 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
 
 /**
  * struct proxy - see proxy.h
- * @vnc_path:	VNC socket, NULL without a keyboard
+ * @vnc_path:	VNC socket, NULL without keyboard and screen
  * @keyboard:	NULL without one
  * @process:	bubblewrap, whose child QEMU is, if we have started it
  * @cancel:	of the wait for @process

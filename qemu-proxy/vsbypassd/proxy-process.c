@@ -168,7 +168,7 @@ static gboolean start_process(struct proxy *proxy, int qmp_fd, int stderr_fd,
 	g_subprocess_launcher_take_fd(launcher, qmp_fd, PROXY_QMP_FD);
 	g_subprocess_launcher_take_stderr_fd(launcher, stderr_fd);
 	return cage_spawn(proxy->env->cage, launcher, proxy->name,
-			  vsb_ports_ps2(&proxy->ports), argv, caged, error);
+			  proxy_cmd_vnc(&proxy->ports), argv, caged, error);
 }
 
 /* Return: QEMU's end of the QMP socket, or -1; ours is proxy->qmp then. */

@@ -16,9 +16,16 @@ gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *d
 {
 	g_autofree char *why = g_strdup_printf("libvirt's domain '%s' takes over", domain);
 	g_autoptr(GError) cause = NULL;
-	int pidfd = procfd_open(pid, error);
-	int vm_fd = pidfd < 0 ? -1 : procfd_take_vm(pidfd, pid, error);
+	int pidfd, vm_fd;
 
+	if (vsb_ports_vga(&proxy->ports)) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "user VM '%s' has a screen ('vga'), and of a domain's graphics card is not "
+			    "known where its memory is; attach it without 'vga'", proxy->name);
+		return FALSE;
+	}
+	pidfd = procfd_open(pid, error);
+	vm_fd = pidfd < 0 ? -1 : procfd_take_vm(pidfd, pid, error);
 	if (vm_fd < 0) {
 		if (pidfd >= 0)
 			close(pidfd);

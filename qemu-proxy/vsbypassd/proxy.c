@@ -391,10 +391,10 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 	proxy->consoles = consoles_new(env->console_dir, env->console_gid, env->log_dir, name,
 				       ports);
 	proxy->qmp_path = g_build_filename(env->qmp_dir, file, NULL);
-	if (vsb_ports_ps2(ports)) {
+	if (proxy_cmd_vnc(ports))
 		proxy->vnc_path = g_strdup_printf("%s/%s.vnc", env->console_dir, name);
+	if (vsb_ports_ps2(ports))
 		proxy->keyboard = keyboard_new(env->key_wait_ms, &proxy_keyboard_ops, proxy);
-	}
 	proxy->ports = *ports;
 	proxy->pidfd = -1;
 	proxy->fd = -1;

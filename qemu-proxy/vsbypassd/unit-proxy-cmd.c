@@ -54,6 +54,17 @@ static void test_ps2(void)
 	g_assert_null(strstr(plain, "vnc"));
 }
 
+static void test_vga(void)
+{
+	g_autofree char *alone = joined("vga");
+	g_autofree char *both = joined("vga,ps2");
+
+	has(alone, "-device isa-vga,vgamem_mb=8 -audiodev none,id=none -vnc none,audiodev=none");
+	g_assert_null(strstr(alone, "i8042"));
+	has(both, "-device i8042 -device isa-vga,vgamem_mb=8 ");
+	g_assert_null(strstr(both, "ramfb"));
+}
+
 static void test_others(void)
 {
 	g_autofree char *com2 = joined("0x60,0x2f8-0x2ff");
@@ -114,6 +125,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/proxy-cmd/com1", test_com1);
 	g_test_add_func("/proxy-cmd/ps2", test_ps2);
+	g_test_add_func("/proxy-cmd/vga", test_vga);
 	g_test_add_func("/proxy-cmd/others", test_others);
 	g_test_add_func("/proxy-cmd/coms", test_coms);
 	g_test_add_func("/proxy-cmd/debugs", test_debugs);
