@@ -7,7 +7,7 @@
  *
  * Actions: "down KEYSYM" and "up KEYSYM" (hexadecimal), "move X Y", "buttons MASK",
  * "pause MILLISECONDS", "leds MASK": wait until the server says that they shine (1: scroll,
- * 2: num, 4: caps lock).
+ * 2: num, 4: caps lock), "picture FILE": what the screen shows, as a PPM.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,9 +22,10 @@
 #include <unistd.h>
 
 #define LED_STATE	(-261)
+#define PICTURE_S	20	/* that a picture may take */
 
 static int server;
-static uint16_t x, y;
+static uint16_t x, y, width, height;
 
 static void die(const char *format, ...)
 {
@@ -39,13 +40,19 @@ static void die(const char *format, ...)
 
 static void get(void *data, size_t n)
 {
-	for (char *p = data; n;) {
-		ssize_t got = read(server, p, n);
+	static char buf[65536];
+	static size_t has, at;
 
-		if (got <= 0)
-			die("vnc_send: the server ended the connection");
-		p += got;
-		n -= got;
+	for (char *p = data; n; n--) {
+		if (at == has) {
+			ssize_t got = read(server, buf, sizeof(buf));
+
+			if (got <= 0)
+				die("vnc_send: the server ended the connection");
+			has = got;
+			at = 0;
+		}
+		*p++ = buf[at++];
 	}
 }
 
@@ -84,6 +91,10 @@ static void shake_hands(void)
 	static const uint8_t encodings[] = {
 		2, 0, 0, 1, 0xff, 0xff, 0xfe, 0xfb,	/* LED_STATE */
 	};
+	/* 32 bits a pixel, of them 24 that count: 0x00rrggbb, the lowest byte first */
+	static const uint8_t format[20] = {
+		0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0,
+	};
 	char version[12];
 	uint8_t n, type, none = 0;
 
@@ -102,9 +113,64 @@ static void shake_hands(void)
 	if (get_u32())
 		die("vnc_send: refused");
 	put("\1", 1);
-	skip(2 + 2 + 16);
+	width = get_u16();
+	height = get_u16();
+	skip(16);
 	skip(get_u32());
+	put(format, sizeof(format));
 	put(encodings, sizeof(encodings));
+}
+
+/* Raw pixels of a rectangle into @picture, three bytes each. Return: how many. */
+static unsigned int get_rectangle(uint8_t *picture)
+{
+	uint16_t left = get_u16(), top = get_u16(), w = get_u16(), h = get_u16();
+	int32_t encoding = (int32_t)get_u32();
+	uint8_t pixel[4];
+
+	if (encoding == LED_STATE) {
+		skip(1);
+		return 0;
+	}
+	if (encoding || left + w > width || top + h > height)
+		die("vnc_send: a rectangle that nobody asked for");
+	for (unsigned int i = 0; i < (unsigned int)w * h; i++) {
+		uint8_t *to = picture + 3 * ((size_t)(top + i / w) * width + left + i % w);
+
+		get(pixel, sizeof(pixel));
+		to[0] = pixel[2];
+		to[1] = pixel[1];
+		to[2] = pixel[0];
+	}
+	return (unsigned int)w * h;
+}
+
+static void take_picture(const char *path)
+{
+	uint8_t ask[10] = { 3, 0, 0, 0, 0, 0, width >> 8, width, height >> 8, height };
+	uint8_t *picture = calloc((size_t)width * height, 3), type;
+	FILE *file = fopen(path, "w");
+
+	if (!picture || !file)
+		die("vnc_send: %s: %s", path, strerror(errno));
+	/* A screen that is another one meanwhile has no end of what was asked for. */
+	alarm(PICTURE_S);
+	put(ask, sizeof(ask));
+	/* What the server says of LEDs comes first. */
+	for (unsigned int pixels = 0; pixels < (unsigned int)width * height;) {
+		get(&type, 1);
+		if (type)
+			die("vnc_send: message %u of the server is not known here", type);
+		skip(1);
+		for (uint16_t n = get_u16(); n; n--)
+			pixels += get_rectangle(picture);
+	}
+	alarm(0);
+	fprintf(file, "P6\n%u %u\n255\n", width, height);
+	fwrite(picture, 3, (size_t)width * height, file);
+	if (fclose(file))
+		die("vnc_send: %s: %s", path, strerror(errno));
+	free(picture);
 }
 
 static void key(uint32_t sym, bool down)
@@ -162,6 +228,8 @@ static void act(const char *action)
 		pointer(buttons);
 	} else if (sscanf(action, "pause %u", &a) == 1) {
 		usleep(a * 1000);
+	} else if (!strncmp(action, "picture ", 8)) {
+		take_picture(action + 8);
 	} else if (sscanf(action, "leds %u", &a) == 1) {
 		wait_leds(a);
 	} else {

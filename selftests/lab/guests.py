@@ -21,9 +21,20 @@ LINUX = ("guests-linux-", "reboots-")
 MICROVM = "/usr/share/qemu/qboot.rom"
 MACHINES = "exit-irq-machines"
 
+# the job whose user VMs have a screen
+SCREEN = "vga"
+
 GRUB = "/usr/lib/grub/i386-pc"
 GRUB_MODULES = ("biosdisk", "memdisk", "tar", "normal", "serial", "terminfo", "terminal", "echo",
                 "sleep", "test", "configfile", "minicmd", "ls", "reboot", "date", "keystatus")
+# on the screen of a PC, and with the keyboard there
+GRUB_VGA_CFG = """\
+terminal_input console
+terminal_output console
+set timeout=-1
+menuentry 'first of the test' { echo the first was chosen; sleep 100000; }
+menuentry 'second of the test' { echo the second was chosen; sleep 100000; }
+"""
 GRUB_CFG = """\
 serial --unit=0 --speed=115200
 terminal_input serial
@@ -41,7 +52,7 @@ FIRMWARE = {"memtest.bin": ("/boot/memtest86+x64.bin", "memtest86+"),
             "ovmf.fd": ("/usr/share/ovmf/OVMF.fd", "ovmf")}
 
 
-def _make_grub(path):
+def _make_grub(path, settings=GRUB_CFG):
     """A disk that SeaBIOS starts: boot sector, GRUB with its modules and settings within.
 
     Both images are made to follow each other from the first sector on (GRUB's boot.S and
@@ -49,8 +60,8 @@ def _make_grub(path):
     config = io.BytesIO()
     with tarfile.open(fileobj=config, mode="w") as tar:
         info = tarfile.TarInfo("grub.cfg")
-        info.size = len(GRUB_CFG)
-        tar.addfile(info, io.BytesIO(GRUB_CFG.encode()))
+        info.size = len(settings)
+        tar.addfile(info, io.BytesIO(settings.encode()))
     parts = {"memdisk": config.getvalue(),
              "early.cfg": b"set root=(memdisk)\nset prefix=(memdisk)/\n"}
     for name, data in parts.items():
@@ -88,6 +99,9 @@ def files(jobs, guest):
             if not os.path.exists(path):
                 raise cache.Error(f"{path} is missing (package {package}); run 'make deps' as root")
             out[name] = path
+    if SCREEN in jobs:
+        out["grub-vga.img"] = cache.file("guest-grub-vga", cache.key(GRUB_VGA_CFG, GRUB_MODULES, _packages()),
+                                         lambda path: _make_grub(path, GRUB_VGA_CFG))
     if MACHINES in jobs:
         if not os.path.exists(MICROVM):
             raise cache.Error(f"{MICROVM} is missing (package qemu-system-data); run 'make deps' as root")

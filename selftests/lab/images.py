@@ -33,11 +33,14 @@ LIBRARIES = "lib/x86_64-linux-gnu/"
 FIRMWARE = ("bios-256k.bin", "kvmvapic.bin", "linuxboot_dma.bin", "linuxboot.bin",
             "pvh.bin", "vgabios-stdvga.bin", "efi-virtio.rom",
             # of a proxy's VNC server and the blank screen that it shows
-            "keymaps/en-us", "vgabios-ramfb.bin")
+            "keymaps/en-us", "vgabios-ramfb.bin",
+            # of its graphics card
+            "vgabios.bin")
 VIRTIO = ("virtio_pci", "virtio_console")
 # of L2, if it is asked to (l2-init)
 INPUT = ("evdev", "psmouse")
 DISKS = ("virtio_pci", "virtio_blk")
+SCREEN = ("bochs",)
 KVM = {"amd": "kvm_amd", "intel": "kvm_intel"}
 # of an L0 that is a Debian on a disk
 DISK = ("virtio_blk", "ata_piix", "sd_mod", "crc32c_generic", "ext4")
@@ -207,9 +210,10 @@ def l2(build, kernel, more=None):
     w.copy("bin/busybox", BUSYBOX)
     w.link("bin/sh", "busybox")
     w.copy("init", os.path.join(GUEST, "l2-init"))
-    for m in kernel.closure(INPUT + DISKS):
+    for m in kernel.closure(INPUT + DISKS + SCREEN):
         w.copy(f"lib/modules/{m}.ko", kernel.module(m))
     w.file("lib/modules/disks", "".join(m + "\n" for m in kernel.closure(DISKS)))
+    w.file("lib/modules/screen", "".join(m + "\n" for m in kernel.closure(SCREEN)))
     w.copy("bin/keys", os.path.join(GUEST, "l2-keys"))
     w.copy("bin/bench-line", os.path.join(GUEST, "l2-bench"))
     w.copy("bin/bench-load", os.path.join(GUEST, "l2-load"))
