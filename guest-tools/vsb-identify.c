@@ -60,7 +60,7 @@ static uint8_t port_in(unsigned int port, void *data)
 
 	if (access->dev < 0)
 		return inb((unsigned short)(access->base + port));
-	if (pread(access->dev, &value, 1, (off_t)(access->base + port)) != 1)
+	if (pread(access->dev, &value, 1, (off_t)access->base + port) != 1)
 		dev_failed();
 	return value;
 }
@@ -71,7 +71,7 @@ static void port_out(unsigned int port, uint8_t value, void *data)
 
 	if (access->dev < 0)
 		outb(value, (unsigned short)(access->base + port));
-	else if (pwrite(access->dev, &value, 1, (off_t)(access->base + port)) != 1)
+	else if (pwrite(access->dev, &value, 1, (off_t)access->base + port) != 1)
 		dev_failed();
 }
 

@@ -104,7 +104,6 @@ ssh_key vsb_hostkey_load(const char *path, GError **error)
 	const char *cause = NULL;
 	ssh_key key = NULL;
 	struct stat st;
-	ssize_t n = -1;
 	int fd;
 
 	if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
@@ -121,7 +120,7 @@ ssh_key vsb_hostkey_load(const char *path, GError **error)
 		cause = "its owner is neither root nor the user who starts vsb-console";
 	else if (st.st_mode & 077)
 		cause = "group or others have access to it; if nobody has read it use chmod 600, else delete it and a new one is made";
-	else if ((n = read(fd, text, MAX_BYTES)) < 0)
+	else if (read(fd, text, MAX_BYTES) < 0)
 		cause = g_strerror(errno);
 	else if (ssh_pki_import_privkey_base64(text, NULL, NULL, NULL, &key) != SSH_OK)
 		cause = "it holds no private key without passphrase";

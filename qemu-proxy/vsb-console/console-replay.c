@@ -191,7 +191,7 @@ static void replay_clear(struct replay *replay)
 /* Appends row @row, at least @least cells of it. */
 static void add_row(struct replay *replay, GByteArray *out, int row, int least)
 {
-	VTermScreenCell cells[COLUMNS_MAX];
+	VTermScreenCell cells[COLUMNS_MAX] = { 0 };
 
 	for (int i = 0; i < replay->columns; i++)
 		vterm_screen_get_cell(replay->screen, (VTermPos){ row, i }, &cells[i]);
@@ -200,7 +200,7 @@ static void add_row(struct replay *replay, GByteArray *out, int row, int least)
 
 static bool row_is_blank(struct replay *replay, int row)
 {
-	VTermScreenCell cell;
+	VTermScreenCell cell = { 0 };
 
 	for (int i = 0; i < replay->columns; i++) {
 		vterm_screen_get_cell(replay->screen, (VTermPos){ row, i }, &cell);

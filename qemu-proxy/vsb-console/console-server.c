@@ -338,6 +338,7 @@ static char *peer_name(const struct sockaddr_storage *address)
 	if (slash)
 		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text,
 			  sizeof(text));
+	/* clang loses it in the cast. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
 	port = ntohs(address->ss_family == AF_INET6 ?
 		     ((const struct sockaddr_in6 *)address)->sin6_port :
 		     ((const struct sockaddr_in *)address)->sin_port);

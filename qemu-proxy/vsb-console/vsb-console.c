@@ -145,6 +145,7 @@ static int bound_port(int fd)
 	socklen_t len = sizeof(address);
 
 	getsockname(fd, (struct sockaddr *)&address, &len);
+	/* clang loses it in the cast. NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage) */
 	return ntohs(address.ss_family == AF_INET6 ?
 		     ((struct sockaddr_in6 *)&address)->sin6_port :
 		     ((struct sockaddr_in *)&address)->sin_port);
