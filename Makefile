@@ -34,7 +34,7 @@ MODULE_SRC	:= $(MODULE_DIR)/src
 
 Q		:= $(if $(filter 1,$(V)),,@)
 
-.PHONY: all module tests check check-list bench bench-connections bench-plot demo deps lab install clean help
+.PHONY: all module tests check check-list lint bench bench-connections bench-plot demo deps lab install clean help
 all: module $(PARTS)
 
 help:
@@ -44,6 +44,8 @@ help:
 	@echo '                  HOST=intel: on Bochs instead of QEMU (slower)'
 	@echo 'make check        build and run all tests; T=prefix: those whose name begins so'
 	@echo 'make check-list   list the tests'
+	@echo 'make lint         static checks: checkpatch, sparse, gcc -fanalyzer, coccinelle,'
+	@echo '                  clang-tidy, cppcheck, shellcheck, codespell'
 	@echo 'make bench        how fast it is, beside a VM that is not nested and one without'
 	@echo '                  the bypass; HOST=intel: on Bochs. 10 to 20 minutes'
 	@echo 'make bench-connections   memory of an SSH connection to vsb-console'
@@ -108,6 +110,11 @@ deps:
 check: deps
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)selftests/run --build $(O) $(T)
+
+lint:
+	$(Q)selftests/lab/deps.sh lint
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)selftests/run --build $(O) checkpatch sparse lint-
 
 check-list: deps
 	$(Q)$(MAKE) --no-print-directory tests >&2

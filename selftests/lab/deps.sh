@@ -5,7 +5,7 @@
 # that are missing (root), or print the command that does (anyone else).
 # POSIX sh: on a fresh machine there is not even Python.
 #
-# usage: deps.sh [--quiet]	exit 0: all there; 1: something is missing
+# usage: deps.sh [lint]	lint: of 'make lint', too. Exit 0: all there; 1: something is missing
 
 set -u
 
@@ -34,8 +34,12 @@ lab="busybox-static bubblewrap qemu-system-x86 qemu-system-data seabios isolinux
 # user VMs that nobody here wrote, and a terminal to look at their screens
 guests="grub-pc-bin grub-common memtest86+ u-boot-qemu ovmf ipxe-qemu zstd python3-pyte"
 
+# only for make lint: 300 MB
+lint=
+[ "${1:-}" != lint ] || lint="clang-tidy cppcheck coccinelle shellcheck codespell"
+
 missing=
-for p in $own $build $check $clients $bench $package $lab $guests; do
+for p in $lint $own $build $check $clients $bench $package $lab $guests; do
 	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
 	installed) ;;
 	*) missing="$missing $p" ;;
