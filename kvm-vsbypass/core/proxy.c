@@ -140,6 +140,16 @@ static const struct vsb_vm_ops vsb_proxy_vm_ops = {
 	.gone = vsb_proxy_gone,
 };
 
+static long vsb_proxy_report_all(struct vsb_proxy *proxy)
+{
+	spin_lock(&proxy->lock);
+	vsb_irq_forget(&proxy->irqs);
+	proxy->changed = true;
+	spin_unlock(&proxy->lock);
+	wake_up_interruptible(&proxy->events);
+	return 0;
+}
+
 static ssize_t vsb_proxy_read(struct file *file, char __user *buf, size_t count,
 			      loff_t *pos)
 {
@@ -165,8 +175,11 @@ static ssize_t vsb_proxy_read(struct file *file, char __user *buf, size_t count,
 		}
 		spin_unlock(&proxy->lock);
 		if (more) {
-			if (copy_to_user(buf + n, &event, sizeof(event)))
+			if (copy_to_user(buf + n, &event, sizeof(event))) {
+				/* Nobody has got it. */
+				vsb_proxy_report_all(proxy);
 				return n ?: -EFAULT;
+			}
 			n += sizeof(event);
 			if (n + sizeof(event) > count)
 				return n;
@@ -215,16 +228,6 @@ static long vsb_proxy_unbind(struct vsb_proxy *proxy)
 	}
 	mutex_unlock(&cloud->lock);
 	return u ? 0 : -ENOENT;
-}
-
-static long vsb_proxy_report_all(struct vsb_proxy *proxy)
-{
-	spin_lock(&proxy->lock);
-	vsb_irq_forget(&proxy->irqs);
-	proxy->changed = true;
-	spin_unlock(&proxy->lock);
-	wake_up_interruptible(&proxy->events);
-	return 0;
 }
 
 static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

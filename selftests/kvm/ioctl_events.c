@@ -164,7 +164,7 @@ void events_line_status(void)
 void events_read_sizes(void)
 {
 	void *volatile bad = (void *)8;
-	struct vsb_event e[4];
+	struct vsb_event e[8];
 
 	begin();
 	OK(line(4, 1));
@@ -179,6 +179,11 @@ void events_read_sizes(void)
 	CHECK_ERR(read(s.proxy, e, sizeof(e)), EAGAIN);
 	OK(line(7, 1));
 	CHECK_ERR(read(s.proxy, bad, sizeof(e)), EFAULT);
+	/* What nobody got is told again, as to another reader. */
+	CHECK_EQ(OK(read(s.proxy, e, sizeof(e))), 5 * sizeof(e[0]));
+	CHECK_EQ(e[0].type, VSB_EVENT_USERVM);
+	for (unsigned int i = 1; i < 5; i++)
+		CHECK_EQ(e[i].gsi, 3 + i);
 	CHECK_ERR(write(s.proxy, e, sizeof(e)), EINVAL);
 }
 

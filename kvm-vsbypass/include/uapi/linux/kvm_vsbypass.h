@@ -230,7 +230,8 @@ struct vsb_uservm {
  * but a line that rose is seen to rise. Those of a 16550 are held, and merged,
  * while the user VM's interrupt handler reads it (at most 400 ms). A fall comes
  * with the next rise, or after 400 ms. The descriptor polls readable while there
- * are events. EINVAL: the buffer holds no event.
+ * are events. EINVAL: the buffer holds no event. What could not be copied (EFAULT) is told
+ * again, as by VSB_REPORT_ALL.
  *
  * Poll says POLLHUP and read returns 0 when the proxy's process or its cloud VM is
  * gone, and when the user VM was replaced, that is, another one runs on its vCPUs:
