@@ -48,8 +48,12 @@ int module_create_cloud(int device_fd, int vm_fd, guint32 flags, guint32 unclaim
 	struct vsb_create_cloud arg = {
 		.vm_fd = vm_fd, .flags = flags, .unclaimed = unclaimed,
 	};
-	int fd = ioctl(device_fd, VSB_CREATE_CLOUD, &arg);
+	int fd;
 
+	/* SIGCHLD, for instance, while the kernel takes the locks of a large process. */
+	do
+		fd = ioctl(device_fd, VSB_CREATE_CLOUD, &arg);
+	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		set_error(error, "VSB_CREATE_CLOUD", errno,
 			  errno == EBUSY ? "this VM is attached already, perhaps by another program" :
@@ -72,7 +76,9 @@ int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 
 	g_strlcpy(arg.name, name, sizeof(arg.name));
 	memcpy(arg.ranges, ports->range, ports->nr * sizeof(arg.ranges[0]));
-	fd = ioctl(cloud_fd, VSB_CREATE_PROXY, &arg);
+	do
+		fd = ioctl(cloud_fd, VSB_CREATE_PROXY, &arg);
+	while (fd < 0 && errno == EINTR);
 	if (fd < 0) {
 		set_error(error, "VSB_CREATE_PROXY", errno,
 			  errno == EEXIST ? "the name is taken" :

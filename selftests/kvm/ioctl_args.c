@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Arguments: every call with every kind of wrong one. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -92,6 +94,47 @@ void args_cloud_fd(void)
 	for (int i = 0; i < NR_FOREIGN; i++)
 		EXPECT_ERR(vsb_cloud(dev, f[i].fd, 0, 0), f[i].want, f[i].what);
 	OK(vsb_cloud(dev, v.vm, 0, 0));
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+/*
+ * Signals while it is called: nothing is left of a call that was given up, and the next one works.
+ * (The limit of the case is the same timer.)
+ */
+void args_interrupted(void)
+{
+	struct itimerval often = { { 0, 100 }, { 0, 100 } };
+	struct sigaction sa = { .sa_handler = nothing };
+	struct test_set s = set_new();
+	struct test_vm v = vm_new();
+	unsigned int interrupted = 0;
+
+	OK(sigaction(SIGALRM, &sa, NULL));
+	for (int i = 0; i < 60; i++) {
+		struct vsb_create_proxy p = vsb_proxy_args(v.vm, "vm2");
+		int fd = next_fd(), got, err;
+
+		OK(setitimer(ITIMER_REAL, &often, NULL));
+		got = i & 1 ? vsb_proxy(s.cloud, &p) : vsb_cloud(s.dev, v.vm, 0, 0);
+		err = errno;
+		alarm(TAP_PATIENCE);
+		if (got >= 0) {
+			OK(close(got));
+			/* has been a proxy, and is dead */
+			vm_close(&v);
+			v = vm_new();
+			continue;
+		}
+		CHECK_EQ(err, EINTR);
+		CHECK_EQ(next_fd(), fd);
+		interrupted++;
+	}
+	printf("# interrupted %u of 60\n", interrupted);
+	OK(vsb_cloud(s.dev, v.vm, 0, 0));
 }
 
 void args_cloud_flags(void)

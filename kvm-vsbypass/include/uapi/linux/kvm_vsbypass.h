@@ -258,7 +258,8 @@ struct vsb_event {
  * flag, policy or pad is unknown. EBUSY: the VM is attached already, as cloud
  * VM or as proxy, or something else (a live patch) has KVM's functions. ENODEV:
  * KVM's module is not loaded. EOPNOTSUPP: KVM lacks a function, or nested
- * virtualization is off. ESRCH: the VM's process is ending. ENOMEM, EMFILE.
+ * virtualization is off. ESRCH: the VM's process is ending. EINTR: nothing was done. ENOMEM,
+ * EMFILE.
  */
 #define VSB_CREATE_CLOUD	_IOW(VSB_IOC, 0x01, struct vsb_create_cloud)
 
