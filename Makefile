@@ -34,7 +34,7 @@ MODULE_SRC	:= $(MODULE_DIR)/src
 
 Q		:= $(if $(filter 1,$(V)),,@)
 
-.PHONY: all module tests check check-list lint bench bench-connections bench-plot demo deps lab install clean help
+.PHONY: all module tests check check-list check-debug lint bench bench-connections bench-plot demo deps lab install clean help
 all: module $(PARTS)
 
 help:
@@ -44,6 +44,8 @@ help:
 	@echo '                  HOST=intel: on Bochs instead of QEMU (slower)'
 	@echo 'make check        build and run all tests; T=prefix: those whose name begins so'
 	@echo 'make check-list   list the tests'
+	@echo 'make check-debug  the tests of the module on a kernel that checks itself (KASAN, lockdep,'
+	@echo '                  kmemleak), which is built once. Half an hour and more'
 	@echo 'make lint         static checks: checkpatch, sparse, gcc -fanalyzer, coccinelle,'
 	@echo '                  clang-tidy, cppcheck, shellcheck, codespell'
 	@echo 'make bench        how fast it is, beside a VM that is not nested and one without'
@@ -110,6 +112,10 @@ deps:
 check: deps
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)selftests/run --build $(O) $(T)
+
+check-debug: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)selftests/run --build $(O) debug-
 
 lint:
 	$(Q)selftests/lab/deps.sh lint

@@ -22,6 +22,7 @@ import subprocess
 import cache
 import cpio
 import guests
+import kernels
 import packages
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -155,8 +156,8 @@ def _base_files(kernel, guest, source):
             shared[f"lab/{folder}/{m}.ko"] = guest.module(m)
         for m in kernel.closure((vendor,)):
             l0[f"lab/modules/{m}.ko"] = kernel.module(m)
-    # the Debian on a disk is one with Debian 12's kernel
-    for m in kernel.closure(("virtio_pci", "virtio_net") + (() if isinstance(source, Tree) else DISK)):
+    # the Debian on a disk is one with this machine's kernel
+    for m in kernel.closure(("virtio_pci", "virtio_net") + (DISK if kernel.release == kernels.release() else ())):
         l0[f"lab/modules/{m}.ko"] = kernel.module(m)
     for p in ("/usr/bin/ssh", "/usr/bin/ssh-keygen", "/usr/bin/bwrap"):
         program(l0, p.lstrip("/"), source.path(p))

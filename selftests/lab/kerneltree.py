@@ -47,12 +47,17 @@ def tarball():
     return cache.folder("linux-source", cache.key(packages.sources(suites), 1), make) + TARBALL
 
 
-def _identity():
+def identity():
+    """Of the sources."""
     try:
         st = os.stat(tarball())
     except OSError as e:
         raise cache.Error(f"{TARBALL}: {e.strerror}; run 'make deps' as root") from e
-    return cache.key(st.st_size, st.st_mtime_ns, kernels.build_folder(SERIES), 3)
+    return cache.key(st.st_size, st.st_mtime_ns)
+
+
+def _identity():
+    return cache.key(identity(), kernels.build_folder(SERIES), 3)
 
 
 def source():

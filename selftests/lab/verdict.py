@@ -10,7 +10,7 @@ BAD = re.compile(
     r"general protection fault|Oops|Kernel panic|KASAN|KCSAN|UBSAN|refcount_t|"
     r"possible circular locking|scheduling while atomic|sleeping function called|"
     r"INFO: task|double fault|page allocation failure|Out of memory|"
-    r"invalid opcode|segfault|rcu: INFO|Tainted: .*[WDL]\b")
+    r"unreferenced object|invalid opcode|segfault|rcu: INFO|Tainted: .*[WDL]\b")
 
 
 def kernel_log(text):
