@@ -121,6 +121,24 @@ l2_registers() {
 	done
 	echo "registers $found in $looks looks"
 }
+
+# l2_lies BYTES TEXT OTHER: he has its QEMU make a dump of the user VM, which has so much memory, writes
+# OTHER over TEXT in it, and shows the processes that a program finds there
+l2_lies() {
+	local size=-1 i=0
+	rm -f /run/core
+	admin "dump-guest-memory /run/core"
+	until [ "$size" -gt "$1" ] && [ "$(stat -c %s /run/core)" = "$size" ]; do
+		i=$((i + 1))
+		[ $i -lt 100 ] || break
+		size=$(stat -c %s /run/core || echo -1)
+		sleep 2
+	done
+	/lab/guests/find-bytes /run/core "$2" "$3"
+	/lab/guests/introspect watch --core /run/core ps 2>&1
+	rm -f /run/core
+}
+
 l2_monitor() { echo "-monitor telnet:127.0.0.1:7002,server=on,wait=off"; }
 
 # Interrupts that nobody has asked for, with bytes that nobody has typed.

@@ -53,11 +53,9 @@ all_there() {
 
 # cloud_looks: what the root of the cloud VM sees: a dump of his QEMU, which he changes, and a program
 cloud_looks() {
-	l1 "rm -f /run/core; admin 'dump-guest-memory /run/core'; s=-1
-	    until [ \"\$(stat -c %s /run/core)\" = \$s ] && [ \$s -gt $BYTES ]; do s=\$(stat -c %s /run/core || echo -1); sleep 2; done
-	    /lab/guests/find-bytes /run/core $victim $lie >&2
-	    /lab/guests/introspect watch --core /run/core ps; rm -f /run/core" >$seen
+	l1 "l2_lies $BYTES $victim $lie" >$seen
 	cat $seen
+	grep -q " 2 .*kthreadd" $seen
 }
 
 stage "watch: the user VM boots"
@@ -89,14 +87,14 @@ sees "nobody lies" text --against /run/watch.text
 check "no change of the code but jump labels" shown_not 'function entry\|  code  '
 sees "nobody lies, live" ps --live
 check "live: the process is there" shown " $victim\$"
-check "control: the user VM's ps shows it" told '=1=' "ps | grep -c '$victim\$'"
+check "control: the user VM's ps shows it" told '=1=' "ps | grep -v grep | grep -c '{$victim}'"
 check "control: its kernel tells its release" told "=$release=" "uname -r"
 vsbctl watch --json vm1 ps | sed 's/.*\("stood_s":[0-9.]*\).*/# \1/'
 check "the user VM runs on" runs_on
 
 stage "watch: two lie"
 check "the module is loaded" told '=done=' "insmod /lib/modules/hide.ko pid=$pid syscall=1 self=1 && echo done"
-check "control: the user VM's ps does not show the process" told '=0=' "ps | grep -c '$victim\$'"
+check "control: the user VM's ps does not show the process" told '=0=' "ps | grep -v grep | grep -c '{$victim}'"
 check "control: nor does its kernel let it be signalled" told '=no=' "kill -0 $pid 2>/dev/null || echo no"
 check "control: nor is the module in its list" told '=0=' "grep -c ^hide /proc/modules"
 check "control: and uname(2) lies" told '=0.0.0-hidden=' "uname -r"
