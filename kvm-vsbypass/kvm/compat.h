@@ -127,6 +127,11 @@
 /* The same of screens. 7.3: how KVM translates addresses of L2 is another one's. */
 #define VSB_HAS_SCREEN	VSB_HAS_VEIL
 
+/* 7.3: in no header. */
+#ifndef EMULTYPE_PF
+#define EMULTYPE_PF	BIT(6)
+#endif
+
 /* 6.5: as get_user_pages_remote(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 #define vsb_pin_user_pages(mm, start, nr, flags, pages, locked) \
