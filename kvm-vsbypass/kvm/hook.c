@@ -753,8 +753,8 @@ static int vsb_hook_redirect(void)
 			continue;
 		ret = ftrace_set_filter_ip(&vsb_hook_ops, vsb_hooks[i].ip, 0, 0);
 		if (ret) {
-			pr_err("cannot redirect %s() (%d): ftrace does not know it\n",
-			       vsb_hooks[i].name, ret);
+			pr_err("cannot redirect %s() (%d): %s\n", vsb_hooks[i].name, ret,
+			       ret == -ENOMEM ? "no memory" : "ftrace does not know it");
 			goto unfilter;
 		}
 	}
@@ -763,7 +763,7 @@ static int vsb_hook_redirect(void)
 		return 0;
 	pr_err("cannot redirect KVM's functions (%d): %s\n", ret, ret == -EBUSY ?
 	       "ftrace is off (sysctl kernel.ftrace_enabled=1) or a live patch has one" :
-	       "ftrace refuses");
+	       ret == -ENOMEM ? "no memory" : "ftrace refuses");
 unfilter:
 	vsb_hook_unfilter();
 	return ret;
