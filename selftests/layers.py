@@ -39,17 +39,17 @@ ROOMS = [
     ]),
     ("kselftests", under("selftests/kvm", [
         "tap.*",
-        ["vsb.*", "freed.*", "mbox.c guest.h guest_exits.h"],
+        ["vsb.*", "faults.c faults.h", "freed.*", "mbox.c guest.h guest_exits.h"],
         ["module.*", "ioctl_vm.*", "guest_svm.c", "guest_vmx.c", "guest_exits_svm.c",
          "guest_exits_vmx.c", "guest_work.c"],
         ["guest.c", "guest_exits.c"],
         "cloud.*",
         "proxy.*",
-        ["proof.*", "exit_run.*", "memory.c memory.h"],
-        ["ioctl_*", "case*", "identity_*", "exit_*", "memory_*",
+        ["proof.*", "exit_run.*", "memory.c memory.h", "faults_each.*"],
+        ["faults_*", "ioctl_*", "case*", "identity_*", "exit_*", "memory_*",
          "bench_nested.c"],
         ["ioctl_test.c", "nested_test.c", "identity_test.c", "exit_test.c",
-         "memory_test.c"],
+         "memory_test.c", "faults_test.c"],
     ])),
 ]
 
