@@ -14,6 +14,9 @@ HOST		?= amd
 KERNEL		?=
 GUEST_KERNEL	?=
 T		?=
+# of make fuzz
+HOURS		?= 1
+SEED		?=
 # The kernel to build the module for: headers of this Debian's own kernel unless told
 # otherwise (Debian 12: 6.1, 13: 6.12). The newest if there are several; none before
 # 'make deps' has run.
@@ -34,7 +37,7 @@ MODULE_SRC	:= $(MODULE_DIR)/src
 
 Q		:= $(if $(filter 1,$(V)),,@)
 
-.PHONY: all module tests check check-list check-debug lint bench bench-connections bench-plot demo deps lab install clean help
+.PHONY: all module tests check check-list check-debug fuzz lint bench bench-connections bench-plot demo deps lab install clean help
 all: module $(PARTS)
 
 help:
@@ -46,6 +49,7 @@ help:
 	@echo 'make check-list   list the tests'
 	@echo 'make check-debug  the tests of the module on a kernel that checks itself (KASAN, lockdep,'
 	@echo '                  kmemleak), which is built once. Half an hour and more'
+	@echo 'make fuzz HOURS=1 the ioctl interface, there, for so long; SEED= repeats a round'
 	@echo 'make lint         static checks: checkpatch, sparse, gcc -fanalyzer, coccinelle,'
 	@echo '                  clang-tidy, cppcheck, shellcheck, codespell'
 	@echo 'make bench        how fast it is, beside a VM that is not nested and one without'
@@ -116,6 +120,11 @@ check: deps
 check-debug: deps
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)selftests/run --build $(O) debug-
+
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)selftests/lab/lab --build $(O) --kernel debug --job fuzz --set HOURS=$(HOURS) \
+		--set SEED=$(SEED) --timeout 1000000
 
 lint:
 	$(Q)selftests/lab/deps.sh lint

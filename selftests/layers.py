@@ -45,11 +45,11 @@ ROOMS = [
         ["guest.c", "guest_exits.c"],
         "cloud.*",
         "proxy.*",
-        ["proof.*", "exit_run.*", "memory.c memory.h", "faults_each.*"],
-        ["faults_*", "ioctl_*", "case*", "identity_*", "exit_*", "memory_*",
+        ["proof.*", "exit_run.*", "memory.c memory.h", "faults_each.*", "fuzz_worker.c fuzz.h"],
+        ["faults_*", "fuzz_round.*", "ioctl_*", "case*", "identity_*", "exit_*", "memory_*",
          "bench_nested.c"],
         ["ioctl_test.c", "nested_test.c", "identity_test.c", "exit_test.c",
-         "memory_test.c", "faults_test.c"],
+         "memory_test.c", "faults_test.c", "fuzz_test.c"],
     ])),
 ]
 
