@@ -37,7 +37,7 @@ MODULE_SRC	:= $(MODULE_DIR)/src
 
 Q		:= $(if $(filter 1,$(V)),,@)
 
-.PHONY: all module tests check check-list check-debug fuzz lint bench bench-connections bench-plot demo deps lab install clean help
+.PHONY: all module tests check check-list check-debug coverage fuzz lint bench bench-connections bench-plot demo deps lab install clean help
 all: module $(PARTS)
 
 help:
@@ -49,6 +49,7 @@ help:
 	@echo 'make check-list   list the tests'
 	@echo 'make check-debug  the tests of the module on a kernel that checks itself (KASAN, lockdep,'
 	@echo '                  kmemleak), which is built once. Half an hour and more'
+	@echo 'make coverage     what the tests execute of the module, there, and of user space'
 	@echo 'make fuzz HOURS=1 the ioctl interface, there, for so long; SEED= repeats a round'
 	@echo 'make lint         static checks: checkpatch, sparse, gcc -fanalyzer, coccinelle,'
 	@echo '                  clang-tidy, cppcheck, shellcheck, codespell'
@@ -95,6 +96,11 @@ module:
 	$(Q)cmp -s $(MODULE_SRC)/kvm-vsbypass.ko $(MODULE_DIR)/kvm-vsbypass.ko || \
 		cp $(MODULE_SRC)/kvm-vsbypass.ko $(MODULE_DIR)/kvm-vsbypass.ko
 
+# for selftests/coverage
+.PHONY: print-programs
+print-programs:
+	@echo $(PROGRAMS)
+
 .PHONY: $(PARTS)
 $(PARTS):
 	$(Q)$(MAKE) --no-print-directory -C $@ all
@@ -120,6 +126,10 @@ check: deps
 check-debug: deps
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)selftests/run --build $(O) debug-
+
+coverage: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)selftests/coverage --build $(O)
 
 fuzz: deps
 	$(Q)$(MAKE) --no-print-directory tests

@@ -20,7 +20,8 @@
 #   make all | tests | install | clean      [O=../build] [DESTDIR=] [PREFIX=/usr/local] [V=1]
 #
 # Unit tests are built from objects of their own, with the sanitizers. Of a program
-# $(ASAN)/NAME is the same.
+# $(ASAN)/NAME is the same. COVERAGE=--coverage: they say what they have executed
+# (make coverage).
 
 .DEFAULT_GOAL := all
 
@@ -65,7 +66,7 @@ VSB_CFLAGS	:= -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
 # _FORTIFY_SOURCE hides overflows from AddressSanitizer: not in the tests.
 HARDEN		:= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SANITIZE	:= -O1 -g -fno-omit-frame-pointer \
-		   -fsanitize=address,undefined -fno-sanitize-recover
+		   -fsanitize=address,undefined -fno-sanitize-recover $(COVERAGE)
 VSB_LDFLAGS	:= -pie -Wl,-z,relro,-z,now,--as-needed
 
 PROGRAMS	:= $(SBIN_PROGRAMS) $(BIN_PROGRAMS)
@@ -96,14 +97,14 @@ $(OUT)/$(1): $(call objs-of,$(1))
 	$(Q)$(CC) $(VSB_LDFLAGS) $($(1)-ldflags) $(LDFLAGS) -o $$@ $$^ $$(call libs-of,$(1))
 $(ASAN)/$(1): $(call objs-of,$(1),/asan)
 	$$(call say,LD,asan/$(1))
-	$(Q)$(CC) -fsanitize=address,undefined -pie -o $$@ $$^ $$(call libs-of,$(1))
+	$(Q)$(CC) -fsanitize=address,undefined $(COVERAGE) -pie -o $$@ $$^ $$(call libs-of,$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 define unit_test
 $(TESTS)/$(1): $(call objs-of,$(1),/asan) | $(TESTS)
 	$$(call say,LD,$(1))
-	$(Q)$(CC) -fsanitize=address,undefined -pie -o $$@ $$^ $$(call libs-of,$(1))
+	$(Q)$(CC) -fsanitize=address,undefined $(COVERAGE) -pie -o $$@ $$^ $$(call libs-of,$(1))
 endef
 $(foreach p,$(UNIT_TESTS),$(eval $(call unit_test,$(p))))
 
