@@ -126,7 +126,7 @@ note "accesses for that: $(($(of_vm1 writes) - before)); memory of the proxy:" \
 
 stage "nobody serves"
 # with VBE on the window is at the begin of the picture, which is black
-con_run "(while :; do dd if=/dev/mem bs=16 skip=40960 count=1 2>/dev/null | hexdump -v -e '16/1 \\\"%02x\\\" \\\"\\\\n\\\"' >>/tmp/window; usleep 100000; done) & :" >/dev/null
+con_run "(while :; do dd if=/dev/mem bs=16 skip=40960 count=1 2>/dev/null | od -An -v -tx1 | tr -dc 0-9a-f; echo; usleep 100000; done >/tmp/window) & :" >/dev/null
 sleep 2
 proxy=$(of_vm1 proxy_pid)
 check "vsbypassd ends" stop_daemon vsbypassd
@@ -146,4 +146,5 @@ check "VNC over SSH shows what it writes" sees outside linux-again "$SECRET1"
 check "the administrator's screendump is blank, and the window" dummy_is_blank dummy-end
 con_close
 check "user VM ends" l2_end vm1
+check "bypass is taken away" bypass_off
 l1 dmesg | klog_of l1
