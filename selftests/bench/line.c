@@ -48,9 +48,10 @@ static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt,
  * @tsc:	in an emulator that counts instructions: those, idle time included
  * @exits:	of the VM
  * @busy, @idle: of the CPU, in ticks of the kernel's interface
+ * @run:	ns that tasks had the CPU. Ticks do not see what is always done between two of them
  */
 struct cost {
-	uint64_t ns, tsc, exits, busy, idle;
+	uint64_t ns, tsc, exits, busy, idle, run;
 };
 
 static uint64_t now(void)
@@ -93,6 +94,22 @@ static uint64_t count_exits(void)
 	return n;
 }
 
+/* The seventh number of a CPU's line (Documentation/scheduler/sched-stats.rst). */
+static uint64_t run_time(void)
+{
+	FILE *f = fopen("/proc/schedstat", "r");
+	unsigned long long run, sum = 0;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "cpu%*u %*u %*u %*u %*u %*u %*u %llu", &run) == 1)
+			sum += run;
+	if (!f || !sum)
+		die("/proc/schedstat");
+	fclose(f);
+	return sum;
+}
+
 static struct cost cost(void)
 {
 	unsigned long long user, nice, sys, idle, wait, irq, softirq;
@@ -106,6 +123,7 @@ static struct cost cost(void)
 	c.busy = user + nice + sys + irq + softirq;
 	c.idle = idle + wait;
 	c.exits = count_exits();
+	c.run = run_time();
 	c.ns = now();
 	c.tsc = __rdtsc();
 	return c;
@@ -118,6 +136,7 @@ static void report(const char *name, const struct cost *a, const struct cost *b,
 	printf("%s_tsc %llu\n", name, (unsigned long long)(b->tsc - a->tsc));
 	printf("%s_exits %llu\n", name, (unsigned long long)(b->exits - a->exits));
 	printf("%s_busy_ticks %llu\n", name, (unsigned long long)(b->busy - a->busy));
+	printf("%s_run_ns %llu\n", name, (unsigned long long)(b->run - a->run));
 	printf("%s_idle_ticks %llu\n", name, (unsigned long long)(b->idle - a->idle));
 }
 
