@@ -119,8 +119,11 @@ static struct vsb_veil_regs *vsb_regs_of(const struct vsb_turn *t, struct vsb_ve
 
 /**
  * vsb_regs_hide - L2 is to be left for L1
- * @vcpu: L2 is running; @t: it, @veil: its veil
- * @reason: and @info: EXITCODE and EXITINFO1
+ * @vcpu: L2 is running
+ * @t: it
+ * @veil: its veil
+ * @reason: EXITCODE
+ * @info: EXITINFO1
  */
 void vsb_regs_hide(struct kvm_vcpu *vcpu, const struct vsb_turn *t, struct vsb_veil *veil,
 		   u32 reason, u64 info)
@@ -145,9 +148,11 @@ void vsb_regs_hide(struct kvm_vcpu *vcpu, const struct vsb_turn *t, struct vsb_v
 
 /**
  * vsb_regs_show - L2 goes on
- * @vcpu: it is running, or about to; @t: it, @veil: its veil
+ * @vcpu: it is running, or about to
+ * @t: it
+ * @veil: its veil
  *
- * What @vsb_regs_hide() has kept, if something, is put back.
+ * What vsb_regs_hide() has kept, if something, is put back.
  */
 void vsb_regs_show(struct kvm_vcpu *vcpu, const struct vsb_turn *t, struct vsb_veil *veil)
 {
