@@ -126,17 +126,17 @@ l2_registers() {
 # OTHER over TEXT in it, and shows the processes that a program finds there
 l2_lies() {
 	local size=-1 i=0
-	rm -f /run/core
-	admin "dump-guest-memory /run/core"
-	until [ "$size" -gt "$1" ] && [ "$(stat -c %s /run/core)" = "$size" ]; do
+	rm -f /dev/shm/core
+	admin "dump-guest-memory /dev/shm/core"
+	until [ "$size" -gt "$1" ] && [ "$(stat -c %s /dev/shm/core)" = "$size" ]; do
 		i=$((i + 1))
 		[ $i -lt 100 ] || break
-		size=$(stat -c %s /run/core || echo -1)
+		size=$(stat -c %s /dev/shm/core || echo -1)
 		sleep 2
 	done
-	/lab/guests/find-bytes /run/core "$2" "$3"
-	/lab/guests/introspect watch --core /run/core ps 2>&1
-	rm -f /run/core
+	/lab/guests/find-bytes /dev/shm/core "$2" "$3"
+	/lab/guests/introspect watch --core /dev/shm/core ps 2>&1
+	rm -f /dev/shm/core
 }
 
 l2_monitor() { echo "-monitor telnet:127.0.0.1:7002,server=on,wait=off"; }
