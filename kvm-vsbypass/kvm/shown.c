@@ -34,8 +34,8 @@
 
 /* Pages of KVM's with an entry of ours: a few; more only if roots come and go a lot. */
 #define MAX_HOOKS	64
-#define MAX_TABLES	(VSB_SHOWN_MAX >> 21)
-#define VSB_SHOWN_MAX	(16u << 20)
+#define TABLE_SIZE	((u64)VSB_PTES << PAGE_SHIFT)	/* 2 MiB */
+#define MAX_TABLES	8
 
 struct vsb_hooked {
 	struct page *page;
@@ -112,6 +112,17 @@ struct vsb_shown *vsb_shown_create(struct page *const *pages, u32 nr)
 	return shown;
 }
 
+/*
+ * Tables of 2 MiB in one of 1 GiB: a card's address is a multiple of its size, so it is. But a
+ * user VM may write any into the card's register.
+ */
+static bool shown_fits(const struct vsb_shown *shown, u64 at)
+{
+	u64 last = at + shown->nr * TABLE_SIZE - 1;
+
+	return shown->nr && !(at & (TABLE_SIZE - 1)) && at >> 30 == last >> 30;
+}
+
 /* It is hooked nowhere. */
 static void shown_move(struct vsb_shown *shown, u64 at)
 {
@@ -161,7 +172,7 @@ static bool shown_hook(struct vsb_shown *shown, u64 *slot, u64 entry)
 /* Under KVM's mmu_lock, for writing. */
 static bool shown_map(struct kvm_vcpu *vcpu, struct vsb_shown *shown, u64 gpa)
 {
-	unsigned int i = (gpa - shown->at) >> (PAGE_SHIFT + 9);
+	unsigned int i = (gpa - shown->at) / TABLE_SIZE;
 	int level = vcpu->arch.mmu->root_role.level;
 	u64 *table = __va(vcpu->arch.mmu->root.hpa), *slot;
 
@@ -187,7 +198,7 @@ bool vsb_shown_map(struct kvm_vcpu *vcpu, struct vsb_shown *shown, u64 at, u64 g
 	bool mapped = false;
 
 	if (vcpu->arch.mmu->root_role.level < 4 || !VALID_PAGE(vcpu->arch.mmu->root.hpa) ||
-	    gpa < at || gpa - at >= (u64)shown->nr << 21)
+	    gpa < at || gpa - at >= shown->nr * TABLE_SIZE || !shown_fits(shown, at))
 		return false;
 	if (shown->at != at) {
 		if (shown->nr_hooks)

@@ -124,6 +124,18 @@ note "3 MiB drawn:" $(con_run "time dd if=/dev/zero of=/dev/fb0 bs=1M count=3" |
 note "accesses for that: $(($(of_vm1 writes) - before)); memory of the proxy:" \
 	$(grep Pss: "/proc/$(of_vm1 proxy_pid)/smaps_rollup")
 
+# What is written at one place, first where no tables of 2 MiB fit, is at the next: the card's.
+stage "the card is moved"
+con_run 'card() { for c in /sys/bus/pci/devices/*; do ! grep -q 0x0300 $c/class || echo $c/config; done; }; bar() { printf "$1" | dd of=$(card) bs=4 seek=4 conv=notrunc 2>/dev/null; }' >/dev/null
+check "to 0xbfe00000, behind which 8 MiB cross a GiB" con_answers "bar '\\\\010\\\\000\\\\340\\\\277'; devmem 0xbfe00ffc 32 287454020; devmem 0xc05ffffc 32 1432778632; devmem 0xc05ffffc" 0x55667788
+check "to 0xbf011000" con_answers "bar '\\\\010\\\\020\\\\001\\\\277'; devmem 0xbf011ffc" 0x11223344
+check "and its end" con_answers "devmem 0xbf810ffc" 0x55667788
+check "to 0xbf000000" con_answers "bar '\\\\010\\\\000\\\\000\\\\277'; devmem 0xbf000ffc" 0x11223344
+check "and its end" con_answers "devmem 0xbf7ffffc" 0x55667788
+check "the administrator's screendump is blank, and the window" dummy_is_blank dummy-moved
+con_run "bar '\\\\010\\\\000\\\\000\\\\375'; printf '\\\\033[2J\\\\033[H$DIGITS\\\\n$SECRET1\\\\n' >/dev/tty1" >/dev/null
+check "and back: VNC over SSH shows what it writes" sees outside linux-back "$SECRET1"
+
 stage "nobody serves"
 # with VBE on the window is at the begin of the picture, which is black
 con_run "(while :; do dd if=/dev/mem bs=16 skip=40960 count=1 2>/dev/null | od -An -v -tx1 | tr -dc 0-9a-f; echo; usleep 100000; done >/tmp/window) & :" >/dev/null
