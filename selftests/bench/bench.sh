@@ -58,7 +58,7 @@ shell() {
 # A loop in the cloud VM beside the user VM, which is idle: with nobody attached, and with somebody
 # (by COMMAND). What keeps a HLT behind the last key is over after 10 s.
 [ "$HOST" = intel ] && LOOPS=1 || LOOPS=3
-LOOP='n() { read -r t _ </proc/uptime; echo "$t"; }; a=$(n); awk "BEGIN { while (i < 6000000) i++ }"; echo "$a $(n)"'
+LOOP='n() { read -r t _ </proc/uptime; echo "$t"; }; a=$(n); awk "BEGIN { while (i < 2000000) i++ }"; echo "$a $(n)"'
 beside() {
 	local setting=$1 n
 	shift

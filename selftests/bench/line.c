@@ -47,11 +47,10 @@ static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *fmt,
  * @ns:		CLOCK_MONOTONIC
  * @tsc:	in an emulator that counts instructions: those, idle time included
  * @exits:	of the VM
- * @busy, @idle: of the CPU, in ticks of the kernel's interface
  * @run:	ns that tasks had the CPU. Ticks do not see what is always done between two of them
  */
 struct cost {
-	uint64_t ns, tsc, exits, busy, idle, run;
+	uint64_t ns, tsc, exits, run;
 };
 
 static uint64_t now(void)
@@ -112,16 +111,8 @@ static uint64_t run_time(void)
 
 static struct cost cost(void)
 {
-	unsigned long long user, nice, sys, idle, wait, irq, softirq;
-	FILE *f = fopen("/proc/stat", "r");
 	struct cost c;
 
-	if (!f || fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &sys, &idle,
-			 &wait, &irq, &softirq) != 7)
-		die("/proc/stat");
-	fclose(f);
-	c.busy = user + nice + sys + irq + softirq;
-	c.idle = idle + wait;
 	c.exits = count_exits();
 	c.run = run_time();
 	c.ns = now();
@@ -135,9 +126,7 @@ static void report(const char *name, const struct cost *a, const struct cost *b,
 	printf("%s_ns %llu\n", name, (unsigned long long)(b->ns - a->ns));
 	printf("%s_tsc %llu\n", name, (unsigned long long)(b->tsc - a->tsc));
 	printf("%s_exits %llu\n", name, (unsigned long long)(b->exits - a->exits));
-	printf("%s_busy_ticks %llu\n", name, (unsigned long long)(b->busy - a->busy));
 	printf("%s_run_ns %llu\n", name, (unsigned long long)(b->run - a->run));
-	printf("%s_idle_ticks %llu\n", name, (unsigned long long)(b->idle - a->idle));
 }
 
 /* ---- the line ---- */
