@@ -74,11 +74,8 @@ static enum vsb_pump_op vsb_pump_plan(const struct vsb_front *f)
 		return PUMP_TODO;
 	if (p->kick)
 		return PUMP_LSR;
-	if (p->lsr & UART_LSR_DR && vsb_front_in_room(f)) {
-		if (!p->started || p->sure || p->few || vsb_front_in_room(f) < LEVEL)
-			return PUMP_RECEIVE;
-		return PUMP_LEVEL;
-	}
+	if (p->lsr & UART_LSR_DR && vsb_front_in_room(f) >= LEVEL)
+		return !p->started || p->sure || p->few ? PUMP_RECEIVE : PUMP_LEVEL;
 	if (!p->started)
 		return PUMP_START;
 	return vsb_pump_plan_output(f);
