@@ -4,7 +4,9 @@
 #include "console-control.h"
 #include "console-log.h"
 #include "console-vnc.h"
+#include "console-web.h"
 #include "console-keys.h"
+#include "error.h"
 
 #include <string.h>
 
@@ -171,15 +173,36 @@ static void on_break(JsonObject *reply, const char *error, gpointer data)
 	leave(channel, reply ? 0 : 1, text, false);
 }
 
+static void ask_web(struct vsb_channel *channel)
+{
+	struct vsb_channel_owner *owner = channel->owner;
+	g_autoptr(GError) error = NULL;
+	g_autofree char *link = NULL, *text = NULL;
+
+	if (owner->server->web)
+		link = vsb_web_link(owner->server->web, owner->console, owner->uservm, owner->key,
+				    &error);
+	else
+		g_set_error(&error, VSB_ERROR, VSB_ERROR_FAILED,
+			    "there is no web page on this host (package vsb-web)");
+	vsb_log("'%s': %s: %s%s", owner->console, owner->who,
+		link ? "link to the web page given" : "no link to the web page: ",
+		link ? "" : error->message);
+	text = link ? g_strdup_printf("%s\r\n", link) : NULL;
+	leave(channel, link ? 0 : 1, link ? text : error->message, link != NULL);
+}
+
 static const char *ask(struct vsb_channel *channel, gint32 question)
 {
 	struct vsb_channel_owner *owner = channel->owner;
 	g_autoptr(GError) error = NULL;
 	struct vsb_hub *hub = vsb_server_console(owner->server, owner->console, &error);
 
-	if (question != VSB_ASK_STATUS && question != VSB_ASK_BREAK)
+	if (question != VSB_ASK_STATUS && question != VSB_ASK_BREAK && question != VSB_ASK_WEB)
 		return "it asks what nobody asks";
-	if (!hub)
+	if (question == VSB_ASK_WEB)
+		ask_web(channel);
+	else if (!hub)
 		leave(channel, 1, error->message, false);
 	else if (question == VSB_ASK_STATUS)
 		call_daemon(channel, "status", NULL, on_status);
@@ -250,6 +273,11 @@ void vsb_channel_free(struct vsb_channel *channel)
 	g_hash_table_remove(channel->owner->server->channels, &channel->id);
 	g_free(channel->words);
 	g_free(channel);
+}
+
+bool vsb_channel_attached(const struct vsb_channel *channel)
+{
+	return channel->client.hub != NULL;
 }
 
 void vsb_channel_expel(struct vsb_channel *channel, const char *text)

@@ -16,6 +16,7 @@ struct vsb_channel_owner {
 	const char *console;	/* name of the console, once the user has logged in */
 	const char *uservm;	/* of the user VM that has it */
 	const char *who;
+	const char *key;	/* that was proved, in base64 */
 	void (*wake)(struct vsb_channel_owner *owner);	/* vsb_channel_run() has work */
 };
 
@@ -35,6 +36,8 @@ void vsb_channel_run(struct vsb_channel *channel);
 void vsb_channel_tick(struct vsb_channel *channel);
 /* It is expelled if its console is another one now than it was. */
 void vsb_channel_check_hub(struct vsb_channel *channel);
+/* Whether it is at a console. */
+bool vsb_channel_attached(const struct vsb_channel *channel);
 /* Not a byte more in either direction, then @text. */
 void vsb_channel_expel(struct vsb_channel *channel, const char *text);
 

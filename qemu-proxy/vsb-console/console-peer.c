@@ -4,9 +4,11 @@
 #include "console-channel.h"
 #include "console-keys.h"
 #include "console-log.h"
+#include "console-web.h"
 #include "names.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -23,6 +25,9 @@
  * struct vsb_peer - see console-peer.h
  * @owner:	what its channels know of it; owner.console is NULL before the login
  * @source:	whose it is, until the login
+ * @kind:	what its process may say
+ * @web_session: of the web page, that it has used, or NULL
+ * @web_asked:	it has asked for something, which it does once
  * @from:	name of its source; lines of the log are counted by it
  * @pidfd:	of the process, or -1
  * @key:	the one that was proved, in base64
@@ -41,6 +46,9 @@ struct vsb_peer {
 	struct vsb_link link;
 	struct vsb_source *source;
 	guint64 id;
+	enum vsb_session_kind kind;
+	char *web_session;
+	bool web_asked;
 	char *name;
 	char *from;
 	int pidfd;
@@ -171,6 +179,7 @@ static void log_in(struct vsb_peer *peer, const char *console, char *uservm, con
 	peer->owner.console = peer->console;
 	peer->owner.uservm = peer->uservm;
 	peer->owner.who = peer->who;
+	peer->owner.key = peer->key;
 	peer->idle_since = peer->server->seconds;
 	/* What a source may begin, it gets back. */
 	vsb_server_known(peer->server, peer->source);
@@ -218,6 +227,113 @@ static void on_key(struct vsb_peer *peer, const struct vsb_wire *wire, gsize len
 	answer(peer, true, NULL, 0);
 }
 
+/* The web page */
+
+/* Return: (transfer full): an address as the gateway has said it: it goes into the log. */
+static char *address_of(const char *text)
+{
+	bool good = *text && strlen(text) < INET6_ADDRSTRLEN &&
+		    strspn(text, "0123456789abcdefABCDEF.:") == strlen(text);
+
+	return g_strdup_printf("%s, the web page", good ? text : "?");
+}
+
+static void use_web(struct vsb_peer *peer, const char *name, const char *cookie)
+{
+	g_autoptr(GError) error = NULL;
+	const struct vsb_web_session *session = vsb_web_use(peer->server->web, name, cookie,
+							    &error);
+	g_autofree char *limit = session ? over_limit(peer, session->uservm, session->key) : NULL;
+
+	if (!session || limit) {
+		vsb_log_of(peer->from, "refused: '%.64s' from %s: %s", name, peer->name,
+			   limit ? limit : error->message);
+		answer(peer, false, limit ? limit : error->message, 0);
+		return;
+	}
+	peer->web_session = g_strdup(session->id);
+	log_in(peer, session->console, g_strdup(session->uservm), session->key);
+	answer(peer, true, NULL, 0);
+}
+
+static void log_in_web(struct vsb_peer *peer, const char *name, const char *token)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *cookie = vsb_web_login(peer->server->web, name, token, &error);
+
+	vsb_log_of(peer->from, "%s: '%.64s' from %s%s%s",
+		   cookie ? "a session of the web page begins" : "refused", name, peer->name,
+		   cookie ? "" : ": ", cookie ? "" : error->message);
+	answer(peer, cookie != NULL, cookie ? cookie : error->message, 0);
+	if (cookie)
+		explicit_bzero(cookie, strlen(cookie));
+}
+
+static void log_out_web(struct vsb_peer *peer, const char *name, const char *cookie)
+{
+	g_autoptr(GError) error = NULL;
+	const struct vsb_web_session *session = vsb_web_use(peer->server->web, name, cookie,
+							    &error);
+	g_autofree char *id = session ? g_strdup(session->id) : NULL;
+
+	answer(peer, id != NULL, id ? NULL : error->message, 0);
+	if (id)
+		vsb_server_web_logout(peer->server, id);
+}
+
+/* VSB_WIRE_WEB: name NUL secret NUL address. */
+static void on_web(struct vsb_peer *peer, const struct vsb_wire *wire, gsize len)
+{
+	const char *name = (const char *)wire->data, *secret, *address;
+	const char *end = name + len;
+
+	secret = memchr(name, '\0', len);
+	address = secret ? memchr(secret + 1, '\0', (gsize)(end - secret - 1)) : NULL;
+	if (!address || strlen(address + 1) != (gsize)(end - address - 1)) {
+		ends(peer, "its process asks what is no question");
+		return;
+	}
+	peer->web_asked = true;
+	g_free(peer->name);
+	peer->name = address_of(address + 1);
+	secret++;
+	switch (wire->number) {
+	case VSB_WEB_LOGIN:
+		log_in_web(peer, name, secret);
+		return;
+	case VSB_WEB_USE:
+		use_web(peer, name, secret);
+		return;
+	case VSB_WEB_LOGOUT:
+		log_out_web(peer, name, secret);
+		return;
+	default:
+		ends(peer, "it asks what nobody asks");
+		return;
+	}
+}
+
+/*
+ * A page that is opened anew has the console, and not the one that the browser has not closed
+ * yet: two would be a writer and one that watches.
+ */
+static void supersede(struct vsb_peer *peer)
+{
+	g_autoptr(GList) peers = g_hash_table_get_keys(peer->server->peers);
+
+	for (GList *l = peers; l; l = l->next) {
+		struct vsb_peer *other = l->data;
+
+		if (other == peer || g_strcmp0(other->web_session, peer->web_session))
+			continue;
+		for (guint i = 0; i < VSB_CHANNELS; i++) {
+			if (other->channels[i] && vsb_channel_attached(other->channels[i]))
+				vsb_channel_expel(other->channels[i],
+						  "the page was opened again in this browser");
+		}
+	}
+}
+
 bool vsb_peer_expel(struct vsb_peer *peer, const char *text)
 {
 	for (guint i = 0; i < VSB_CHANNELS; i++) {
@@ -239,6 +355,16 @@ void vsb_peer_recheck(struct vsb_peer *peer)
 		return;
 	vsb_log("'%s': %s has to go: %s", peer->console, peer->who, error->message);
 	vsb_peer_expel(peer, "your key is not listed for this console any more");
+}
+
+void vsb_peer_check_web(struct vsb_peer *peer)
+{
+	if (!peer->web_session || peer->expelled_s ||
+	    vsb_web_alive(peer->server->web, peer->web_session))
+		return;
+	vsb_log("'%s': %s has to go: the session of the web page has ended", peer->console,
+		peer->who);
+	vsb_peer_expel(peer, "the session has ended");
 }
 
 void vsb_peer_check_hubs(struct vsb_peer *peer)
@@ -292,6 +418,8 @@ static void on_channel(struct vsb_peer *peer, const struct vsb_wire *wire, gsize
 		peer->channels[wire->channel] = channel;
 		peer->nr_channels++;
 	}
+	if (peer->web_session && wire->type == VSB_WIRE_ATTACH)
+		supersede(peer);
 	wrong = vsb_channel_message(channel, wire, len);
 	if (wrong)
 		ends(peer, wrong);
@@ -314,8 +442,14 @@ static void on_message(struct vsb_link *link, const struct vsb_wire *wire, gsize
 	case VSB_WIRE_REFUSED:
 		on_refused(peer, (const char *)wire->data);
 		return;
+	case VSB_WIRE_WEB:
+		if (peer->kind != VSB_SESSION_WEB || peer->web_asked)
+			ends(peer, "its process has no right to what it asks");
+		else
+			on_web(peer, wire, len);
+		return;
 	case VSB_WIRE_KEY:
-		if (peer->console || peer->verdict)
+		if (peer->console || peer->verdict || peer->kind != VSB_SESSION_SSH)
 			ends(peer, "its process offers a key when none was asked for");
 		else
 			on_key(peer, wire, len);
@@ -350,12 +484,13 @@ static const struct vsb_link_ops link_ops = {
 
 /* Life */
 
-struct vsb_peer *vsb_peer_new(struct vsb_server *server, int link_fd, const char *name,
-			      struct vsb_source *source)
+struct vsb_peer *vsb_peer_new(struct vsb_server *server, int link_fd, enum vsb_session_kind kind,
+			      const char *name, struct vsb_source *source)
 {
 	struct vsb_peer *peer = g_new0(struct vsb_peer, 1);
 
 	peer->server = server;
+	peer->kind = kind;
 	peer->id = ++last_id;
 	peer->name = g_strdup(name);
 	peer->source = source;
@@ -387,6 +522,7 @@ void vsb_peer_free(struct vsb_peer *peer)
 		syscall(SYS_pidfd_send_signal, peer->pidfd, SIGKILL, NULL, 0);
 		close(peer->pidfd);
 	}
+	g_free(peer->web_session);
 	g_free(peer->name);
 	g_free(peer->from);
 	g_free(peer->console);
@@ -430,6 +566,7 @@ void vsb_peer_tick(struct vsb_peer *peer)
 			peer->console ? "asked for nothing" : "not logged in", server->grace_s);
 		peer->dead = true;
 	}
+	vsb_peer_check_web(peer);
 	/* Its client has had the time to take the last words and go. */
 	if (peer->expelled_s &&
 	    ((!peer->nr_channels && server->seconds - peer->idle_since > HANG_UP_S) ||

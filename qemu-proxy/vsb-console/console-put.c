@@ -2,6 +2,8 @@
 /* Writes to channels, with a look at the packets that they take. */
 #include "console-put.h"
 
+#include <libssh/server.h>
+
 #define MORE_PACKETS	16	/* that libssh may send for other reasons meanwhile */
 
 static struct ssh_counter_struct packets;
@@ -23,6 +25,29 @@ int vsb_put(ssh_channel channel, const void *data, gsize len, bool to_stderr)
 		useless = true;
 	return n;
 }
+
+static gsize sink_room(gpointer channel)
+{
+	return ssh_channel_window_size(channel);
+}
+
+static bool sink_busy(gpointer channel)
+{
+	return ssh_get_status(ssh_channel_get_session(channel)) & SSH_WRITE_PENDING;
+}
+
+static int sink_put(gpointer channel, const void *data, gsize len, bool to_stderr)
+{
+	return vsb_put(channel, data, len, to_stderr);
+}
+
+static void sink_end(gpointer channel, int status)
+{
+	ssh_channel_request_send_exit_status(channel, status);
+	ssh_channel_send_eof(channel);
+}
+
+const struct vsb_sink vsb_put_sink = { sink_room, sink_busy, sink_put, sink_end };
 
 bool vsb_put_useless(void)
 {

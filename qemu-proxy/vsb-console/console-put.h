@@ -8,7 +8,8 @@
 #ifndef CONSOLE_PUT_H
 #define CONSOLE_PUT_H
 
-#include <glib.h>
+#include "console-tty.h"
+
 #include <libssh/libssh.h>
 #include <stdbool.h>
 
@@ -16,6 +17,8 @@
 void vsb_put_init(ssh_session ssh);
 /* Return: as ssh_channel_write() or, if @to_stderr, ssh_channel_write_stderr(). */
 int vsb_put(ssh_channel channel, const void *data, gsize len, bool to_stderr);
+/* To a channel. */
+extern const struct vsb_sink vsb_put_sink;
 /* Whether the client has asked for a size with which nothing can be written to it. */
 bool vsb_put_useless(void);
 /* Packets of the connection so far. */

@@ -7,6 +7,8 @@
 #include "console-peer.h"
 #include "console-spawner.h"
 #include "console-vnc.h"
+#include "console-web.h"
+#include "console-keys.h"
 #include "error.h"
 #include "names.h"
 #include "ready.h"
@@ -319,6 +321,8 @@ static gboolean on_tick(gpointer data)
 	for (GList *l = peers; l; l = l->next)
 		vsb_peer_tick(l->data);
 	vsb_sources_tick(server->sources);
+	if (server->web)
+		vsb_web_tidy(server->web, false);
 	server->told_crowded &= server->strangers >= VSB_MAX_STRANGERS / 2;
 	if (server->ask_again || any_unchecked(server) ||
 	    (server->seconds % STATE_EVERY_S == 0 && anybody_attached(server)))
@@ -419,19 +423,35 @@ static bool make_room(struct vsb_server *server, struct vsb_source *source)
 	return true;
 }
 
-/* Return: our end of the link to the process that has connection @fd, or -1. */
-static int hand_on(struct vsb_server *server, int fd)
+/* Return: our end of the link to the process of this @kind that has connection @fd, or -1. */
+static int hand_on(struct vsb_server *server, int fd, enum vsb_session_kind kind)
 {
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -1;
-	if (!vsb_spawner_spawn(server->spawner, fd, pair[1])) {
+	if (!vsb_spawner_spawn(server->spawner, kind, fd, pair[1])) {
 		close(pair[0]);
 		pair[0] = -1;
 	}
 	close(pair[1]);
 	return pair[0];
+}
+
+/* @from: for the log. */
+static void start_peer(struct vsb_server *server, int fd, enum vsb_session_kind kind,
+		       const char *from, struct vsb_source *source)
+{
+	int link = hand_on(server, fd, kind);
+
+	if (link < 0) {
+		vsb_log_of(source->name, "connection from %s refused: no process for it: %s", from,
+			   g_strerror(errno));
+		return;
+	}
+	source->strangers++;
+	server->strangers++;
+	vsb_peer_new(server, link, kind, from, source);
 }
 
 static gboolean on_connection(gint listen_fd, GIOCondition condition, gpointer data)
@@ -442,7 +462,7 @@ static gboolean on_connection(gint listen_fd, GIOCondition condition, gpointer d
 	char name[VSB_SOURCE_LEN];
 	struct vsb_source *source;
 	g_autofree char *peer = NULL;
-	int fd, link;
+	int fd;
 
 	fd = accept4(listen_fd, (struct sockaddr *)&address, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd < 0)
@@ -452,18 +472,38 @@ static gboolean on_connection(gint listen_fd, GIOCondition condition, gpointer d
 	source = vsb_sources_get(server->sources, name);
 	if (make_room(server, source)) {
 		set_socket_options(fd);
-		link = hand_on(server, fd);
-		if (link >= 0) {
-			source->strangers++;
-			server->strangers++;
-			vsb_peer_new(server, link, peer, source);
-		} else {
-			vsb_log_of(source->name, "connection from %s refused: no process for it: %s", peer,
-				g_strerror(errno));
-		}
+		start_peer(server, fd, VSB_SESSION_SSH, peer, source);
 	}
 	close(fd);
 	return G_SOURCE_CONTINUE;
+}
+
+/*
+ * Of the web gateway: one for each thing that a browser wants. They are one source, so what
+ * goes wrong there costs nobody who comes by SSH.
+ */
+static gboolean on_web_connection(gint listen_fd, GIOCondition condition, gpointer data)
+{
+	struct vsb_server *server = data;
+	struct vsb_source *source;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return G_SOURCE_CONTINUE;
+	source = vsb_sources_get(server->sources, "the web page");
+	if (make_room(server, source))
+		start_peer(server, fd, VSB_SESSION_WEB, "the web page", source);
+	close(fd);
+	return G_SOURCE_CONTINUE;
+}
+
+static bool key_allows(gpointer data, const char *uservm, const char *key)
+{
+	struct vsb_server *server = data;
+	g_autoptr(GError) error = NULL;
+
+	return vsb_keys_allow_either(server->keys_dir, server->attached_keys_dir, uservm, key,
+				     &error);
 }
 
 void vsb_server_start(struct vsb_server *server)
@@ -475,6 +515,10 @@ void vsb_server_start(struct vsb_server *server)
 	server->vncs = g_hash_table_new(NULL, NULL);
 	server->control_path = g_build_filename(server->run_dir, "control.sock", NULL);
 	g_unix_fd_add(server->listen_fd, G_IO_IN, on_connection, server);
+	if (server->web_fd >= 0) {
+		server->web = vsb_web_new(server->web_url, key_allows, server, vsb_web_clock);
+		g_unix_fd_add(server->web_fd, G_IO_IN, on_web_connection, server);
+	}
 	g_timeout_add_seconds(1, on_tick, server);
 	scan(server);
 }
@@ -483,8 +527,19 @@ void vsb_server_recheck(struct vsb_server *server)
 {
 	g_autoptr(GList) peers = g_hash_table_get_keys(server->peers);
 
+	if (server->web)
+		vsb_web_tidy(server->web, true);
 	for (GList *l = peers; l; l = l->next)
 		vsb_peer_recheck(l->data);
+}
+
+void vsb_server_web_logout(struct vsb_server *server, const char *id)
+{
+	g_autoptr(GList) peers = g_hash_table_get_keys(server->peers);
+
+	vsb_web_logout(server->web, id);
+	for (GList *l = peers; l; l = l->next)
+		vsb_peer_check_web(l->data);
 }
 
 static gboolean on_patience_end(gpointer data)
@@ -524,6 +579,7 @@ void vsb_server_stop(struct vsb_server *server)
 	g_clear_pointer(&server->channels, g_hash_table_unref);
 	g_clear_pointer(&server->sources, g_hash_table_unref);
 	g_clear_pointer(&server->vncs, g_hash_table_unref);
+	g_clear_pointer(&server->web, vsb_web_free);
 	g_clear_pointer(&server->hubs, g_hash_table_unref);
 	g_clear_pointer(&server->control_path, g_free);
 }

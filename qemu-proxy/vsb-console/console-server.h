@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What vsb-console holds: the listening socket, the hubs of the user VMs that
+ * What vsb-console holds: the listening sockets, the hubs of the user VMs that
  * have a socket in RUN/console, the peers. One process, one main loop, and nothing in it
  * that knows SSH: each connection is handed to a process of its own (console-spawner.h).
  */
@@ -20,6 +20,8 @@ struct vsb_server {
 	guint grace_s;		/* to log in */
 	guint stall_s;		/* a writer may take no output */
 	int listen_fd;
+	int web_fd;		/* listens for the web gateway; -1: there is none */
+	const char *web_url;	/* of its page */
 	int spawner;		/* socket of vsb_spawner_start() */
 	/* state */
 	char *control_path;
@@ -28,6 +30,7 @@ struct vsb_server {
 	GHashTable *channels;	/* id -> struct vsb_channel */
 	GHashTable *sources;	/* see console-limits.h */
 	GHashTable *vncs;	/* of struct vsb_vnc; a set */
+	struct vsb_web *web;	/* or NULL */
 	guint strangers;	/* peers that have not logged in */
 	guint seconds;		/* ticks since the start */
 	bool asking;		/* a "status" is on its way */
@@ -41,6 +44,8 @@ void vsb_server_start(struct vsb_server *server);
 void vsb_server_stop(struct vsb_server *server);
 /* Ends the sessions of keys that are not listed any more. */
 void vsb_server_recheck(struct vsb_server *server);
+/* Ends session @id of the web page, and what it has open. */
+void vsb_server_web_logout(struct vsb_server *server, const char *id);
 /* A stranger of @source has logged in, or is gone. */
 void vsb_server_known(struct vsb_server *server, struct vsb_source *source);
 void vsb_server_gone(struct vsb_server *server, struct vsb_source *source);

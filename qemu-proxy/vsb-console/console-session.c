@@ -98,6 +98,7 @@ static const char exec_help[] =
 	"watch   every byte from the user VM, nothing to it\r\n"
 	"status  what is known of the user VM, who is attached\r\n"
 	"break   send a break on the serial line, if nobody else writes\r\n"
+	"web     a link to the web page, for one browser; good for a minute\r\n"
 	"ssh -s NAME@HOST vnc, or ssh -L 5900:NAME:5900: keyboard and mouse, for VNC\r\n"
 	"help    this list\r\n";
 
@@ -136,6 +137,8 @@ static int on_exec(ssh_session ssh, ssh_channel ssh_channel, const char *command
 		ask(channel, VSB_ASK_STATUS);
 	} else if (!strcmp(command, "break")) {
 		ask(channel, VSB_ASK_BREAK);
+	} else if (!strcmp(command, "web")) {
+		ask(channel, VSB_ASK_WEB);
 	} else if (!strcmp(command, "help")) {
 		vsb_tty_finish(channel->tty, 0, exec_help, true);
 	} else {
@@ -256,7 +259,8 @@ static struct channel *new_channel(void)
 static void open_channel(struct channel *channel, ssh_channel ssh)
 {
 	channel->ssh = ssh;
-	channel->tty = vsb_tty_new(&session.link, channel->number, ssh, session.login.user);
+	channel->tty = vsb_tty_new(&session.link, channel->number, &vsb_put_sink, ssh,
+				   session.login.user);
 	channel->cb.userdata = channel;
 	channel->cb.channel_data_function = on_data;
 	channel->cb.channel_close_function = on_close;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The process that starts others, one for each SSH connection. */
+/* The process that starts others, one for each connection. */
 #include "console-spawner.h"
 #include "console-log.h"
 #include "console-sandbox.h"
@@ -18,11 +18,12 @@ union control {
 	char space[CMSG_SPACE(2 * sizeof(int))];
 };
 
-bool vsb_spawner_spawn(int spawner, int connection, int link)
+bool vsb_spawner_spawn(int spawner, enum vsb_session_kind kind, int connection, int link)
 {
+	char byte = (char)kind;
 	int fds[2] = { connection, link };
 	union control control = { 0 };
-	struct iovec iov = { "", 1 };
+	struct iovec iov = { &byte, 1 };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
 			      .msg_controllen = sizeof(control) };
 
@@ -67,11 +68,13 @@ static bool no_stdio(int null)
 }
 
 /* In the child: becomes the session. What fails here fails for this connection only. */
-static void become_session(int program, int null, int fds[2], const char *host_key)
+static void become_session(int program, int null, enum vsb_session_kind kind, int fds[2],
+			   const char *host_key)
 {
-	static char *const argv[] = { "vsb-console", "--session", NULL };
+	char *argv[] = { "vsb-console", kind == VSB_SESSION_WEB ? "--web-session" : "--session",
+			 NULL };
 	g_auto(GStrv) envp = session_environment();
-	gsize len = strlen(host_key);
+	gsize len = kind == VSB_SESSION_SSH ? strlen(host_key) : 0;
 	sigset_t none;
 	int pipe_fds[2];
 	pid_t spawner = getppid();
@@ -125,7 +128,7 @@ static void serve(int socket_fd, int program, int null, const char *host_key)
 		memcpy(fds, CMSG_DATA(head), sizeof(fds));
 		pid = fork();
 		if (!pid)
-			become_session(program, null, fds, host_key);
+			become_session(program, null, (enum vsb_session_kind)byte, fds, host_key);
 		/* The server sees that the other end of the link is closed. */
 		if (pid < 0)
 			vsb_log("cannot start a process for a connection: %s",
@@ -135,7 +138,8 @@ static void serve(int socket_fd, int program, int null, const char *host_key)
 	}
 }
 
-int vsb_spawner_start(const char *user, const char *host_key, int listen_fd, GError **error)
+int vsb_spawner_start(const char *user, const char *host_key, const int listen_fds[2],
+		      GError **error)
 {
 	int program = open("/proc/self/exe", O_PATH | O_CLOEXEC), pair[2] = { -1, -1 };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -157,7 +161,9 @@ int vsb_spawner_start(const char *user, const char *host_key, int listen_fd, GEr
 		return pair[0];
 	}
 	close(pair[0]);
-	close(listen_fd);
+	close(listen_fds[0]);
+	if (listen_fds[1] >= 0)
+		close(listen_fds[1]);
 	/* Nobody waits for what it starts. */
 	signal(SIGCHLD, SIG_IGN);
 	prctl(PR_SET_NAME, "vsb-con-spawner");

@@ -2,7 +2,6 @@
 /* A person or a program at a channel. */
 #include "console-tty.h"
 #include "console-escape.h"
-#include "console-put.h"
 #include "console-replay.h"
 
 #include <string.h>
@@ -27,6 +26,7 @@ struct piece {
 
 /**
  * struct vsb_tty - see console-tty.h
+ * @sink:	to @client
  * @typed:	input that the server has not been given
  * @given:	what it has, less what it has taken
  * @pieces:	output
@@ -40,7 +40,8 @@ struct piece {
 struct vsb_tty {
 	struct vsb_link *link;
 	guint number;
-	ssh_channel channel;
+	const struct vsb_sink *sink;
+	gpointer client;
 	char *name;
 	bool attached;
 	enum vsb_client_mode mode;
@@ -60,14 +61,15 @@ struct vsb_tty {
 	bool stdout_words;
 };
 
-struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, ssh_channel channel,
-			    const char *name)
+struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, const struct vsb_sink *sink,
+			    gpointer client, const char *name)
 {
 	struct vsb_tty *tty = g_new0(struct vsb_tty, 1);
 
 	tty->link = link;
 	tty->number = number;
-	tty->channel = channel;
+	tty->sink = sink;
+	tty->client = client;
 	tty->name = g_strdup(name);
 	tty->typed = g_byte_array_new();
 	tty->backlog = g_byte_array_new();
@@ -230,7 +232,6 @@ static void give_credit(struct vsb_tty *tty, gsize credit)
 /* Return: whether all was written. */
 static bool write_pieces(struct vsb_tty *tty)
 {
-	ssh_session ssh = ssh_channel_get_session(tty->channel);
 	gsize credit = 0;
 	struct piece *piece;
 
@@ -239,10 +240,10 @@ static bool write_pieces(struct vsb_tty *tty)
 		int n = 0;
 
 		if (len) {
-			len = MIN(len, ssh_channel_window_size(tty->channel));
-			if (!len || ssh_get_status(ssh) & SSH_WRITE_PENDING)
+			len = MIN(len, tty->sink->room(tty->client));
+			if (!len || tty->sink->busy(tty->client))
 				break;
-			n = vsb_put(tty->channel, piece->data + piece->pos, len, false);
+			n = tty->sink->put(tty->client, piece->data + piece->pos, len, false);
 			if (n <= 0)
 				break;
 		}
@@ -264,10 +265,9 @@ bool vsb_tty_pump(struct vsb_tty *tty)
 	if (!write_pieces(tty) || !tty->finishing)
 		return true;
 	/* What a client does not take now it does not get. */
-	if (len && ssh_channel_window_size(tty->channel) >= len)
-		vsb_put(tty->channel, tty->words, len, !tty->stdout_words);
-	ssh_channel_request_send_exit_status(tty->channel, tty->status);
-	ssh_channel_send_eof(tty->channel);
+	if (len && tty->sink->room(tty->client) >= len)
+		tty->sink->put(tty->client, tty->words, len, !tty->stdout_words);
+	tty->sink->end(tty->client, tty->status);
 	return false;
 }
 

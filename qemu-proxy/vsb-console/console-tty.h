@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What is at a channel of an SSH connection, in the process of that connection: a person
- * or a program, whose bytes go to the server and come from it. For a person there are
+ * What is at a channel of an SSH connection, or at a console of the web page, in the process
+ * of that connection: a person or a program, whose bytes go to the server and come from it. For a person there are
  * notices and the escape sequence.
  *
  * Nothing is lost: what comes from the client is taken into a queue, and when that is full
- * it stays in libssh and its window; what comes from the server has credit.
+ * it stays where it is (in libssh and its window, in the socket); what comes from the server has credit.
  */
 #ifndef CONSOLE_TTY_H
 #define CONSOLE_TTY_H
@@ -13,13 +13,19 @@
 #include "console-hub.h"
 #include "console-wire.h"
 
-#include <libssh/server.h>
-
 struct vsb_tty;
 
+/* How bytes reach the client. */
+struct vsb_sink {
+	gsize (*room)(gpointer client);		/* so many would be taken */
+	bool (*busy)(gpointer client);		/* but not now */
+	int (*put)(gpointer client, const void *data, gsize len, bool to_stderr);
+	void (*end)(gpointer client, int status);
+};
+
 /* @name: of the console, for notices. */
-struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, ssh_channel channel,
-			    const char *name);
+struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, const struct vsb_sink *sink,
+			    gpointer client, const char *name);
 void vsb_tty_free(struct vsb_tty *tty);
 
 /* He has a terminal, of this size; 0: not known. Without one no screen is spared. */
@@ -41,7 +47,7 @@ void vsb_tty_notice(struct vsb_tty *tty, const char *text);
 void vsb_tty_message(struct vsb_tty *tty, const struct vsb_wire *wire, gsize len);
 /* Ends it: the queue, then @text, then @status. */
 void vsb_tty_finish(struct vsb_tty *tty, int status, const char *text, bool to_stdout);
-/* Writes what libssh takes now. Return: false: all is said, the channel can be closed. */
+/* Writes what the client takes now. Return: false: all is said, the channel can be closed. */
 bool vsb_tty_pump(struct vsb_tty *tty);
 
 #endif

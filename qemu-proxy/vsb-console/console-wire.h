@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What vsb-console and the process of one SSH connection say to each other
+ * What vsb-console and the process of one connection say to each other
  * (Documentation/protocols.rst): packets on a socket pair of SOCK_SEQPACKET, each a
  * struct vsb_wire and up to VSB_WIRE_DATA bytes. Both ends are the same program, so
  * numbers are as the machine has them.
@@ -26,6 +26,7 @@ enum vsb_wire_type {
 	/* from the session process */
 	VSB_WIRE_HELLO = 1,	/* the first one; with a pidfd of itself */
 	VSB_WIRE_KEY,		/* name NUL key in base64; number: 1: proved. -> VERDICT */
+	VSB_WIRE_WEB,		/* name NUL secret NUL address; number: enum vsb_wire_web. -> VERDICT */
 	VSB_WIRE_ATTACH,	/* channel; number: enum vsb_client_mode */
 	VSB_WIRE_INPUT,		/* channel; bytes for the user VM */
 	VSB_WIRE_COMMAND,	/* channel; number: enum vsb_command; the key of SysRq */
@@ -53,6 +54,14 @@ enum vsb_wire_type {
 enum vsb_wire_question {
 	VSB_ASK_STATUS,
 	VSB_ASK_BREAK,
+	VSB_ASK_WEB,
+};
+
+/* What a connection of the web gateway wants (console-web.h). */
+enum vsb_wire_web {
+	VSB_WEB_LOGIN,		/* the secret is a link's; the verdict's text is a cookie's */
+	VSB_WEB_USE,		/* it is a cookie's: it is logged in then */
+	VSB_WEB_LOGOUT,		/* likewise; its session ends */
 };
 
 struct vsb_wire {

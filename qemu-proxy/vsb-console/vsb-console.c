@@ -5,7 +5,7 @@
  * Started as root it makes or reads the host key and binds the port; the rest runs as an
  * unprivileged user in sandboxes: the server, which has the consoles and knows no SSH
  * (console-server.c), a process that starts others (console-spawner.c), and one for each
- * connection (console-session.c).
+ * connection (console-session.c; console-webend.c for the web page's).
  */
 #include "console-hostkey.h"
 #include "console-keys.h"
@@ -14,9 +14,11 @@
 #include "console-server.h"
 #include "console-session.h"
 #include "console-spawner.h"
+#include "console-webend.h"
 #include "ready.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
 #include <locale.h>
@@ -26,6 +28,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 static int port = 2222;
@@ -34,6 +37,7 @@ static char *run_dir;
 static char *keys_dir;
 static char *host_key;
 static char *user;
+static char *web_url;
 static int grace = 120;
 static int stall = 300;
 
@@ -50,6 +54,8 @@ static const GOptionEntry options[] = {
 	  "made if missing (/var/lib/vsbypass/ssh_host_ed25519_key)", "FILE" },
 	{ "user", 'u', 0, G_OPTION_ARG_STRING, &user,
 	  "user to run as when started as root (vsbypass)", "NAME" },
+	{ "web-url", 0, 0, G_OPTION_ARG_STRING, &web_url,
+	  "where browsers find vsb-web (https://NAME-OF-THIS-HOST:6080)", "URL" },
 	{ "login-grace", 0, 0, G_OPTION_ARG_INT, &grace,
 	  "seconds to log in (120)", "SECONDS" },
 	{ "stall-time", 0, 0, G_OPTION_ARG_INT, &stall,
@@ -73,6 +79,9 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	else if (port < 0 || port > 65535)
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
 			    "--port %d: a port is 0 to 65535", port);
+	else if (web_url && (!g_str_has_prefix(web_url, "https://") || g_str_has_suffix(web_url, "/")))
+		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+			    "--web-url %s: it begins with https://, and does not end with /", web_url);
 	else if (grace < 1 || stall < 1)
 		g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
 			    "--login-grace and --stall-time are at least 1 second");
@@ -82,6 +91,7 @@ static gboolean parse_options(int argc, char **argv, GError **error)
 	keys_dir = keys_dir ? keys_dir : g_strdup("/etc/vsbypass/keys");
 	host_key = host_key ? host_key : g_strdup("/var/lib/vsbypass/ssh_host_ed25519_key");
 	user = user ? user : g_strdup("vsbypass");
+	web_url = web_url ? web_url : g_strdup_printf("https://%s:6080", g_get_host_name());
 	return TRUE;
 }
 
@@ -168,6 +178,29 @@ static int signal_descriptor(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/*
+ * What the starter left open is not for a program that faces the network, but for the socket
+ * of the web gateway (vsb-web-backend.socket). Return: that, or -1.
+ */
+static int inherit_web_socket(void)
+{
+	const int to = SD_LISTEN_FDS_START;
+	g_auto(GStrv) names = NULL;
+	int nr = sd_listen_fds_with_names(1, &names), fd = -1;
+
+	for (int i = 0; i < nr; i++) {
+		if (!strcmp(names[i], "web") &&
+		    sd_is_socket(to + i, AF_UNIX, SOCK_STREAM, 1) > 0)
+			fd = to + i;
+	}
+	if (fd > to)
+		fd = dup3(fd, to, O_CLOEXEC);
+	close_range(fd == to ? to + 1 : to, ~0U, 0);
+	if (fd == to)
+		fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
 /* Hands the host key on; the server itself does not keep it. Takes @key over. */
 static gboolean start_spawner(struct vsb_server *server, ssh_key key, char **fingerprint,
 			      GError **error)
@@ -178,7 +211,9 @@ static gboolean start_spawner(struct vsb_server *server, ssh_key key, char **fin
 	if (ssh_pki_export_pubkey_base64(key, &public) == SSH_OK &&
 	    ssh_pki_export_privkey_base64(key, NULL, NULL, NULL, &private) == SSH_OK) {
 		*fingerprint = vsb_key_fingerprint(public);
-		server->spawner = vsb_spawner_start(user, private, server->listen_fd, error);
+		server->spawner = vsb_spawner_start(user, private,
+						    (int[]){ server->listen_fd, server->web_fd },
+						    error);
 		explicit_bzero(private, strlen(private));
 	} else {
 		g_set_error(error, G_IO_ERROR, G_IO_ERROR_FAILED,
@@ -224,9 +259,10 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "--session"))
 		return vsb_session_main();
+	if (argc == 2 && !strcmp(argv[1], "--web-session"))
+		return vsb_webend_main();
 	setlocale(LC_ALL, "C");
-	/* What the starter left open is not for a program that faces the network. */
-	close_range(3, ~0U, 0);
+	server.web_fd = inherit_web_socket();
 	vsb_log_init();
 	if (!parse_options(argc, argv, &error)) {
 		g_printerr("vsb-console: %s; --help lists the options\n", error->message);
@@ -244,10 +280,13 @@ int main(int argc, char **argv)
 	server.run_dir = run_dir;
 	server.keys_dir = keys_dir;
 	server.attached_keys_dir = g_build_filename(run_dir, "keys", NULL);
+	server.web_url = web_url;
 	server.grace_s = grace;
 	server.stall_s = stall;
 	vsb_server_start(&server);
 	vsb_log("listening on port %d, host key %s", bound_port(server.listen_fd), fingerprint);
+	if (server.web)
+		vsb_log("links to the web page begin with %s", web_url);
 
 	running.loop = g_main_loop_new(NULL, FALSE);
 	g_unix_fd_add(signals, G_IO_IN, on_signal, &running);
