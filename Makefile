@@ -24,7 +24,9 @@ SERIES		:= $(if $(filter trixie,$(shell . /etc/os-release && echo $$VERSION_CODE
 KDIR		?= $(lastword $(shell ls -d /usr/src/linux-headers-$(SERIES).*-amd64 2>/dev/null | sort -V))
 
 PROGRAMS	:= $(addprefix qemu-proxy/,common introspect vsbypassd vsb-console vsbctl) libvirt-hooks l1-agent guest-tools
-PARTS		:= $(PROGRAMS) selftests/kvm selftests/check selftests/uart selftests/exits selftests/dummy \
+# Of any architecture: it is a package of its own
+WEB		:= qemu-proxy/vsb-web
+PARTS		:= $(PROGRAMS) $(WEB) selftests/kvm selftests/check selftests/uart selftests/exits selftests/dummy \
 		   selftests/vector selftests/keyboard selftests/screen \
 		   selftests/bench selftests/cage selftests/console selftests/core selftests/walk
 export O V PREFIX DESTDIR KDIR KERNEL GUEST_KERNEL
@@ -115,7 +117,7 @@ tests: all
 	$(Q)set -e; for p in $(PARTS); do $(MAKE) --no-print-directory -C $$p tests; done
 
 deps:
-	$(Q)selftests/lab/deps.sh
+	$(Q)selftests/lab/deps.sh $(if $(filter web%,$(T)),web)
 
 # On a fresh machine there are no headers and no compiler before deps, so what
 # needs them is a make of its own.

@@ -62,7 +62,7 @@ VSB_CFLAGS	:= -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
 		   -Wstrict-prototypes -Wmissing-prototypes -Wshadow \
 		   -fstack-protector-strong -fPIE -D_GNU_SOURCE \
 		   -DGLIB_VERSION_MIN_REQUIRED=GLIB_VERSION_2_74 \
-		   $(addprefix -I$(TOP),$(all-uses)) $(INCLUDES) $(shell $(PKG_CONFIG) --cflags $(all-pkgs))
+		   $(addprefix -I$(TOP),$(all-uses)) $(INCLUDES) $(if $(all-pkgs),$(shell $(PKG_CONFIG) --cflags $(all-pkgs)))
 # _FORTIFY_SOURCE hides overflows from AddressSanitizer: not in the tests.
 HARDEN		:= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 SANITIZE	:= -O1 -g -fno-omit-frame-pointer \

@@ -477,8 +477,9 @@ def tests_of(names):
             if name.startswith('test_')}
 
 
-def main(text, where, tests):
-    """Run TESTS, {name: function(World)}, and print TAP; points are called WHERE/name."""
+def main(text, where, tests, make=World):
+    """Run TESTS, {name: function(World)}, and print TAP; points are called WHERE/name. MAKE: of
+    the world of a test."""
     parser = argparse.ArgumentParser(description=text,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--server', default='vsb-console', help='the vsb-console to test')
@@ -502,7 +503,7 @@ def main(text, where, tests):
     failed = 0
     for number, (name, test) in enumerate(chosen.items(), 1):
         problem = None
-        w = World(name, program)
+        w = make(name, program)
         try:
             test(w)
         except Failure as e:

@@ -5,7 +5,8 @@
 # that are missing (root), or print the command that does (anyone else).
 # POSIX sh: on a fresh machine there is not even Python.
 #
-# usage: deps.sh [lint]	lint: of 'make lint', too. Exit 0: all there; 1: something is missing
+# usage: deps.sh [lint | web]	lint: of 'make lint', too; web: of 'make check T=web'.
+# Exit 0: all there; 1: something is missing
 
 set -u
 
@@ -19,13 +20,15 @@ esac
 build="build-essential pkg-config libglib2.0-dev libjson-glib-dev libssh-dev
 libsystemd-dev libxml2-dev
 libseccomp-dev libbpf-dev libvterm-dev nettle-dev linux-headers-amd64 pahole kmod python3 python3-docutils
-python3-sphinx"
+python3-sphinx esbuild node-xterm"
 # the kernel tree for build-intree, checkpatch and KVM's selftest library
 check="xz-utils bzip2 bc bison flex libelf-dev libssl-dev
 perl sparse openssh-client systemd"
 # the clients of vsb-console, and who watches over its algorithms
 clients="openssh-client putty-tools dropbear-bin python3-paramiko python3-asyncssh
 python3-cryptography ssh-audit bsdutils"
+# the gateway of the web page
+web="novnc python3-websockify openssl util-linux"
 bench="gnuplot-nox"
 package="debhelper dh-dkms lintian mmdebstrap e2fsprogs fakeroot systemd-container
 openssh-client procps"
@@ -38,8 +41,12 @@ guests="grub-pc-bin grub-common memtest86+ u-boot-qemu ovmf ipxe-qemu zstd pytho
 lint=
 [ "${1:-}" != lint ] || lint="clang-tidy cppcheck coccinelle shellcheck codespell"
 
+# only for web-browser: 500 MB
+browser=
+[ "${1:-}" != web ] || browser="chromium chromium-driver python3-selenium fonts-dejavu-core"
+
 missing=
-for p in $lint $own $build $check $clients $bench $package $lab $guests; do
+for p in $lint $browser $own $build $check $clients $web $bench $package $lab $guests; do
 	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
 	installed) ;;
 	*) missing="$missing $p" ;;
