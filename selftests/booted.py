@@ -101,6 +101,44 @@ def ssh(root, tmp, *command):
         "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "vm1@127.0.0.1", *command]
 
 
+def web_story(points, root, tmp):
+    """The web page in the sandbox of its unit. No user VM is there: its console waits for one."""
+    rc, out = package.run(*ssh(root, tmp, "web"), ok=False)
+    points.add(rc == 1 and "no web page on this host" in out, "without vsb-web there is no link", out)
+    points.command(root, "vsb-web installs, and says what vsb-console needs",
+                   "dpkg -i /debs/vsb-web_*.deb >/run/web 2>&1; cat /run/web; "
+                   "grep \"after 'systemctl restart vsb-console'\" /run/web")
+    points.command(root, "that is enough", "systemctl restart vsb-console; for u in vsb-console.service vsb-web.service "
+                   "vsb-web.socket vsb-web-backend.socket; do systemctl is-active $u || "
+                   "{ systemctl status $u; journalctl -u $u; exit 1; }; done")
+    points.command(root, "it is a user of its own, without capabilities, with a filter",
+                   "p=$(systemctl show -p MainPID --value vsb-web); cat /proc/$p/status; "
+                   "grep -q \"^Uid:\\s$(id -u vsbypass-web)\\s\" /proc/$p/status && "
+                   "grep -q '^CapBnd:\\s0000000000000000' /proc/$p/status && "
+                   "grep -q '^NoNewPrivs:\\s1' /proc/$p/status && grep -q '^Seccomp:\\s2' /proc/$p/status")
+    points.command(root, "it has no network, and sees no socket but vsb-console's and no key",
+                   "p=$(systemctl show -p MainPID --value vsb-web); "
+                   "test \"$(nsenter -t $p -n cat /proc/net/dev | grep -c :)\" = 1 && "
+                   "test \"$(ls -A /proc/$p/root/run)\" != \"$(ls -A /run)\" && "
+                   "find /proc/$p/root/run -type s | sed s,/proc/$p/root,, | tee /dev/stderr | "
+                   "grep -v '^/run/vsb-web/backend$' | grep -v /credentials/ | wc -l | grep -qx 0 && "
+                   "test ! -e /proc/$p/root/etc/vsbypass")
+    rc, link = package.run(*ssh(root, tmp, "web"), ok=False)
+    link = link.strip()
+    points.add(rc == 0 and link.startswith("https://"), "ssh vm1@host web prints a link", link)
+    rc, out = package.run(*root.enter("-n"), "/usr/bin/python3", package.ROOT + "/selftests/web/visit.py", link,
+                          root.path("/etc/vsbypass/web/cert.pem"), ok=False)
+    points.add(rc == 0 and len([line for line in out.splitlines() if line.startswith("200 ")]) == 5
+               and "204 login" in out and "403 login this link was used already" in out and "204 check" in out
+               and "[vsb-console: vm1; Ctrl-E c ? for help]" in out, "a visitor has a console", out)
+    points.command(root, "an upgrade leaves the socket of vsb-console",
+                   "dpkg -i /debs/new/vsb-web_*.deb; systemctl is-active vsb-web; systemctl is-active vsb-web-backend.socket")
+    rc, out = package.run(*ssh(root, tmp, "web"), ok=False)
+    points.add(rc == 0, "and there are links still", out)
+    points.command(root, "purge of vsb-web", "dpkg --purge vsb-web && test ! -e /etc/vsbypass/web && "
+                   "! getent passwd vsbypass-web && ! systemctl --failed | grep vsb && systemctl is-active vsb-console")
+
+
 def story(points, root, tmp):
     def pid(service):
         return root.inside(f"systemctl show -p MainPID --value {service}")[1].strip()
@@ -133,6 +171,7 @@ def story(points, root, tmp):
     shutil.copy(tmp + "/id.pub", root.path("/etc/vsbypass/keys/vm1"))
     rc, out = package.run(*ssh(root, tmp, "help"), ok=False)
     points.add(rc == 0 and "break" in out, "ssh vm1@host reaches vsb-console", out)
+    web_story(points, root, tmp)
     # a console that stays open over all that follows, until its key goes
     with subprocess.Popen(ssh(root, tmp, "-tt"), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT) as session:
@@ -232,11 +271,12 @@ def check(build):
         return [("skip", "services run", "needs root, for a container")]
     try:
         package.run(os.path.join(package.ROOT, "selftests/deb"), build)
-        debs = glob.glob(build + "/vsbypass_*.deb")
+        debs = glob.glob(build + "/vsbypass_*.deb") + glob.glob(build + "/vsb-web_*.deb")
         with Booted() as root, tempfile.TemporaryDirectory(prefix="vsb-booted-") as tmp:
             os.makedirs(root.path("debs/new"))
-            shutil.copy(debs[0], root.path("debs"))
-            package.newer(debs[0], root.path("debs/new"))
+            for deb in debs:
+                shutil.copy(deb, root.path("debs"))
+                package.newer(deb, root.path("debs/new"))
             if not root.boot():
                 return [("skip", "services run", "this machine boots no container: "
                          + " ".join(root.console().split()[-40:]))]
@@ -245,7 +285,7 @@ def check(build):
             libvirt_story(points, root)
             story(points, root, tmp)
             if any(p[0] == "fail" for p in points):
-                points.add(False, "messages", root.inside("journalctl -u vsbypassd -u vsb-console "
+                points.add(False, "messages", root.inside("journalctl -u vsbypassd -u vsb-console -u vsb-web "
                                                           "--no-pager | tail -40")[1])
     except (package.Failed, OSError) as e:
         points.add(False, "runs to its end", str(e))

@@ -19,6 +19,7 @@ import packages as release
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # what ours depend on, and what dkms needs to build for a kernel
 BASE = ("systemd,libpam-systemd,dkms,gcc,linux-headers-amd64,qemu-system-x86,bubblewrap,"
+        "novnc,openssl,python3,python3-websockify,"
         "libglib2.0-0,libjson-glib-1.0-0,libseccomp2,libbpf1,libvterm0,libssh-4,libsystemd0,libxml2,man-db,kmod")
 # these change with any package
 NOISE = re.compile(r"^/(var/(log|cache|lib/(dpkg|apt|systemd/deb-systemd-helper-\w+/?$))|tmp|run|proc|sys|dev|"
@@ -155,6 +156,10 @@ def in_root(points, made):
         for program in ("vsbctl", "vsbypassd", "vsb-console", "vsb-libvirt-hook", "vsb-agent"):
             points.command(root, f"{program} runs", f"{program} --help | grep -q {program}")
         points.command(root, "vsb-identify runs", "vsb-identify --help 2>&1 | grep -qi usage")
+        points.command(root, "vsb-web runs, and has a certificate of its own",
+                       "vsb-web --help | grep -q vsb-web && test \"$(stat -c %a /etc/vsbypass/web/key.pem)\" = 600 && "
+                       "openssl x509 -in /etc/vsbypass/web/cert.pem -noout -ext subjectAltName && "
+                       "getent passwd vsbypass-web")
         points.command(root, "libvirt finds the hook, which lets a foreign domain pass",
                        "echo '<domain/>' | /etc/libvirt/hooks/qemu.d/vsbypass d prepare begin -")
         points.command(root, "the hook refuses a cloud VM without the daemon",
@@ -163,11 +168,12 @@ def in_root(points, made):
                        "tee /dev/stderr | tr '\\n' ' ' | grep -q 'is vsbypassd running.*refused 1'")
         points.command(root, "the examples are valid", "vsbctl validate /usr/share/doc/vsbypass/examples/*.xml")
         points.command(root, "services are enabled",
-                       "systemctl is-enabled vsbypassd vsb-console vsb-agent")
+                       "systemctl is-enabled vsbypassd vsb-console vsb-agent vsb-web.service "
+                       "vsb-web.socket vsb-web-backend.socket")
         points.command(root, "user and folders",
                        "getent passwd vsbypass && test \"$(stat -c %a /etc/vsbypass/identity)\" = 700")
         points.command(root, "man pages", "man -w vsbctl vsbypassd vsb-console vsb-libvirt-hook "
-                       "vsbypass-domain vsb-agent vsb-identify")
+                       "vsbypass-domain vsb-agent vsb-identify vsb-web")
         root.sh("touch /etc/vsbypass/keys/vm1 /etc/vsbypass/identity/vm1")
 
         os.makedirs(root.path("debs/new"))
@@ -181,12 +187,12 @@ def in_root(points, made):
                        "test -e /etc/vsbypass/keys/vm1 -a -e /etc/vsbypass/identity/vm1")
         points.command(root, "the agent comes and goes alone", "apt-get remove -y vsbypass-agent && vsbctl --help")
 
-        points.command(root, "remove", "apt-get remove -y vsbypass kvm-vsbypass-dkms vsbypass-identify")
+        points.command(root, "remove", "apt-get remove -y vsbypass kvm-vsbypass-dkms vsbypass-identify vsb-web")
         points.command(root, "after it: no hook, no module, no program, but the keys",
                        "test ! -e /etc/libvirt/hooks/qemu.d/vsbypass && ! dkms status | grep -q vsbypass && "
                        "test -z \"$(find /lib/modules -name 'kvm-vsbypass.ko*')\" && test ! -e /usr/sbin/vsbypassd && "
                        "test -e /etc/vsbypass/keys/vm1")
-        points.command(root, "purge", "dpkg --purge vsbypass vsbypass-agent kvm-vsbypass-dkms vsbypass-identify")
+        points.command(root, "purge", "dpkg --purge vsb-web vsbypass vsbypass-agent kvm-vsbypass-dkms vsbypass-identify")
         after = root.files()
         left = sorted(set(after) - set(before))
         gone = sorted(set(before) - set(after))
@@ -204,7 +210,7 @@ def check(build):
     try:
         run(os.path.join(ROOT, "selftests/deb"), build)
         made = debs(build)
-        points.add(len(made) == 4, "four packages", "\n".join(made))
+        points.add(len(made) == 5, "five packages", "\n".join(made))
         changes = glob.glob(build + "/vsbypass_*.changes")
         rc, out = run("lintian", "--profile", "debian", "--fail-on", "error,warning", "--info",
                       "--allow-root", *changes, ok=False)

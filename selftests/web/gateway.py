@@ -4,14 +4,16 @@
 The web page as others try to have it: old and used links, cookies of another user VM and of
 nobody, other sites, too much of everything. No browser would do most of that, and none is here.
 """
+import socket
+import ssl
 import sys
 import time
 
 sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
-import webworld
-from webworld import Web, close_reason, cookie, frame
-from world import Failure, check, main, receive, tests_of, wait_for
+from webworld import Web
+from page import close_reason, cookie, frame, receive
+from world import Failure, check, main, tests_of, wait_for
 
 
 def failing(action):
@@ -94,7 +96,7 @@ def test_too_long(w):
     for line, words in ((b'a' * 512, b'asks too much'), (b'console vm1 ' + b'0' * 64 + b' ::1\n', b'not known here'),
                         (b'check vm1 0 ::1\nmore', b'asks too much'), (b'check \0 0 ::1\n', b'asks too much'),
                         (b'check ../x 0 ::1\n', b'no session'), (b'\n', b'not known here')):
-        with webworld.socket.socket(webworld.socket.AF_UNIX) as s:
+        with socket.socket(socket.AF_UNIX) as s:
             s.connect(w.backend)
             s.sendall(line)
             got = receive(s, 1000)
@@ -103,7 +105,7 @@ def test_too_long(w):
 
 def test_no_tls(w):
     w.start_all('vm1')
-    with webworld.socket.create_connection(('127.0.0.1', w.web_port)) as s:
+    with socket.create_connection(('127.0.0.1', w.web_port)) as s:
         s.sendall(b'GET /vm1/ HTTP/1.1\r\nHost: localhost\r\n\r\n')
         try:
             got = receive(s, 1)
@@ -111,12 +113,12 @@ def test_no_tls(w):
             got = b''
         check(not got, 'it answers without TLS: %r' % got)
     for version in ('TLSv1', 'TLSv1_1'):
-        context = webworld.ssl.SSLContext(webworld.ssl.PROTOCOL_TLS_CLIENT)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(w.cert)
-        context.minimum_version = context.maximum_version = webworld.ssl.TLSVersion[version]
+        context.minimum_version = context.maximum_version = ssl.TLSVersion[version]
         context.set_ciphers('ALL:@SECLEVEL=0')
         try:
-            with webworld.socket.create_connection(('127.0.0.1', w.web_port)) as s:
+            with socket.create_connection(('127.0.0.1', w.web_port)) as s:
                 context.wrap_socket(s, server_hostname='localhost')
         except OSError:
             continue
@@ -173,7 +175,7 @@ def test_ssh_not_slower(w):
     w.start_all('vm1')
     held = []
     for _ in range(200):
-        s = webworld.socket.socket(webworld.socket.AF_UNIX)
+        s = socket.socket(socket.AF_UNIX)
         s.setblocking(False)
         try:
             s.connect(w.backend)
