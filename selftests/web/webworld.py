@@ -177,12 +177,17 @@ class Web(World, Page):
         return link
 
     def close(self, keep):
-        gateway = self.gateway
-        if gateway:
-            gateway.terminate()
-            try:
-                gateway.wait(world.PATIENCE)
-            except subprocess.TimeoutExpired:
-                gateway.kill()
-                gateway.wait()
+        problem = self.stop_gateway() if self.gateway else None
         super().close(keep)
+        check(not problem, problem)
+
+    def stop_gateway(self):
+        """Return: what is wrong, or None."""
+        self.gateway.terminate()
+        try:
+            status = self.gateway.wait(world.PATIENCE)
+            return 'vsb-web ended with %d' % status if status else None
+        except subprocess.TimeoutExpired:
+            self.gateway.kill()
+            self.gateway.wait()
+            return 'vsb-web does not stop'
