@@ -213,6 +213,22 @@ static bool vsb_proxy_take(struct vsb_proxy *proxy, unsigned int n, struct vsb_o
 }
 
 /*
+ * It comes back to KVM_RUN behind its time. Accesses that it did not get were absorbed, and what
+ * they wrote is not in its devices.
+ */
+static void vsb_proxy_catch_up(struct vsb_proxy *proxy)
+{
+	struct vsb_cloud *cloud = proxy->cloud;
+	struct vsb_l2 *u;
+
+	mutex_lock(&cloud->lock);
+	u = vsb_locked(cloud, proxy->uservm);
+	if (u && READ_ONCE(proxy->stalled) && !READ_ONCE(proxy->dead))
+		vsb_proxy_set_replay(proxy, u);
+	mutex_unlock(&cloud->lock);
+}
+
+/*
  * Sleep until there is work for this server, the proxy dies or a signal comes.
  * Return: is there work?
  */
@@ -220,6 +236,8 @@ static bool vsb_proxy_wait(struct vsb_proxy *proxy, unsigned int n, struct vsb_o
 {
 	bool taken = false;
 
+	if (READ_ONCE(proxy->stalled))
+		vsb_proxy_catch_up(proxy);
 	spin_lock(&proxy->lock);
 	proxy->idle++;
 	proxy->stalled = false;
@@ -267,9 +285,11 @@ bool vsb_proxy_serve(struct vsb_proxy *proxy, unsigned int n, const void *answer
 /* What the user VM @u has programmed is written into the proxy. Under cloud->lock. */
 void vsb_proxy_set_replay(struct vsb_proxy *proxy, struct vsb_l2 *u)
 {
+	bool again;
 	u32 nr;
 
 	spin_lock(&proxy->lock);
+	again = proxy->stalled;
 	/*
 	 * There is one, and nobody may make it yet: an access that comes while the list is
 	 * made is not overtaken by what the list has of before it.
@@ -279,7 +299,7 @@ void vsb_proxy_set_replay(struct vsb_proxy *proxy, struct vsb_l2 *u)
 	proxy->replay_by = VSB_MAX_SERVERS;
 	spin_unlock(&proxy->lock);
 	/* slot->lock comes before proxy->lock. */
-	nr = vsb_slots_replay(vsb_locked(proxy->cloud, u->slots), proxy->replay);
+	nr = vsb_slots_replay(vsb_locked(proxy->cloud, u->slots), proxy->replay, again);
 	spin_lock(&proxy->lock);
 	proxy->replay_nr = nr;
 	proxy->replay_by = -1;

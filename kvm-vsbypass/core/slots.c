@@ -288,7 +288,7 @@ void vsb_slots_reset(struct vsb_l2 *u, struct vsb_slots *slots)
 }
 
 /* What brings the devices of a proxy there, at most VSB_MAX_REPLAY. Return: how many. */
-u32 vsb_slots_replay(struct vsb_slots *slots, struct vsb_reg_write *out)
+u32 vsb_slots_replay(struct vsb_slots *slots, struct vsb_reg_write *out, bool again)
 {
 	u32 i, nr = 0;
 
@@ -298,7 +298,7 @@ u32 vsb_slots_replay(struct vsb_slots *slots, struct vsb_reg_write *out)
 		if (!slot->dev->ops->replay)
 			continue;
 		spin_lock(&slot->lock);
-		nr += slot->dev->ops->replay(slot->dev, out + nr);
+		nr += slot->dev->ops->replay(slot->dev, out + nr, again);
 		spin_unlock(&slot->lock);
 	}
 	return nr;

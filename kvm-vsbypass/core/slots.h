@@ -80,7 +80,7 @@ void vsb_slots_attached(struct vsb_l2 *u, struct vsb_slots *slots);
 void vsb_slots_detach(struct vsb_slots *slots, struct vsb_proxy *proxy);
 void vsb_slots_clear(struct vsb_slots *slots);
 void vsb_slots_reset(struct vsb_l2 *u, struct vsb_slots *slots);
-u32 vsb_slots_replay(struct vsb_slots *slots, struct vsb_reg_write *out);
+u32 vsb_slots_replay(struct vsb_slots *slots, struct vsb_reg_write *out, bool again);
 u32 vsb_slots_restore(struct vsb_slots *slots, struct vsb_reg_write *out, u32 max);
 bool vsb_slots_drained(struct vsb_slots *slots);
 void vsb_slots_info(struct vsb_slots *slots, struct vsb_uservm *info);

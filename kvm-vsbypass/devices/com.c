@@ -224,9 +224,15 @@ static void com_clear(struct vsb_device *dev)
 	com_line_of_front(com);
 }
 
-static unsigned int com_replay(struct vsb_device *dev, struct vsb_reg_write *out)
+static unsigned int com_replay(struct vsb_device *dev, struct vsb_reg_write *out, bool again)
 {
-	return dev->answers ? 0 : vsb_uart_replay(&com_of(dev)->uart, out);
+	const struct vsb_uart *uart = &com_of(dev)->uart;
+	unsigned int nr;
+
+	if (dev->answers)
+		return 0;
+	nr = vsb_uart_replay(uart, out);
+	return again ? nr + vsb_uart_wake(uart, out + nr) : nr;
 }
 
 static unsigned int com_restore(struct vsb_device *dev, struct vsb_reg_write *out)
@@ -326,7 +332,7 @@ static void com_info(struct vsb_device *dev, struct vsb_uservm *info)
 const struct vsb_device_ops vsb_com = {
 	.size = sizeof(struct vsb_com),
 	.secret = BIT(UART_TX),
-	.replays = VSB_UART_WRITES,
+	.replays = VSB_UART_WRITES + VSB_UART_WAKES,
 	.claim = com_claim,
 	.init = com_init,
 	.access = com_access,

@@ -94,7 +94,8 @@ struct vsb_device;
  * @detach:	it has none any more
  * @clear:	the user VM has another console: what the old one had is not for that. It has
  *		no proxy
- * @replay:	the accesses that bring the proxy's device there; returns how many
+ * @replay:	the accesses that bring the proxy's device there; returns how many. @again: it was
+ *		there before, and has missed some
  * @restore:	the accesses that bring the device of the guest hypervisor there, at most
  *		VSB_MAX_RESTORE
  * @next:	VSB_DO_WORK: @io is to be done in the proxy. Else perhaps VSB_DO_POLL
@@ -120,7 +121,7 @@ struct vsb_device_ops {
 	unsigned int (*attach)(struct vsb_device *dev, bool front);
 	void (*detach)(struct vsb_device *dev);
 	void (*clear)(struct vsb_device *dev);
-	unsigned int (*replay)(struct vsb_device *dev, struct vsb_reg_write *out);
+	unsigned int (*replay)(struct vsb_device *dev, struct vsb_reg_write *out, bool again);
 	unsigned int (*restore)(struct vsb_device *dev, struct vsb_reg_write *out);
 	unsigned int (*next)(struct vsb_device *dev, struct vsb_io *io);
 	unsigned int (*done)(struct vsb_device *dev, const u8 *data);

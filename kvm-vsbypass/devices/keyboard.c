@@ -67,7 +67,7 @@ static unsigned int kbd_reset(struct vsb_device *dev)
 	return 0;
 }
 
-static unsigned int kbd_replay(struct vsb_device *dev, struct vsb_reg_write *out)
+static unsigned int kbd_replay(struct vsb_device *dev, struct vsb_reg_write *out, bool again)
 {
 	return vsb_i8042_replay(kbd_of(dev), out);
 }

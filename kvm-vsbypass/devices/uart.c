@@ -148,6 +148,22 @@ unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *
 }
 
 /*
+ * The writes that have a UART which is not fresh say once more that its transmitter is empty:
+ * at most VSB_UART_WAKES. Of what the user VM sent some was lost, and its driver waits for that.
+ * Who has DLAB set has the registers in hand.
+ */
+unsigned int vsb_uart_wake(const struct vsb_uart *uart, struct vsb_reg_write *out)
+{
+	u16 port = uart->base + UART_IER;
+
+	if (!(uart->ier & UART_IER_THRI) || uart->lcr & UART_LCR_DLAB)
+		return 0;
+	out[0] = (struct vsb_reg_write){ .port = port, .value = uart->ier & ~UART_IER_THRI };
+	out[1] = (struct vsb_reg_write){ .port = port, .value = uart->ier };
+	return VSB_UART_WAKES;
+}
+
+/*
  * The writes that bring the UART of the guest hypervisor there, which was used for its line
  * alone: at most VSB_UART_RESTORES. IER is off before it is on: there is an edge for what the
  * user VM waits for. What it was never seen to write it wrote before we came: as operating

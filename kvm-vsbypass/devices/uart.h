@@ -17,6 +17,7 @@
 #define VSB_MCR_BITS	0x1f
 
 #define VSB_UART_WRITES	9	/* most register writes that replay one UART */
+#define VSB_UART_WAKES	2	/* the same, wake */
 #define VSB_UART_RESTORES	(VSB_UART_WRITES + 2)	/* the same, restore */
 
 /**
@@ -40,6 +41,7 @@ bool vsb_uart_settle(struct vsb_uart *uart);
 void vsb_uart_reset(struct vsb_uart *uart);
 int vsb_uart_gsi(const struct vsb_uart *uart);
 unsigned int vsb_uart_replay(const struct vsb_uart *uart, struct vsb_reg_write *out);
+unsigned int vsb_uart_wake(const struct vsb_uart *uart, struct vsb_reg_write *out);
 unsigned int vsb_uart_restore(const struct vsb_uart *uart, struct vsb_reg_write *out);
 
 #endif

@@ -345,7 +345,7 @@ static void card_init(struct vsb_device *dev, bool ran)
 	vsb_vga_of(dev)->known = false;
 }
 
-static unsigned int card_replay(struct vsb_device *dev, struct vsb_reg_write *out)
+static unsigned int card_replay(struct vsb_device *dev, struct vsb_reg_write *out, bool again)
 {
 	return vsb_vga_replay(vsb_vga_of(dev), out);
 }

@@ -130,6 +130,27 @@ static void check_uart(const struct uart_model *u, unsigned int lcr)
 	CHECK_EQ(u->scr, 0xa5);
 }
 
+/* What was written while nobody waited for it is in its UART before the next access. */
+void proxy_catches_up(void)
+{
+	begin(2000);
+	proxy_run(p);
+	L2_RUN(c, 0, OUT(COM1 + 3, 1, 0x03), OUT(COM1 + 1, 1, 0x05));
+	CHECK_EQ(p->shm->uart.ier, 0x05);
+	p->shm->hold = true;
+	L2_RUN(c, 0, IN(PLAIN, 1), OUT(COM1 + 1, 1, 0x07), OUT(COM1 + 4, 1, 0x0b), OUT(COM1, 1, 0x41));
+	CHECK_EQ(GOT(c, 0), rax_after(1, 0xff));
+	CHECK_EQ(proxy_uservm(p).counters.timeouts, 1);
+	CHECK_EQ(p->shm->uart.ier, 0x05);
+	p->shm->hold = false;
+	WAIT_FOR(proxy_uservm(p).flags & VSB_USERVM_READY);
+	L2_RUN(c, 0, IN(COM1 + 5, 1));
+	CHECK_EQ(p->shm->uart.ier, 0x07);
+	CHECK_EQ(p->shm->uart.mcr, 0x0b);
+	CHECK_EQ(p->shm->uart.thr_writes, 0);
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
 /* What the user VM had programmed is in the new UART before its next access. */
 void proxy_successor_replay(void)
 {
