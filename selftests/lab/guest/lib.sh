@@ -240,6 +240,24 @@ con_answers() {
 	return 1
 }
 
+# The user VM counts on its console, <1>, <2>, and so on, a number each PAUSE: by that it is seen
+# that it runs, and whether a byte is lost. The shell stays free.
+count_starts() {	# PAUSE
+	wc -c <$CON/log >$CON/count
+	con_send "rm -f /tmp/stop; (n=0; while [ ! -e /tmp/stop ]; do n=\$((n + 1)); echo \"<\$n>\"; sleep $1; done) &\\r"
+}
+count() { tail -c "+$(($(cat $CON/count) + 1))" $CON/log | tr -d '\r' | grep -o '<[0-9][0-9]*>' | tr -dc '0-9\n'; }
+count_has() { [ "$(count | wc -l)" -ge "$1" ]; }
+# counts_on [N]: N more numbers come
+counts_on() { wait_for 300 count_has $(($(count | wc -l) + ${1:-20})) && return; count | tail -n 3; return 1; }
+# count_whole [N]: it ends, all numbers have come, once and in order, and there are N
+count_whole() {
+	con_run "touch /tmp/stop; wait" >/dev/null
+	count >$CON/numbers
+	echo "counted to $(tail -n 1 $CON/numbers), $(wc -l <$CON/numbers) numbers have come"
+	awk -v least="${1:-20}" '$1 != NR { print "after", NR - 1, "came", $1; bad = 1; exit } END { exit bad || NR < least }' $CON/numbers
+}
+
 # on NAME COMMAND...: with a console of that name
 on() {
 	local CON=/run/con-$1
