@@ -52,6 +52,7 @@ check "login prompt" con_wait 1200 "vm1 login:" || exit 0
 check "login works" con_login "$SECRET1" || exit 0
 count_starts 0.5
 all_run without
+check "control: the user VM counts on" counts_on
 check "control: the user VM has counted meanwhile" count_whole
 con_close
 l1 relay_stop
@@ -66,6 +67,7 @@ check "login works" con_login "$SECRET2" || exit 0
 lines=$(dmesg | grep -c kvm_vsbypass)
 count_starts 0.5
 all_run with
+check "the user VM counts on" counts_on
 check "the user VM has counted meanwhile, nothing is lost" count_whole
 check "the module has said nothing" test "$(dmesg | grep -c kvm_vsbypass)" = "$lines"
 
