@@ -132,7 +132,6 @@ static void find_of(struct look *l, const struct process *process)
 		return;
 	max = MIN(max, MAX_FDS);
 	for (guint32 fd = 0; fd < max && l->looked < MAX_ALL && l->out->len < MAX_OPEN; fd++) {
-		struct open_file open = { .process = process, .fd = fd };
 		guint64 file;
 
 		l->looked++;
@@ -140,8 +139,10 @@ static void find_of(struct look *l, const struct process *process)
 			return;
 		if (!guest_is_pointer(file))
 			continue;
-		open.name = describe(l, file);
-		g_array_append_val(l->out, open);
+		g_array_set_size(l->out, l->out->len + 1);
+		g_array_index(l->out, struct open_file, l->out->len - 1) = (struct open_file){
+			.process = process, .fd = fd, .name = describe(l, file),
+		};
 	}
 }
 
