@@ -267,6 +267,12 @@ static void bench_echo(uint32_t keys)
 	}
 	end = cost();
 	report("echo", &begin, &end, keys);
+	/* What the same time costs with nobody typing is not the keys'. */
+	begin = cost();
+	for (uint32_t i = 0; i < keys; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = PAUSE_NS }, NULL);
+	end = cost();
+	report("pause", &begin, &end, keys);
 	printf("echo_irqs %lu\n", await("@irqs "));
 	qsort(ns, keys, sizeof(*ns), by_value);
 	printf("echo_p50_ns %llu\n", (unsigned long long)ns[keys / 2]);
