@@ -7,7 +7,6 @@
 #include <grp.h>
 #include <poll.h>
 #include <pwd.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,12 +155,6 @@ static void become(gpointer data)
 
 	/* The keys of a terminal are for vsbypassd alone. */
 	setsid();
-	/*
-	 * Each byte that the proxy's vCPU takes out of the UART wakes QEMU's main loop, which
-	 * would push it aside to put one byte in. Later it puts in what there is room for.
-	 */
-	if (sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 }) < 0)
-		give_up("sched_setscheduler");
 	if (who->group >= 0 && write(who->group, "0", 1) < 0)
 		give_up("cgroup.procs");
 	for (gsize i = 0; i < G_N_ELEMENTS(limits); i++) {
