@@ -12,8 +12,8 @@ import time
 sys.dont_write_bytecode = True
 # pylint: disable=wrong-import-position
 from webworld import Web
-from page import close_reason, cookie, frame, receive
-from world import Failure, check, main, tests_of, wait_for
+from page import close_reason, cookie, frame
+from world import Failure, check, main, receive, tests_of, wait_for
 
 
 def failing(action):

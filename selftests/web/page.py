@@ -6,9 +6,11 @@ import os
 import re
 import socket
 import ssl
+import sys
 
-# seconds; a limit for what hangs, nothing is measured
-PATIENCE = int(os.environ.get('PATIENCE', 180))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'console'))
+# pylint: disable=wrong-import-position
+from world import PATIENCE, receive
 
 
 class Page:
@@ -54,18 +56,6 @@ class Page:
         return self.request('GET', path, Upgrade='websocket', Connection='Upgrade',
                             Sec_WebSocket_Version='13',
                             Sec_WebSocket_Key=base64.b64encode(b'0123456789abcdef').decode(), **headers)
-
-
-def receive(s, n):
-    """N bytes, or what there is until the end."""
-    s.settimeout(PATIENCE)
-    data = b''
-    while len(data) < n:
-        more = s.recv(n - len(data))
-        if not more:
-            break
-        data += more
-    return data
 
 
 def cookie(vm, secret):
