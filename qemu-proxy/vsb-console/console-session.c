@@ -28,7 +28,6 @@
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -644,15 +643,6 @@ static bool accept_connection(void)
 	return true;
 }
 
-static void say_hello(void)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-
-	vsb_link_send(&session.link, VSB_WIRE_HELLO, 0, 0, NULL, 0, pidfd);
-	if (pidfd >= 0)
-		close(pidfd);
-}
-
 int vsb_session_main(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -662,7 +652,7 @@ int vsb_session_main(void)
 	ssh_set_log_level(SSH_LOG_NOLOG);
 	session.loop = g_main_loop_new(NULL, FALSE);
 	vsb_link_init(&session.link, VSB_SESSION_LINK, &link_ops);
-	say_hello();
+	vsb_link_hello(&session.link);
 	session.bind = vsb_bind_new();
 	if (!session.bind || !vsb_sandbox_session(&error)) {
 		vsb_link_refused(&session.link, "%s", error ? error->message : "libssh does not accept its settings");

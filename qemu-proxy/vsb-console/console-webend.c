@@ -20,7 +20,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define LINE_MAX_LEN	512
@@ -342,15 +341,6 @@ static const struct vsb_link_ops link_ops = {
 	.lost = on_link_lost,
 };
 
-static void say_hello(void)
-{
-	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-
-	vsb_link_send(&end.link, VSB_WIRE_HELLO, 0, 0, NULL, 0, pidfd);
-	if (pidfd >= 0)
-		close(pidfd);
-}
-
 int vsb_webend_main(void)
 {
 	g_autoptr(GError) error = NULL;
@@ -363,7 +353,7 @@ int vsb_webend_main(void)
 	vsb_ring_init(&end.in, RING);
 	end.loop = g_main_loop_new(NULL, FALSE);
 	vsb_link_init(&end.link, VSB_SESSION_LINK, &link_ops);
-	say_hello();
+	vsb_link_hello(&end.link);
 	if (!vsb_sandbox_session(&error)) {
 		vsb_link_refused(&end.link, "%s", error->message);
 		return 1;

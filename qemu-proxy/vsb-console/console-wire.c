@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define HEAD	offsetof(struct vsb_wire, data)
@@ -154,6 +155,15 @@ void vsb_link_text(struct vsb_link *link, enum vsb_wire_type type, guint channel
 		   const char *text)
 {
 	vsb_link_send(link, type, channel, number, text, text ? strlen(text) : 0, -1);
+}
+
+void vsb_link_hello(struct vsb_link *link)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	vsb_link_send(link, VSB_WIRE_HELLO, 0, 0, NULL, 0, pidfd);
+	if (pidfd >= 0)
+		close(pidfd);
 }
 
 void vsb_link_refused(struct vsb_link *link, const char *format, ...)

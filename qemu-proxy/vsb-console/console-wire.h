@@ -87,7 +87,7 @@ struct vsb_link {
 	int fd;
 	GQueue waiting;		/* struct packet, to be sent */
 	gsize waiting_bytes;
-	GQueue early;		/* came while vsb_link_call() waited for another */
+	GQueue early;		/* came while vsb_link_verdict() waited for another */
 	guint in, out, idle, late;	/* sources */
 	guint refused;		/* told with vsb_link_refused() */
 	bool broken;
@@ -103,6 +103,8 @@ void vsb_link_send(struct vsb_link *link, enum vsb_wire_type type, guint channel
 		   const void *data, gsize len, int fd);
 void vsb_link_text(struct vsb_link *link, enum vsb_wire_type type, guint channel, gint32 number,
 		   const char *text);
+/* HELLO of this process. */
+void vsb_link_hello(struct vsb_link *link);
 /* A line of the log (REFUSED). Not more than the server would log, however often. */
 void vsb_link_refused(struct vsb_link *link, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Whether more can be sent without waiting. */
