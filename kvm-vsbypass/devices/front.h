@@ -52,7 +52,7 @@ struct vsb_params {
  * @kick:	LSR has to be read before anything is decided
  * @brk:	LSR said break; the zero byte that stands for it is still to come
  * @sure:	of bytes that certainly wait there; 0: not known
- * @few:	of bytes to take before it is asked whether they are more
+ * @few:	of bytes to take before IIR is asked again
  * @lsr:	last read, less what was used
  * @ier:	written last
  * @params:	those that hold at out_sent; they outlive the proxy

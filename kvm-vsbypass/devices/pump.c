@@ -13,8 +13,9 @@
  * the next one is given it again.
  *
  * How many bytes wait nobody says, but IIR says when there are as many as the trigger level:
- * those are taken in one. One by one each would wake QEMU's main loop, which has the character
- * device give the next (qemu_chr_fe_accept_input()), one as well.
+ * those are taken in one. Fewer are left until IIR says that no more has come for the time of
+ * four characters. Taken one by one as they come, each would wake QEMU's main loop, which has the
+ * character device give the next (qemu_chr_fe_accept_input()), one as well.
  */
 #include <linux/string.h>
 
@@ -24,15 +25,13 @@
 #define IER_INPUT	(UART_IER_RDI | UART_IER_RLSI)	/* RLSI: a break has no other */
 #define FCR_ON		(UART_FCR_ENABLE_FIFO | UART_FCR_R_TRIG_11)
 #define LEVEL		14	/* the bytes that this trigger level is */
-#define LEVEL_EACH	8	/* bytes until IIR is asked again */
-#define IIR_LEVEL	(0xc0 | UART_IIR_RDI)	/* FIFO on, trigger level reached */
 #define LSR_ABSENT	0xff	/* nobody answers there */
 
 enum vsb_pump_op {
 	PUMP_NONE,
 	PUMP_TODO,	/* write a register */
 	PUMP_LSR,
-	PUMP_LEVEL,	/* ask IIR whether there is a batch */
+	PUMP_LEVEL,	/* ask IIR whether to take a batch, what there is, or nothing yet */
 	PUMP_RECEIVE,
 	PUMP_START,
 	PUMP_SEND,	/* write a batch */
@@ -277,12 +276,21 @@ static void vsb_pump_done_lsr(struct vsb_front *f, u8 lsr)
  */
 static void vsb_pump_done_level(struct vsb_pump *p, u8 iir)
 {
-	if (iir == IIR_LEVEL) {
+	switch (iir & (UART_IIR_ID | UART_IIR_NO_INT)) {
+	case UART_IIR_RDI:
 		p->sure = LEVEL;
-		return;
+		break;
+	case UART_IIR_RX_TIMEOUT:
+		p->few = LEVEL;
+		break;
+	case UART_IIR_NO_INT:
+		/* It interrupts for these bytes: at the trigger level, or when no more comes. */
+		p->lsr &= ~UART_LSR_DR;
+		break;
+	default:
+		p->kick = true;
+		break;
 	}
-	p->few = LEVEL_EACH;
-	p->kick |= (iir & UART_IIR_ID) == UART_IIR_THRI;
 }
 
 /*
