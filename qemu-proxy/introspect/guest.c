@@ -101,7 +101,7 @@ gboolean guest_translate(struct guest *guest, guint64 va, guint64 *pa, guint64 *
 {
 	guint64 table = guest->root;
 
-	for (guint level = guest->levels;; level--) {
+	for (guint level = guest->levels; level; level--) {
 		guint shift = 12 + 9 * (level - 1);
 		guint64 size = 1ull << shift, rest = size - (va & (size - 1)), entry;
 		const guint8 *page = page_of(guest, table);
@@ -118,6 +118,7 @@ gboolean guest_translate(struct guest *guest, guint64 va, guint64 *pa, guint64 *
 			return TRUE;
 		}
 	}
+	return FALSE;
 }
 
 gboolean guest_read(struct guest *guest, guint64 va, gpointer buf, gsize len)

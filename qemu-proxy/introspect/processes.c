@@ -95,7 +95,7 @@ static char state_of(guint32 state, guint32 exit_state)
 
 	if ((state & TASK_IDLE) == TASK_IDLE)
 		return 'I';
-	return letters[reported ? g_bit_nth_msf(reported, -1) + 1 : 0];
+	return letters[reported ? g_bit_storage(reported) : 0];
 }
 
 static guint32 u32_of(struct look *l, guint64 at)
