@@ -189,8 +189,16 @@ GOOD = """\
 @result run1-typed root S1 echo
 @result run1-keys S1
 @result run1-admin arrives
+@result run1-screen shown
+@result run1-screendump 01 S1
+@result run1-video 01 S1
+@result run1-vnc 01 S1
 @result run2-keys 
 @result run2-admin does not arrive
+@result run2-screen shown
+@result run2-screendump 
+@result run2-video 
+@result run2-vnc 
 @result run2-accesses 0
 @result run2-logged 0
 @result run2-typed 
@@ -239,11 +247,15 @@ def verdicts(build_dir):
         demo(f"without {key}", GOOD[:n] + GOOD[n + 1:],
              ["not run"] if key not in ("run1-login", "run2-programs") else [],
              ["LEAKED", "not seen"], key in ("run1-login", "run1-admin", "run2-admin",
-                                             "run1-accesses", "run1-logged", "run2-programs"))
-    for key in ("run2-typed", "run2-keys"):
+                                             "run1-accesses", "run1-logged", "run1-screen", "run2-programs"))
+    for key in ("run2-typed", "run2-keys", "run2-screendump", "run2-video", "run2-vnc"):
         lines = [f"@result {key} xS2x" if line.split()[1] == key else line for line in GOOD]
         demo(f"a secret in {key}", lines, ["LEAKED"], [])
         demo(f"a secret in {key}, and the rest did not come", [f"@result {key} S2"], ["LEAKED", "not run"], [])
+    lines = [line.replace("vnc ", "vnc another picture: ..") if "run2" in line else line for line in GOOD]
+    demo("another picture than a blank one", lines, [r"VNC server[^|]*\|[^|]*\| not the password\n"], ["LEAKED"])
+    lines = ["@result screen none", *(line for line in GOOD if not re.search("run.-(screen|video|vnc)", line))]
+    demo("a kernel without a screen", lines, ["not with this kernel"], ["LEAKED", "not run"], True)
     lines = [line.replace("accesses 0", "accesses 7") for line in GOOD]
     demo("accesses that the module has shown", lines, [r"\| 7, all ours, no data"], ["LEAKED"], True)
     lines = [line.replace("explained yes", "explained no") for line in lines]

@@ -21,8 +21,9 @@ LINUX = ("guests-linux-", "reboots-")
 MICROVM = "/usr/share/qemu/qboot.rom"
 MACHINES = "exit-irq-machines"
 
-# the job whose user VMs have a screen
-SCREEN = "vga"
+# the jobs whose user VMs have a screen, and which of them shows a boot loader on it
+SCREENS = ("vga", "eavesdrop")
+GRUB_ON_SCREEN = "vga"
 
 GRUB = "/usr/lib/grub/i386-pc"
 GRUB_MODULES = ("biosdisk", "memdisk", "tar", "normal", "serial", "terminfo", "terminal", "echo",
@@ -89,9 +90,12 @@ def _packages():
     return [(f, os.stat(f).st_size, os.stat(f).st_mtime_ns) for f in sorted(files)]
 
 
-def files(jobs, guest):
-    """{place in L0 and L1: path} of what JOBS boot. GUEST: kernel of L1, which is there."""
+def files(jobs, guest, build):
+    """{place in L0 and L1: path} of what JOBS boot, and a VNC client. GUEST: kernel of L1, which
+    is there."""
     out = {}
+    if set(SCREENS) & set(jobs):
+        out["vnc_send"] = os.path.join(build, "selftests/vnc_send")
     if any(j.startswith("guests-") and not j.startswith(LINUX) for j in jobs):
         out["grub.img"] = cache.file("guest-grub", cache.key(GRUB_CFG, GRUB_MODULES, _packages()),
                                      _make_grub)
@@ -99,7 +103,7 @@ def files(jobs, guest):
             if not os.path.exists(path):
                 raise cache.Error(f"{path} is missing (package {package}); run 'make deps' as root")
             out[name] = path
-    if SCREEN in jobs:
+    if GRUB_ON_SCREEN in jobs:
         out["grub-vga.img"] = cache.file("guest-grub-vga", cache.key(GRUB_VGA_CFG, GRUB_MODULES, _packages()),
                                          lambda path: _make_grub(path, GRUB_VGA_CFG))
     if MACHINES in jobs:

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reads a picture of a text screen (PPM, P6, on standard input), as QEMU's screendump and
- * vnc_send make them, with letters in cells of 8 or 9 by 16 pixels.
+ * vnc_send make them, with letters in cells of 8 or 9 by 16 pixels. "screen_read WIDTH HEIGHT":
+ * the memory of a card with such a picture, of 32 bits a pixel.
  *
  * It knows no font. The screen has to have the line of calibration on it, anywhere:
  *
@@ -47,9 +48,23 @@ static void read_picture(void)
 	pixels = malloc((size_t)width * height * 3);
 	if (!pixels || fread(pixels, 3, (size_t)width * height, stdin) != (size_t)width * height)
 		die("half a picture");
-	cell_width = width == 720 ? 9 : 8;
-	columns = width / cell_width;
-	lines = height / ROWS;
+}
+
+/* What a card has: blue, green, red, and a byte that nobody looks at. */
+static void read_memory(const char *w, const char *h)
+{
+	size_t n;
+
+	width = strtoul(w, NULL, 10);
+	height = strtoul(h, NULL, 10);
+	if (!width || !height || width > 4096 || height > 4096)
+		die("no width, or no height");
+	n = (size_t)width * height;
+	pixels = malloc(n * 4);
+	if (!pixels || fread(pixels, 4, n, stdin) != n)
+		die("half a picture");
+	for (size_t i = 0; i < n; i++)
+		memmove(pixels + 3 * i, pixels + 4 * i, 3);
 }
 
 static bool lit(unsigned int x, unsigned int y)
@@ -104,11 +119,17 @@ static char letter(struct cell c)
 	return '.';
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	unsigned int letters = 0;
 
-	read_picture();
+	if (argc == 3)
+		read_memory(argv[1], argv[2]);
+	else
+		read_picture();
+	cell_width = width == 720 ? 9 : 8;
+	columns = width / cell_width;
+	lines = height / ROWS;
 	for (unsigned int l = 0; l < lines && !known; l++)
 		for (unsigned int c = 0; c + 2 * DIGITS + 1 <= columns && !known; c++)
 			known = calibrate_at(c, l);

@@ -84,11 +84,13 @@ l2_alive() { kill -0 "$(cat "/run/qemu-$1.pid")" 2>/dev/null; }
 
 # What a job for keyboards needs: a monitor of the administrator's own and a log of what
 # the keyboard controller in QEMU is asked to do. "menu": and a boot menu, on the serial
-# console, with time to choose.
+# console, with time to choose; "screen": and that, it begins with "cont".
 keyboard_args() {
-	echo "-monitor telnet:127.0.0.1:7002,server=on,wait=off" \
-		"-trace enable=pckbd_kbd_* -trace enable=ps2_put_keycode -D /run/tap/ps2.log" \
-		${1:+-machine graphics=off -boot menu=on,splash-time=10000}
+	echo "$(l2_monitor) -trace enable=pckbd_kbd_* -trace enable=ps2_put_keycode -D /run/tap/ps2.log"
+	case $1 in
+	menu) echo "-machine graphics=off -boot menu=on,splash-time=10000" ;;
+	screen) echo "-S $(l2_screen)" ;;
+	esac
 }
 
 # admin COMMAND...: to that monitor
@@ -140,6 +142,37 @@ l2_lies() {
 }
 
 l2_monitor() { echo "-monitor telnet:127.0.0.1:7002,server=on,wait=off"; }
+
+# a graphics card, and a VNC server for it
+l2_screen() { echo "-device VGA -vnc 127.0.0.1:1"; }
+
+# What the administrator has of a user VM's screen, each in a file of a picture or of bytes: his
+# screendump, what a VNC client gets, the memory of the card where PCI has it.
+SCREEN_FILE=/dev/shm/screen
+l2_screendump() {
+	rm -f $SCREEN_FILE
+	admin "screendump $SCREEN_FILE"
+}
+l2_vnc() {
+	rm -f $SCREEN_FILE
+	/lab/guests/vnc_send "nc 127.0.0.1 5901" "pause 2000" "picture $SCREEN_FILE"
+}
+l2_video() {
+	local at i=0 size=$((16 << 20))
+	rm -f $SCREEN_FILE
+	admin "info pci"
+	at=$(sed -n 's/.*BAR0: 32 bit prefetchable memory at \(0x[0-9a-f]*\) .*/\1/p' /run/admin.log | head -n 1)
+	# in quotes: else the slash divides
+	admin "pmemsave $at $size \"$SCREEN_FILE\""
+	until [ "$(stat -c %s $SCREEN_FILE 2>/dev/null)" = "$size" ]; do
+		i=$((i + 1))
+		[ $i -lt 60 ] || return
+		sleep 1
+	done
+}
+# l2_file [BYTES]: it, or its begin, for the port of the lab; l2_written: how many bytes in it are not 0
+l2_file() { head -c "${1:-16777216}" $SCREEN_FILE | gzip -c | base64; }
+l2_written() { tr -d '\000' <$SCREEN_FILE | wc -c; }
 
 # Interrupts that nobody has asked for, with bytes that nobody has typed.
 admin_floods() {

@@ -475,17 +475,18 @@ of_vsbypassd() { ! of_domain && vsbctl status | grep "^ *vm1 *bound"; }
 
 # Keyboards. A user VM that keyboard_start has started can say what it gets.
 
-# keyboard_start NAME PASSWORD [menu]
+# keyboard_start NAME PASSWORD [menu|screen]
 keyboard_start() {
 	l1 "keyboard_args $3 >/run/keyboard.args"
-	l2_start "$1" "$2" "" 'L2_APPEND="vsb.input reboot=k" L2_ARGS=$(cat /run/keyboard.args)'
+	l2_start "$1" "$2" "" "L2_APPEND='vsb.input reboot=k$([ "$3" != screen ] || echo " vsb.screen")' L2_ARGS=\$(cat /run/keyboard.args)"
 }
 
-# control_boot PASSWORD: user VM vm1 without the bypass, up to its login prompt
+# control_boot PASSWORD [START]: user VM vm1 without the bypass, up to its login prompt; START as
+# keyboard_start
 control_boot() {
 	check "control: no bypass is loaded" bypass_off
 	check "control: the tap is set" l1 tap_on
-	check "control: user VM is started" keyboard_start vm1 "$1"
+	check "control: user VM is started" "${2:-keyboard_start}" vm1 "$1"
 	conventional_console
 	check "control: login prompt on the console" con_wait 1200 "vm1 login:"
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-# The experiment: the same login on the same setup, and the same password at the
-# keyboard, without and with the bypass; what does the administrator of the cloud VM get
+# The experiment: the same login on the same setup, the same password at the keyboard, and on
+# the screen, without and with the bypass; what does the administrator of the cloud VM get
 # of it, and does what he types arrive?
 #
 # Lines "@result KEY VALUE" are for the table of make demo.
+
+. /lab/screen.sh
 
 result() { echo "@result $*"; }
 
@@ -61,11 +63,53 @@ keyboard_outside() {
 }
 type_outside() { printf %s "$SECRET2" | vsbctl type vm1; }
 
+# on_screen SECRET: the user VM shows it
+on_screen() {
+	con_run "printf '\\\\033[2J\\\\033[H$DIGITS\\\\n$1\\\\n' >/dev/tty1" >/dev/null
+}
+screen_inside() {
+	stage "run 1: password on the screen that the cloud VM has"
+	on_screen "$SECRET1"
+	check "control: the administrator's screendump shows it" sees dump run1-screendump "$SECRET1"
+	WIDTH=$(sed -n '1s/ x .*//p' /run/run1-screendump.txt)
+	HEIGHT=$(sed -n '1s/.* x \([0-9]*\),.*/\1/p' /run/run1-screendump.txt)
+	check "control: it is in the memory of his card" sees video run1-video "$SECRET1"
+	check "control: his VNC server shows it" sees client run1-vnc "$SECRET1" && result run1-screen shown
+	for way in screendump video vnc; do result "run1-$way" "$(words "run1-$way")"; done
+}
+screen_outside() {
+	stage "run 2: password on the screen, over VNC and SSH"
+	on_screen "$SECRET2"
+	check "VNC over SSH shows it" sees outside run2-screen "$SECRET2" && result run2-screen shown
+	WIDTH=1024 HEIGHT=768
+	check "his screendump is that of a card that no guest has touched" untouched dump run2-screendump
+	saw run2-screendump $?
+	check "nothing was written to the memory of his card" nothing_written run2-video
+	saw run2-video $?
+	check "his VNC server shows what his screendump does" untouched client run2-vnc
+	saw run2-vnc $?
+}
+# saw NAME STATUS: a picture that is as it must be says nothing; any other, what is on it
+saw() {
+	[ -s "/run/$1.txt" ] || return
+	if [ "$2" = 0 ]; then
+		result "$1" ""
+	else
+		result "$1" "another picture: $(words "$1")"
+	fi
+}
+
 stage "cloud VM boots"
 check "the cloud VM is up" l1_need || exit 0
 
 stage "run 1, without bypass: user VM boots"
-control_boot "$SECRET1"
+start=keyboard_start
+if screen_here; then
+	start=screen_start
+else
+	result screen none
+fi
+control_boot "$SECRET1" $start
 stage "run 1: login on the console that the cloud VM offers"
 check "control: login with the secret works" con_login "$SECRET1" &&
 	result run1-login ok || result run1-login failed
@@ -79,6 +123,7 @@ check "control: what the administrator types arrives" wait_for 100 keys_text_is 
 	result run1-admin arrives
 check "control: the log of the character device has the prompt" grep -q "vm1 login:" /run/tap.log
 grep -q "$SECRET1" /run/tap.typed && result run1-secret "$SECRET1"
+! screen_here || screen_inside
 con_close
 l1 relay_stop
 check "control: user VM ends" l1 l2_kill vm1
@@ -89,10 +134,12 @@ debug=
 [ -n "$DEMO" ] || debug=0x402
 firmware=/var/log/vsbypass/vm1.0x402.log
 (umask 077; mkdir -p ${firmware%/*}; : >$firmware)
-check "bypass is set up" bypass_on "vm1=0x3f8-0x3ff,0x2f8-0x2ff,ps2${debug:+,$debug}" || exit 0
-check "the tap is set" l1 "tap_on 0x2f8-0x2ff $debug"
+screen_ports=
+! screen_here || screen_ports="0x3b0-0x3df 0x1ce-0x1d1"
+check "bypass is set up" bypass_on "vm1=0x3f8-0x3ff,0x2f8-0x2ff,ps2${screen_ports:+,vga}${debug:+,$debug}" || exit 0
+check "the tap is set" l1 "tap_on 0x2f8-0x2ff $screen_ports $debug"
 stage "run 2: user VM boots"
-check "user VM is started" keyboard_start vm1 "$SECRET2"
+check "user VM is started" $start vm1 "$SECRET2"
 check "SSH reaches the console" ssh_console
 check "login prompt over SSH" con_wait 1200 "vm1 login:"
 if [ -n "$INTERACTIVE" ]; then
@@ -104,7 +151,10 @@ if [ -n "$INTERACTIVE" ]; then
 	stty -F /dev/ttyS1 raw -echo
 	echo
 	echo "@@lab $TOKEN interactive-end -"
-	ssh_console && con_shell "$SECRET2" && keyboard_outside
+	if ssh_console && con_shell "$SECRET2"; then
+		keyboard_outside
+		! screen_here || screen_outside
+	fi
 	taps run2
 	explained
 	listed
@@ -118,6 +168,7 @@ check "login with the secret works" con_login "$SECRET2" &&
 	result run2-login ok || result run2-login failed
 check "commands work" con_run "uname -r; cat /proc/uptime"
 keyboard_outside
+! screen_here || screen_outside
 taps run2
 explained
 listed
