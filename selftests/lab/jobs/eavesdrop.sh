@@ -181,4 +181,9 @@ check "tap: the secret is nowhere in the trace" \
 	sh -c "! grep -q '$SECRET2' /run/tap.typed && ! grep -q . /run/tap.keys"
 con_send "exit\r"
 con_close
+# Those that follow want what a user VM without a screen has, a domain as its proxy for one.
+if [ -z "$DEMO" ] && screen_here; then
+	check "user VM ends" l2_end vm1
+	check "bypass is taken away" bypass_off
+fi
 l1 dmesg | klog_of l1
