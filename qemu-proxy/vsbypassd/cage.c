@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +24,7 @@
 #include "procfd.h"
 
 #define INFO_TIMEOUT_MS	(60 * 1000)	/* emulated hosts are slow */
+#define LOOK_S		10
 #define INFO_MAX	4096
 
 /**
@@ -37,6 +39,8 @@ struct cage {
 	int filter[2];
 	guint32 first;
 	guint32 next;
+	GHashTable *taken;	/* users of processes, and those that we have given since */
+	gint64 looked_us;	/* for them */
 };
 
 /**
@@ -102,15 +106,31 @@ static GHashTable *users_alive(void)
 	return users;
 }
 
+/*
+ * All processes for each proxy would be the square of their number at an attach. The user IDs are
+ * for proxies, so what lives there and is not ours is as old as an earlier vsbypassd.
+ */
+static void look_for_users(struct cage *cage)
+{
+	gint64 now = g_get_monotonic_time();
+
+	if (cage->taken && now - cage->looked_us < LOOK_S * G_USEC_PER_SEC)
+		return;
+	g_clear_pointer(&cage->taken, g_hash_table_unref);
+	cage->taken = users_alive();
+	cage->looked_us = now;
+}
+
 static gboolean pick_uid(struct cage *cage, uid_t *uid, GError **error)
 {
-	g_autoptr(GHashTable) alive = users_alive();
-
+	look_for_users(cage);
 	for (guint i = 0; i < CAGE_UIDS; i++) {
 		*uid = cage->first + cage->next++ % CAGE_UIDS;
-		if (!g_hash_table_contains(alive, GUINT_TO_POINTER(*uid)) && !getpwuid(*uid) &&
-		    !getgrgid(*uid))
+		if (!g_hash_table_contains(cage->taken, GUINT_TO_POINTER(*uid)) && !getpwuid(*uid) &&
+		    !getgrgid(*uid)) {
+			g_hash_table_add(cage->taken, GUINT_TO_POINTER(*uid));
 			return TRUE;
+		}
 	}
 	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
 		    "no user ID from %u to %u is free for its QEMU; see --uid-base", cage->first,
@@ -165,6 +185,9 @@ static void become(gpointer data)
 		if (setrlimit(limits[i].resource, &limit) < 0)
 			give_up("setrlimit");
 	}
+	/* Of 2 MiB its heap would use one. */
+	if (prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) < 0)
+		give_up("PR_SET_THP_DISABLE");
 	if (syscall(SYS_setgroups, who->n_groups, who->groups) < 0)
 		give_up("setgroups");
 	if (syscall(SYS_setresgid, who->uid, who->uid, who->uid) < 0)
@@ -357,6 +380,7 @@ void cage_free(struct cage *cage)
 		return;
 	close(cage->filter[FALSE]);
 	close(cage->filter[TRUE]);
+	g_clear_pointer(&cage->taken, g_hash_table_unref);
 	g_free(cage->qemu);
 	g_free(cage->rom);
 	g_free(cage->bwrap);

@@ -199,6 +199,20 @@ static struct proxy *find_id(const struct cloud *cloud, guint32 id)
 	return NULL;
 }
 
+/* The lowest that nobody has. */
+static guint32 free_id(const struct cloud *cloud)
+{
+	g_autofree gboolean *taken = g_new0(gboolean, cloud->proxies->len + 1);
+	guint32 id = 0;
+
+	for (guint i = 0; i < cloud->proxies->len; i++)
+		if (proxy_id(cloud->proxies->pdata[i]) <= cloud->proxies->len)
+			taken[proxy_id(cloud->proxies->pdata[i])] = TRUE;
+	while (taken[id])
+		id++;
+	return id;
+}
+
 /*
  * A user VM's QEMU has ended, the agent says. A lie costs the user VM its
  * console until its next access, as a new user VM; to stop it would do the same.
@@ -276,11 +290,8 @@ struct proxy *cloud_add_proxy(struct cloud *cloud, const struct proxy_env *env,
 		.irq = on_irq, .uservm = on_uservm, .changed = on_changed,
 	};
 	struct proxy *proxy;
-	guint32 id = 0;
 
-	while (find_id(cloud, id))
-		id++;
-	proxy = proxy_new(env, id, uservm->name, &uservm->ports, uservm->identity_required,
+	proxy = proxy_new(env, free_id(cloud), uservm->name, &uservm->ports, uservm->identity_required,
 			  &ops, cloud, error);
 	if (!proxy)
 		return NULL;

@@ -106,6 +106,7 @@ for pid in $p $q; do
 	check "$name: no core dump" limit_is "$pid" "core file size" 0
 	check "$name: few processes" limit_is "$pid" "processes" 32
 	check "$name: few descriptors" limit_is "$pid" "open files" 256
+	check "$name: no huge pages" test "$(of_status "$pid" THP_enabled)" = 0
 	check "$name: bounded data" limit_is "$pid" "data size" $((256 << 20))
 	check "$name: bounded files in memory" limit_is "$pid" "file size" $((64 << 20))
 	check "$name: no descriptor but its own" only_these_fds "$pid"
