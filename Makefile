@@ -14,7 +14,7 @@ HOST		?= amd
 KERNEL		?=
 GUEST_KERNEL	?=
 T		?=
-# of make fuzz
+# of make fuzz and make soak
 HOURS		?= 1
 SEED		?=
 # The kernel to build the module for: headers of this Debian's own kernel unless told
@@ -28,7 +28,7 @@ PROGRAMS	:= $(addprefix qemu-proxy/,common introspect vsbypassd vsb-console vsbc
 WEB		:= qemu-proxy/vsb-web
 PARTS		:= $(PROGRAMS) $(WEB) selftests/kvm selftests/check selftests/uart selftests/exits selftests/dummy \
 		   selftests/vector selftests/keyboard selftests/screen \
-		   selftests/bench selftests/cage selftests/console selftests/core selftests/walk
+		   selftests/bench selftests/micro selftests/cage selftests/console selftests/core selftests/walk
 export O V PREFIX DESTDIR KDIR KERNEL GUEST_KERNEL
 # Variables of the command line reach sub-makes as environment: kbuild would take
 # O= from the command line for its own.
@@ -39,7 +39,7 @@ MODULE_SRC	:= $(MODULE_DIR)/src
 
 Q		:= $(if $(filter 1,$(V)),,@)
 
-.PHONY: all module tests check check-list check-debug coverage fuzz lint bench bench-connections bench-plot demo deps lab install clean help
+.PHONY: all module tests check check-list check-debug coverage fuzz soak lint bench bench-connections bench-plot demo deps lab install clean help
 all: module $(PARTS)
 
 help:
@@ -53,6 +53,8 @@ help:
 	@echo '                  kmemleak), which is built once. Half an hour and more'
 	@echo 'make coverage     what the tests execute of the module, there, and of user space'
 	@echo 'make fuzz HOURS=1 the ioctl interface, there, for so long; SEED= repeats a round'
+	@echo 'make soak HOURS=1 user VMs start, print, are typed at and end for so long: each byte, and'
+	@echo '                  memory over time'
 	@echo 'make lint         static checks: checkpatch, sparse, gcc -fanalyzer, coccinelle,'
 	@echo '                  clang-tidy, cppcheck, shellcheck, codespell'
 	@echo 'make bench        how fast it is, beside a VM that is not nested and one without'
@@ -137,6 +139,10 @@ fuzz: deps
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)selftests/lab/lab --build $(O) --kernel debug --job fuzz --set HOURS=$(HOURS) \
 		--set SEED=$(SEED) --timeout 1000000
+
+soak: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)selftests/soak --build $(O) --hours $(HOURS)
 
 lint:
 	$(Q)selftests/lab/deps.sh lint

@@ -272,7 +272,8 @@ def overlay(out, build, config, jobs, tests, have, kernel, guest, source, more, 
         if place.startswith(guests.FOLDER):
             l1 += [place, *source.libraries(path)]
     w.copy("init", os.path.join(GUEST, "l0-init"))
-    for f in ("lib.sh", "guests.sh", "linux-guest.sh", "screen.sh", "l0-jobs", "l1-init", "l1-cmd.sh"):
+    for f in ("lib.sh", "guests.sh", "linux-guest.sh", "micro.sh", "screen.sh", "l0-jobs",
+              "l1-init", "l1-cmd.sh"):
         w.copy("lab/" + f, os.path.join(GUEST, f))
     w.file("lab/l2.img", l2(build, guest, user))
     w.file("lab/l1.more", _with_parents(l1 + ["lab/l2.img"]))
