@@ -7,13 +7,18 @@ import subprocess
 # KiB, or a number, that the mean of the last quarter of the samples may be above that of the
 # second one. Of the first quarter it is known that it grows: caches fill.
 BOUND = {
-    "vsbypassd": 128, "vsb-console": 512, "proxies": 2048,
+    # a ring of 1000 messages fills
+    "vsbypassd": 192,
+    # backlogs of 64 KiB fill
+    "vsb-console": 512, "proxies": 1024,
     # what is left of a process comes and goes with the time that its memory takes to be freed
-    "slab": 1024, "unreclaimable": 1024, "percpu": 512, "vmalloc": 512, "stacks": 256, "tables": 1024,
+    "slab": 768, "unreclaimable": 512,
+    # 256 user VMs that have ended: VSB_MAX_UNBOUND
+    "remembered": 2048, "percpu": 64, "vmalloc": 256, "stacks": 128, "tables": 256,
     "descriptors": 0, "processes": 0,
 }
 DRAWN = (("MiB", ("proxies", "slab", "unreclaimable")), ("MiB", ("vsbypassd", "vsb-console")),
-         ("KiB", ("percpu", "stacks", "tables", "mmu")))
+         ("KiB", ("percpu", "stacks", "tables", "mmu", "remembered")))
 LEAST = 8       # samples, of which a quarter says something
 
 

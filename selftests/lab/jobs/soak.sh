@@ -11,9 +11,12 @@ LINES=60
 TYPED=20
 
 pids_of_ours() { echo $(pidof vsb-console) $(cat /run/vsb/vsbypassd.pid) $(proxies); }
+# the module's user VMs that have ended (struct vsb_l2): it remembers 256 of a cloud VM
+remembered() { slab_of kmalloc-cg-8k; }
 sample() {
 	settle
-	echo "@soak $now vsbypassd=$(pss "$(cat /run/vsb/vsbypassd.pid)") vsb-console=$(pss $(pidof vsb-console)) proxies=$(pss $(proxies)) slab=$(meminfo Slab) unreclaimable=$(meminfo SUnreclaim) percpu=$(meminfo Percpu) vmalloc=$(meminfo VmallocUsed) stacks=$(meminfo KernelStack) tables=$(meminfo PageTables) cloud=$(pss "$(l1_pid)") descriptors=$(($(descriptors "$(cat /run/vsb/vsbypassd.pid)") + $(descriptors "$(cat /run/vsb/vsb-console.pid)"))) processes=$(pids_of_ours | wc -w) mmu=$(slab_of kvm_mmu_page_header)"
+	remembered=$(remembered)
+	echo "@soak $now vsbypassd=$(pss "$(cat /run/vsb/vsbypassd.pid)") vsb-console=$(pss $(pidof vsb-console)) proxies=$(pss $(proxies)) slab=$(($(meminfo Slab) - remembered)) unreclaimable=$(($(meminfo SUnreclaim) - remembered)) remembered=$remembered percpu=$(meminfo Percpu) vmalloc=$(meminfo VmallocUsed) stacks=$(meminfo KernelStack) tables=$(meminfo PageTables) cloud=$(pss "$(l1_pid)") descriptors=$(($(descriptors "$(cat /run/vsb/vsbypassd.pid)") + $(descriptors "$(cat /run/vsb/vsb-console.pid)"))) processes=$(pids_of_ours | wc -w) mmu=$(slab_of kvm_mmu_page_header)"
 }
 # slab_grown: caches of the kernel that have more than they had behind the second round, KiB
 slab_kib() { awk 'NR > 2 { print $1, $3 * $4 / 1024 }' /proc/slabinfo; }
