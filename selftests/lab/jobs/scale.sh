@@ -52,7 +52,9 @@ one() {
 	ticks=$(($(cpu_ticks) - ticks))
 	measured /run/attached
 	note "$n: attach $seconds s, CPU of vsbypassd $ticks ticks; KiB for each: $(less /run/before /run/attached "$n")"
-	micro_start many 3000 0 $(seq 1 $((n - 2))) && micro_start two 50 0 $((n - 1)) "$n" || return
+	micro_start many 3000 0 $(seq 1 $((n - 2))) || return
+	wait_for 900 states_are $((n - 2)) bound || { states | sort | uniq -c | head; return 1; }
+	micro_start two 50 0 $((n - 1)) "$n" || return
 	wait_for 900 states_are "$n" bound || { states | sort | uniq -c | head; return 1; }
 	measured /run/bound
 	note "$n: bound; status $(took vsbctl status --json) s; KiB for each: $(less /run/before /run/bound "$n")"
