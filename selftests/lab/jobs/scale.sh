@@ -60,14 +60,14 @@ one() {
 	note "$n: bound; status $(took vsbctl status --json) s; KiB for each: $(less /run/before /run/bound "$n")"
 	echo "$n $(increase used) $(increase qemu) $(status_bytes) $(daemon_fds) $ticks" >>/run/scale
 }
-# grown NUMBER UNIT: of /run/scale, for each user VM it is no more than a tenth above what it was with
-# fewer, be it the fewest; what is once for all makes it less
+# grown NUMBER UNIT: of /run/scale, for each user VM it is no more than a quarter above the least that it
+# was with fewer; what is there once for all makes it less
 grown() {
 	awk -v at="$1" -v unit="$2" '{
 		each = $at / $1
 		printf "%d user VMs: %.1f %s for each\n", $1, each, unit
 		if (NR == 1 || each < least) least = each
-		if (each > least * 1.1) bad = 1
+		if (each > least * 1.25) bad = 1
 	} END { exit bad || NR < 2 }' /run/scale
 }
 gone() {
