@@ -101,7 +101,6 @@ void memory_loops(void)
 {
 	uint64_t pd_gpa, root_gpa, *pd;
 	uint8_t got[4096];
-	double begin;
 
 	memory_begin(1);
 	root_gpa = m.c->root[0][0];
@@ -114,11 +113,9 @@ void memory_loops(void)
 		m.root[i] = i & 1 ? root_gpa | m.table : pd_gpa | m.table;
 	/* The last level's pages are that page. */
 	memory_is(m.fd, 2 * GIB + 77 * 4096, pd, 4096);
-	begin = tap_now();
+	/* Without a bound each would look at 512^3 tables, and the test not end in its time. */
 	CHECK_ERR(lseek(m.fd, 0, SEEK_END), ELOOP);
 	CHECK_ERR(lseek(m.fd, 2 * GIB, SEEK_HOLE), ELOOP);
-	if (tap_now() - begin > 20)
-		FAIL("the search took %.1f s", tap_now() - begin);
 	/* Nothing but tables, and none of them ends. */
 	for (unsigned int i = 0; i < 512; i++)
 		pd[i] = i == 511 ? BEYOND | m.leaf : pd_gpa | m.table;
