@@ -22,6 +22,8 @@ struct vsb_table;
 struct vsb_vcpu;
 struct vsb_view;
 
+#define VSB_LOW_FRAMES	256	/* a MiB, in which firmware begins */
+
 /**
  * struct vsb_span - frames of what a user VM has for physical memory
  * @gfn:	from here on,
@@ -73,6 +75,7 @@ struct vsb_span {
  *		Return: is there one?
  * @has_frame:	has it this frame of the cloud VM there? 1, yes; 0, nothing is there; -1,
  *		something else
+ * @low:	which frames of the cloud VM it has in its first MiB: each and 1 more, or 0
  * @frames:	the lowest frames of the cloud VM that it has, at most @max; @writable: that it
  *		may write to. Return: how many
  * @maps:	does the table at @root, of so many levels, map all these frames, less than
@@ -116,6 +119,7 @@ struct vsb_host_ops {
 	void (*show_free)(struct vsb_shown *shown);
 	bool (*first_frame)(struct kvm_vcpu *vcpu, u64 *l2_gfn, u64 *l1_gfn);
 	int (*has_frame)(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn);
+	void (*low)(struct kvm_vcpu *vcpu, u32 low[VSB_LOW_FRAMES]);
 	int (*frames)(struct kvm_vcpu *vcpu, u64 *gfns, int max, bool writable);
 	bool (*maps)(struct kvm_vcpu *vcpu, u64 root, int levels, const u64 *gfns, int nr,
 		     bool writable);

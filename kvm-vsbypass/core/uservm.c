@@ -501,6 +501,41 @@ static int vsb_uservm_memory(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	return frames ? vsb_host->has_frame(vcpu, l2_gfn, l1_gfn) : 0;
 }
 
+/* There a guest has memory, but for what is behind it: a VGA's window, and ROM or RAM, by turns. */
+#define LOW_MEMORY	0xa0
+#define LOW_ROM		0xc0
+
+/*
+ * The same of a user VM whose table is all but empty, as KVM's is behind a reset that has moved
+ * a device: of the few pages that a firmware has touched by then the one that is remembered
+ * may be none. Under cloud->lock.
+ */
+static int vsb_uservm_low(const struct vsb_l2 *u, const u32 *low)
+{
+	bool same = false;
+	u32 i;
+
+	for (i = 0; i < VSB_LOW_FRAMES; i++) {
+		if (!low[i] || !u->low[i])
+			continue;
+		if (low[i] == u->low[i])
+			same |= i < LOW_MEMORY || i >= LOW_ROM;
+		else if (i < LOW_MEMORY)
+			return -1;
+	}
+	return same;
+}
+
+/* Under cloud->lock. */
+static void vsb_uservm_learn_low(struct vsb_l2 *u, const u32 *low)
+{
+	u32 i;
+
+	for (i = 0; i < VSB_LOW_FRAMES; i++)
+		if (low[i])
+			u->low[i] = low[i];
+}
+
 /**
  * vsb_uservm_learn - take in what a vCPU shows, bind if there is a free proxy
  * @vcpu: of the cloud VM; vCPU context, L2 is running
@@ -511,6 +546,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		      const struct vsb_ident *id)
 {
 	u64 l2_gfn = 0, l1_gfn = 0;
+	u32 low[VSB_LOW_FRAMES];
 	struct vsb_l2 *u, *moved;
 	int memory, of_clock;
 	bool frames, signs, new_root, inner;
@@ -519,6 +555,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 
 	/* Read the cloud VM's memory: not under the lock. */
 	frames = vsb_host->first_frame(vcpu, &l2_gfn, &l1_gfn);
+	vsb_host->low(vcpu, low);
 	memory = vsb_uservm_memory(vcpu, cloud, id, vsb_uservm_find);
 	of_clock = vsb_uservm_memory(vcpu, cloud, id, vsb_uservm_same_clock);
 	inner = vsb_inner_judge(vcpu, cloud, id);
@@ -529,6 +566,8 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	u = vsb_uservm_find(cloud, id);
 	a = vsb_uservm_anchor(cloud, id);
 	signs = a && a->clock != id->clock;
+	if (u && !memory)
+		memory = vsb_uservm_low(u, low);
 	moved = vsb_uservm_moved_in(cloud, id);
 	if (moved) {
 		u = moved;
@@ -562,6 +601,7 @@ void vsb_uservm_learn(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 		WRITE_ONCE(u->barred, true);	/* not known from whom that is new */
 	vsb_inner_forget(cloud, id);
 	vsb_uservm_learn_anchor(cloud, u, id);
+	vsb_uservm_learn_low(u, low);
 	new_root = vsb_uservm_learn_root(cloud, u, id);
 	if (signs || new_root)
 		vsb_uservm_doubt(u);

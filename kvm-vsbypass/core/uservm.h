@@ -16,6 +16,7 @@
 #include <linux/types.h>
 
 #include "core/bars.h"
+#include "core/host.h"
 #include "core/identity.h"
 #include "core/raise.h"
 #include "include/uapi/linux/kvm_vsbypass.h"
@@ -84,6 +85,7 @@ struct vsb_anchor {
  * @l2_gfn:	frame pair, valid if @frames; cloud->lock
  * @l1_gfn:	see @l2_gfn
  * @frames:	see @l2_gfn
+ * @low:	what was seen in its first MiB last, see vsb_host.low; cloud->lock
  * @bound_ns:	CLOCK_BOOTTIME of the binding, 0: none; cloud->lock
  * @roots:	frames of EPT pointers, a ring of @nr_roots; cloud->lock
  * @anchors:	its vCPUs, the first is the one that boots; cloud->lock
@@ -111,6 +113,7 @@ struct vsb_l2 {
 	u64 l2_gfn;
 	u64 l1_gfn;
 	bool frames;
+	u32 low[VSB_LOW_FRAMES];
 	u64 bound_ns;
 	u32 nr_roots;
 	u32 next_root;

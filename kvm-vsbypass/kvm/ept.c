@@ -7,6 +7,7 @@
  */
 #include <linux/kvm_host.h>
 
+#include "core/host.h"
 #include "kvm/compat.h"
 #include "kvm/ept.h"
 #include "kvm/calls.h"
@@ -28,6 +29,7 @@
  * @max_gfns:	of them, at most
  * @writable:	those alone that the table lets be written to
  * @found:	which of those that are looked for, a bit each
+ * @low:	of the first VSB_LOW_FRAMES
  */
 struct vsb_search {
 	struct vsb_walk walk;
@@ -39,6 +41,7 @@ struct vsb_search {
 	int max_gfns;
 	bool writable;
 	unsigned long found;
+	u32 *low;
 };
 
 /* Is this a frame of the cloud VM's memory? (KVM's MMIO entries are not.) */
@@ -218,6 +221,30 @@ int vsb_ept_has_frame(struct kvm_vcpu *vcpu, u64 l2_gfn, u64 l1_gfn)
 	s64 found = levels ? vsb_ept_lookup(vcpu, vsb_ept_root(vcpu), levels, l2_gfn) : -1;
 
 	return found < 0 ? 0 : found == (s64)l1_gfn ? 1 : -1;
+}
+
+static bool vsb_ept_is_low(struct vsb_search *s, const struct vsb_mapping *m)
+{
+	u64 i;
+
+	if (m->gfn < VSB_LOW_FRAMES && m->l1_gfn + VSB_LOW_FRAMES < U32_MAX &&
+	    vsb_ept_is_memory(s->walk.of, m->l1_gfn))
+		for (i = 0; i < m->nr && m->gfn + i < VSB_LOW_FRAMES; i++)
+			s->low[m->gfn + i] = m->l1_gfn + i + 1;
+	return m->gfn + m->nr >= VSB_LOW_FRAMES;
+}
+
+/**
+ * vsb_ept_low - what a user VM has in its first MiB
+ * @vcpu: runs it; vCPU context, KVM's SRCU held
+ * @low: out: of each of VSB_LOW_FRAMES the cloud VM's frame and 1, or 0
+ */
+void vsb_ept_low(struct kvm_vcpu *vcpu, u32 *low)
+{
+	struct vsb_search s = { .visit = vsb_ept_is_low, .low = low };
+
+	memset(low, 0, VSB_LOW_FRAMES * sizeof(*low));
+	vsb_ept_search(&s, vcpu, vsb_ept_root(vcpu), vsb_ept_levels(vcpu), MAX_PAGES);
 }
 
 /**

@@ -63,6 +63,7 @@ static const struct vsb_host_ops vsb_host_of_kvm = {
 	.show_free = vsb_shown_free,
 	.first_frame = vsb_ept_first_frame,
 	.has_frame = vsb_ept_has_frame,
+	.low = vsb_ept_low,
 	.frames = vsb_ept_frames,
 	.maps = vsb_ept_maps,
 	.open = vsb_view_open,
