@@ -39,6 +39,7 @@ static void bars_clear(struct vsb_bars *bars)
 	for (i = 0; i < VSB_NR_BARS; i++) {
 		WRITE_ONCE(bars->bar[i].at, 0);
 		WRITE_ONCE(bars->bar[i].size, i == VSB_BAR_FRAME ? CARD_SIZE : PAGE_SIZE);
+		bars->bar[i].value = 0;
 		bars->bar[i].sizing = false;
 	}
 }
@@ -117,6 +118,7 @@ static void bar_is_at(struct vsb_bars *bars, struct vsb_bar *bar, u32 value)
 {
 	u32 at = value & PAGE_MASK;
 
+	bar->value = value;
 	/* No card is at 0: that one has no address. */
 	if (at == bar->at)
 		return;
@@ -132,14 +134,18 @@ static void bar_has_size(struct vsb_bar *bar, u32 mask)
 		WRITE_ONCE(bar->size, size);
 }
 
-/* Where a host bridge has its register SMRAM: Intel 440FX (PMC), 3.2.20; Q35, 5.1.24. */
-static bool bars_is_smram(const struct vsb_bars *bars, const struct vsb_pio *pio)
+/* What the access writes to byte @n of the data port, or -1: nothing. It may begin below that. */
+static int bars_byte(const struct vsb_pio *pio, u32 value, u32 n)
 {
-	u32 at = (bars->address & ADDRESS_REG) + (pio->port - VSB_PCI_DATA);
+	u32 i = VSB_PCI_DATA + n - pio->port;
 
-	if (!(bars->address & ADDRESS_ON) || bars->address & ADDRESS_FN || pio->size != 1)
-		return false;
-	return (bars->host == ID_440FX && at == 0x72) || (bars->host == ID_Q35 && at == 0x9d);
+	return i < pio->size ? (int)(value >> 8 * i & U8_MAX) : -1;
+}
+
+/* Where a host bridge has its register SMRAM: Intel 440FX (PMC), 3.2.20; Q35, 5.1.24. */
+static u32 bars_smram_at(const struct vsb_bars *bars)
+{
+	return bars->host == ID_440FX ? 0x72 : bars->host == ID_Q35 ? 0x9d : 0;
 }
 
 /* Under @bars->lock. */
@@ -154,20 +160,47 @@ static void bars_smram(struct vsb_bars *bars, u8 value)
 	WRITE_ONCE(bars->moved, true);
 }
 
+/* A register may be written by halves, or bytes. Under @bars->lock. */
+static void bar_write(struct vsb_bars *bars, struct vsb_bar *bar, const struct vsb_pio *pio,
+		      u32 value)
+{
+	u32 is = bar->value, n;
+	bool any = false;
+
+	for (n = 0; n < sizeof(is); n++) {
+		int byte = bars_byte(pio, value, n);
+
+		if (byte < 0)
+			continue;
+		is = (is & ~((u32)U8_MAX << 8 * n)) | (u32)byte << 8 * n;
+		any = true;
+	}
+	if (!any)
+		return;
+	bar->sizing = (is | BAR_FLAGS) == U32_MAX;
+	if (bar->sizing)
+		bar->value = is & -bar->size;
+	else
+		bar_is_at(bars, bar, is);
+}
+
+/* Under @bars->lock. */
 static void bars_write(struct vsb_bars *bars, const struct vsb_pio *pio, u32 value)
 {
 	struct vsb_bar *bar = bars_chosen(bars);
+	u32 smram = bars_smram_at(bars);
+	int byte;
 
-	if (bars_is_smram(bars, pio)) {
-		bars_smram(bars, value);
+	if (bar) {
+		bar_write(bars, bar, pio, value);
 		return;
 	}
-
-	if (!bar || pio->port != VSB_PCI_DATA || pio->size != sizeof(value))
+	if (!smram || !(bars->address & ADDRESS_ON) || bars->address & ADDRESS_FN ||
+	    (bars->address & ADDRESS_REG) != ALIGN_DOWN(smram, sizeof(value)))
 		return;
-	bar->sizing = (value | BAR_FLAGS) == U32_MAX;
-	if (!bar->sizing)
-		bar_is_at(bars, bar, value);
+	byte = bars_byte(pio, value, smram % sizeof(value));
+	if (byte >= 0)
+		bars_smram(bars, byte);
 }
 
 void vsb_bars_access(struct vsb_bars *bars, unsigned long anchor, const struct vsb_pio *pio,
@@ -178,7 +211,7 @@ void vsb_bars_access(struct vsb_bars *bars, unsigned long anchor, const struct v
 	if (pio->port == VSB_PCI_ADDRESS && pio->size == sizeof(value)) {
 		if (!pio->in)
 			bars->address = value;
-	} else if (pio->port >= VSB_PCI_DATA && !pio->in) {
+	} else if (!pio->in) {
 		bars_write(bars, pio, value);
 	} else if (pio->port == VSB_PCI_DATA && pio->size == sizeof(value) &&
 		   bars->address & ADDRESS_ON &&

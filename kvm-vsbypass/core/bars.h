@@ -26,11 +26,13 @@ enum { VSB_BAR_FRAME, VSB_BAR_REGS, VSB_NR_BARS };
  * struct vsb_bar - a range of addresses
  * @at:		the first one, 0: nowhere
  * @size:	bytes, a power of two, not less than a page
+ * @value:	what is in the register
  * @sizing:	the user VM asks for its size
  */
 struct vsb_bar {
 	u32 at;
 	u32 size;
+	u32 value;
 	bool sizing;
 };
 

@@ -79,7 +79,7 @@ check "user VM ends" l2_end vm1
 wait_for 100 sh -c '! vsbctl status | grep -q "^ *vm1 *bound"'
 
 stage "run 2: Linux at 1024x768"
-check "user VM is started" l2_start vm1 "$SECRET2" "" "L2_APPEND='vsb.screen' L2_ARGS=\"\$(l2_monitor) \$(l2_screen)\""
+check "user VM is started" l2_start vm1 "$SECRET2" "" "L2_APPEND='vsb.screen reboot=k' L2_ARGS=\"\$(l2_monitor) \$(l2_screen)\""
 check "SSH reaches the console" ssh_console
 check "login prompt" con_wait 1200 "vm1 login:"
 check "login works" con_login "$SECRET2"
@@ -127,6 +127,18 @@ check "the card was unplugged meanwhile: ones" con_answers "sort /tmp/window | u
 con_run "printf '\\\\033[2J\\\\033[H$DIGITS\\\\n$SECRET1\\\\n' >/dev/tty1" >/dev/null
 check "VNC over SSH shows what it writes" sees outside linux-again "$SECRET1"
 check "the administrator has nothing of it" dummy_is_blank dummy-end
+
+stage "the user VM is reset"
+started=$(of_vm1 bound_ns)
+con_send 'reboot -f\r'
+check "it boots again" con_wait 1200 "vm1 login:"
+check "it is the same user VM" test "$(of_vm1 bound_ns)" = "$started"
+check "a reset was seen" test "$(of_vm1 resets)" -ge 1
+check "login works" con_login "$SECRET2"
+con_run "printf '\\\\033[2J\\\\033[H$DIGITS\\\\n$SECRET2\\\\n' >/dev/tty1" >/dev/null
+check "VNC over SSH shows what it writes" sees outside linux-reset "$SECRET2"
+check "the administrator has nothing of it" dummy_is_blank dummy-reset
+
 con_close
 check "user VM ends" l2_end vm1
 check "bypass is taken away" bypass_off
