@@ -39,7 +39,7 @@ MODULE_SRC	:= $(MODULE_DIR)/src
 
 Q		:= $(if $(filter 1,$(V)),,@)
 
-.PHONY: all module tests check check-list check-debug coverage fuzz soak lint bench bench-connections bench-plot demo deps lab install clean help
+.PHONY: all module tests check check-list check-debug coverage fuzz soak lint bench bench-screen bench-connections bench-plot demo deps lab install clean help
 all: module $(PARTS)
 
 help:
@@ -59,6 +59,7 @@ help:
 	@echo '                  clang-tidy, cppcheck, shellcheck, codespell'
 	@echo 'make bench        how fast it is, beside a VM that is not nested and one without'
 	@echo '                  the bypass; HOST=intel: on Bochs. 10 to 20 minutes'
+	@echo 'make bench-screen    the same of a screen, and its memory'
 	@echo 'make bench-connections   memory of an SSH connection to vsb-console'
 	@echo 'make bench-plot   draw what was measured, into Documentation/performance.svg'
 	@echo 'make lab          a root shell in the emulated host, HOST=amd or intel'
@@ -156,6 +157,10 @@ check-list: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)selftests/bench/bench --build $(O) --host $(HOST)
+
+bench-screen: deps
+	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)selftests/bench/screen --build $(O) --host $(HOST)
 
 bench-connections: deps
 	$(Q)$(MAKE) --no-print-directory all

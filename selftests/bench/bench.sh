@@ -1,39 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=busybox
 #
-# The same user VM in several settings; a job of the lab. Lines "@result SETTING NAME
-# VALUE" are for selftests/bench/bench.
+# The same user VM in several settings; a job of the lab, for selftests/bench/bench.
 
-result() { sed -n "s/^[a-z][a-z0-9_]* [0-9.]*\$/@result $1 &/p"; }
-
-# What a host has today. PORT 22 is OpenSSH's server; the person on it is nobody special.
-start_sshd() {
-	mkdir -p /run/ssh /run/sshd /home/user
-	[ -e $SSH_KEY ] || ssh-keygen -q -t ed25519 -N "" -f $SSH_KEY || return
-	ssh-keygen -q -t ed25519 -N "" -f /run/ssh/host || return
-	echo "sshd:x:74:74::/run/sshd:/bin/false" >>/etc/passwd
-	echo "user:x:1000:1000::/home/user:/bin/sh" >>/etc/passwd
-	cp $SSH_KEY.pub /run/ssh/user.keys
-	LD_LIBRARY_PATH=$SSHD_LIB /lab/tests/sshd -f /dev/null -p 22 -o HostKey=/run/ssh/host \
-		-o AuthorizedKeysFile=/run/ssh/%u.keys -o StrictModes=no
-	wait_for 60 sh -c "netstat -ltn | grep -q ':22 '"
-}
-SSHD=$(echo "$SSH" | sed 's/2222/22/')
-
-# console COMMAND...: it is the console
-console() {
-	con_new
-	"$@" <$CON/in >>$CON/log 2>$CON/err &
-	echo $! >>$CON/pids
-	sleep 100000000 >$CON/in 2>/dev/null &
-	echo $! >>$CON/pids
-}
-
-# emulator SMAPS: KiB of a QEMU, without the memory of its user VM
-emulator() {
-	awk '/^Size:/ { ram = $2 == 160 * 1024 } /^Pss:/ && !ram { n += $2 }
-		END { print "memory_kib", n }' "$1"
-}
+. /lab/tests/common.sh
 
 # measure SETTING PID COMMAND...: of the VM in process PID, over the console COMMAND
 measure() {
@@ -43,16 +13,6 @@ measure() {
 	stage "$setting: measured"
 	check "$setting: is measured" /lab/tests/bench_line "$pid" "$out" "$IN" "$KEYS" "$@"
 	result "$setting" </run/check.out
-}
-
-# shell SETTING COMMAND...: of the user VM, over the console COMMAND
-shell() {
-	local setting=$1
-	shift
-	console "$@"
-	check "$setting: login prompt" con_wait 1200 "vm1 login:" || { cat $CON/err; return 1; }
-	check "$setting: login" con_login "$SECRET1" || return
-	con_close
 }
 
 # A loop in the cloud VM beside the user VM, which is idle: with nobody attached, and with somebody
@@ -75,14 +35,6 @@ beside() {
 	done
 	for n in alone attached; do
 		awk "{ s += \$2 - \$1 } END { print \"loop_${n}_s\", s / NR }" /run/$n | result "$setting"
-	done
-}
-
-# PID of the proxy of vm1
-proxy() {
-	local p
-	for p in $(pidof qemu-system-x86_64); do
-		! grep -q vsbypass-vm1 "/proc/$p/cmdline" || echo "$p"
 	done
 }
 
@@ -113,19 +65,6 @@ nested() {
 	l1 "cat /proc/\$(cat /run/qemu-vm1.pid)/smaps" >/run/smaps
 	emulator /run/smaps | result nested
 	check "nested: user VM ends" l1 "relay_stop; l2_kill vm1"
-}
-
-# What the kernel has for vsbypassd and its children, KiB: process, KVM's VM, proxy
-CG=/sys/fs/cgroup
-kernel_kib() { awk '$1 == "kernel" { print int($2 / 1024) }' $CG/vsb/memory.stat; }
-
-own_cgroup() {
-	mount -t cgroup2 none $CG
-	echo +memory >$CG/cgroup.subtree_control
-	mkdir $CG/vsb
-	echo 0 >$CG/vsb/cgroup.procs
-	check "bypass is set up" bypass_on || return
-	echo 0 >$CG/cgroup.procs
 }
 
 # behind SETTING: the bypass; vsbypass: with interrupts as the run has them, and no agent if that

@@ -7,10 +7,13 @@
  *
  * Actions: "down KEYSYM" and "up KEYSYM" (hexadecimal), "move X Y", "buttons MASK",
  * "pause MILLISECONDS", "leds MASK": wait until the server says that they shine (1: scroll,
- * 2: num, 4: caps lock), "picture FILE": what the screen shows, as a PPM.
+ * 2: num, 4: caps lock), "picture FILE": what the screen shows, as a PPM. And for who measures:
+ * "latency KEYSYM TIMES": from a key to what it changes on the screen, where nothing else does;
+ * "watch SECONDS": how many updates come meanwhile, and of how many screens.
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,6 +22,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LED_STATE	(-261)
@@ -38,11 +42,11 @@ static void die(const char *format, ...)
 	exit(1);
 }
 
+static char buf[65536];
+static size_t has, at;
+
 static void get(void *data, size_t n)
 {
-	static char buf[65536];
-	static size_t has, at;
-
 	for (char *p = data; n; n--) {
 		if (at == has) {
 			ssize_t got = read(server, buf, sizeof(buf));
@@ -60,6 +64,14 @@ static void put(const void *data, size_t n)
 {
 	if (write(server, data, n) != (ssize_t)n)
 		die("vnc_send: cannot write to the server: %s", strerror(errno));
+}
+
+/* Return: has the server something to say, within @ms? */
+static bool readable(int ms)
+{
+	struct pollfd fd = { .fd = server, .events = POLLIN };
+
+	return at < has || poll(&fd, 1, ms) > 0;
 }
 
 static uint16_t get_u16(void)
@@ -145,26 +157,42 @@ static unsigned int get_rectangle(uint8_t *picture)
 	return (unsigned int)w * h;
 }
 
+/* @changed: only what has. */
+static void ask_for_picture(bool changed)
+{
+	uint8_t ask[10] = { 3, changed, 0, 0, 0, 0, width >> 8, width, height >> 8, height };
+
+	put(ask, sizeof(ask));
+}
+
+/* One update. Return: how many pixels; none, if it is of LEDs. */
+static unsigned int get_update(uint8_t *picture)
+{
+	unsigned int pixels = 0;
+	uint8_t type;
+
+	get(&type, 1);
+	if (type)
+		die("vnc_send: message %u of the server is not known here", type);
+	skip(1);
+	for (uint16_t n = get_u16(); n; n--)
+		pixels += get_rectangle(picture);
+	return pixels;
+}
+
 static void take_picture(const char *path)
 {
-	uint8_t ask[10] = { 3, 0, 0, 0, 0, 0, width >> 8, width, height >> 8, height };
-	uint8_t *picture = calloc((size_t)width * height, 3), type;
+	uint8_t *picture = calloc((size_t)width * height, 3);
 	FILE *file = fopen(path, "w");
 
 	if (!picture || !file)
 		die("vnc_send: %s: %s", path, strerror(errno));
 	/* A screen that is another one meanwhile has no end of what was asked for. */
 	alarm(PICTURE_S);
-	put(ask, sizeof(ask));
+	ask_for_picture(false);
 	/* What the server says of LEDs comes first. */
-	for (unsigned int pixels = 0; pixels < (unsigned int)width * height;) {
-		get(&type, 1);
-		if (type)
-			die("vnc_send: message %u of the server is not known here", type);
-		skip(1);
-		for (uint16_t n = get_u16(); n; n--)
-			pixels += get_rectangle(picture);
-	}
+	for (unsigned int pixels = 0; pixels < (unsigned int)width * height;)
+		pixels += get_update(picture);
 	alarm(0);
 	fprintf(file, "P6\n%u %u\n255\n", width, height);
 	fwrite(picture, 3, (size_t)width * height, file);
@@ -180,6 +208,75 @@ static void key(uint32_t sym, bool down)
 	sym = htonl(sym);
 	memcpy(message + 4, &sym, sizeof(sym));
 	put(message, sizeof(message));
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double d = *(const double *)a - *(const double *)b;
+
+	return (d > 0) - (d < 0);
+}
+
+static void measure_latency(uint32_t sym, unsigned int times)
+{
+	uint8_t *picture = calloc((size_t)width * height, 3);
+	double *took = calloc(times, sizeof(*took));
+
+	if (!picture || !took || !times)
+		die("vnc_send: nothing to measure");
+	alarm(PICTURE_S * times);
+	ask_for_picture(false);
+	while (get_update(picture) < (unsigned int)width * height)
+		;
+	for (unsigned int i = 0; i < times; i++) {
+		double begin;
+
+		/* what changed before is not this key's */
+		for (ask_for_picture(true); readable(1000);)
+			if (get_update(picture))
+				ask_for_picture(true);
+		begin = now();
+		key(sym, true);
+		while (!get_update(picture))
+			;
+		took[i] = now() - begin;
+		key(sym, false);
+	}
+	alarm(0);
+	qsort(took, times, sizeof(*took), compare);
+	printf("latency_p50_ns %.0f\nlatency_max_ns %.0f\n", took[times / 2] * 1e9, took[times - 1] * 1e9);
+	free(took);
+	free(picture);
+}
+
+static void watch(unsigned int seconds)
+{
+	uint8_t *picture = calloc((size_t)width * height, 3);
+	double begin = now(), end = begin + seconds, pixels = 0;
+	unsigned int updates = 0;
+
+	if (!picture)
+		die("vnc_send: no memory");
+	for (ask_for_picture(true); now() < end;) {
+		unsigned int n = readable(100) ? get_update(picture) : 0;
+
+		if (n) {
+			ask_for_picture(true);
+			pixels += n;
+			updates++;
+		}
+	}
+	printf("watched_ns %.0f\nupdates %u\nscreens_milli %.0f\n", (now() - begin) * 1e9, updates,
+	       pixels * 1000 / ((double)width * height));
+	free(picture);
 }
 
 static void pointer(uint8_t buttons)
@@ -230,6 +327,10 @@ static void act(const char *action)
 		usleep(a * 1000);
 	} else if (!strncmp(action, "picture ", 8)) {
 		take_picture(action + 8);
+	} else if (sscanf(action, "latency %x %u", &a, &b) == 2) {
+		measure_latency(a, b);
+	} else if (sscanf(action, "watch %u", &a) == 1) {
+		watch(a);
 	} else if (sscanf(action, "leds %u", &a) == 1) {
 		wait_leds(a);
 	} else {

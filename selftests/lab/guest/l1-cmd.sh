@@ -241,12 +241,12 @@ tap_others() {
 		grep -vE "^($TAP_OURS)\$" | sort | uniq -c | sed 's/^ *//'
 }
 
-# relay: the console of the conventional way, from QEMU's socket to whoever
-# sits at the other end of the virtio-serial port
+# relay [PORT]: the console of the conventional way, from QEMU's socket to whoever
+# sits at the other end of the virtio-serial port; or what else has a port
 relay() {
 	local port=/dev/virtio-ports/org.vsbypass.lab.console
 	# one open for both ways: the port allows no more
-	setsid nc 127.0.0.1 7001 <>$port >&0 2>/dev/null &
+	setsid nc 127.0.0.1 "${1:-7001}" <>$port >&0 2>/dev/null &
 	echo $! >/run/relay.pid
 }
 relay_stop() { kill "$(cat /run/relay.pid)"; }
