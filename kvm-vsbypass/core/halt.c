@@ -26,6 +26,13 @@
 #define VSB_SHY_MS	100
 #define VSB_SHY_MOST_MS	5000
 
+/*
+ * But who types would wait for the user VM to wake by itself with each key. What had to wait so
+ * long has HLTs kept behind it as if nobody else wanted the CPU; the guest hypervisor still shares
+ * that, to it the user VM runs.
+ */
+#define VSB_WAITED_MS	20
+
 /* Jiffies that a HLT may still be kept. */
 static unsigned long vsb_halt_time(const struct vsb_raise *r)
 {
@@ -38,6 +45,14 @@ void vsb_halt_init(struct vsb_raise *r)
 {
 	r->active = jiffies - msecs_to_jiffies(VSB_KEEP_MS);
 	r->keep_from = jiffies;
+	r->keep_until = jiffies;
+}
+
+/* A line is raised at last. Under raise->lock. */
+void vsb_halt_raised(struct vsb_raise *r)
+{
+	if (time_after(jiffies, r->since + msecs_to_jiffies(VSB_WAITED_MS)))
+		r->keep_until = jiffies + msecs_to_jiffies(VSB_KEEP_MS);
 }
 
 /* Return: jiffies until the next look, or 0; @prod: who has halted is to do so anew. */
@@ -72,7 +87,8 @@ bool vsb_halt_keep(struct vsb_l2 *u, unsigned long anchor, unsigned long rip)
 	spin_lock(&r->lock);
 	/* One that can be had at once is enough. */
 	keep = proxy && vsb_raise_does(proxy) && (!r->halted || r->halted == anchor) &&
-	       vsb_halt_time(r) && !time_before(jiffies, r->keep_from);
+	       vsb_halt_time(r) &&
+	       (!time_before(jiffies, r->keep_from) || time_before(jiffies, r->keep_until));
 	/* What it has in service it is done with, in a way that is no exit. */
 	if (r->service.anchor == anchor)
 		vsb_service_end(&r->service);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The HLT of a user VM, kept from the guest hypervisor (raise.h). vsb_halt_init() and
- * vsb_halt_attend() are under raise->lock.
+ * The HLT of a user VM, kept from the guest hypervisor (raise.h). vsb_halt_init(),
+ * vsb_halt_raised() and vsb_halt_attend() are under raise->lock.
  */
 #ifndef VSB_CORE_HALT_H
 #define VSB_CORE_HALT_H
@@ -12,6 +12,7 @@ struct vsb_l2;
 struct vsb_raise;
 
 void vsb_halt_init(struct vsb_raise *r);
+void vsb_halt_raised(struct vsb_raise *r);
 unsigned long vsb_halt_attend(struct vsb_raise *r, bool *prod);
 
 /* The user VM's side; under rcu_read_lock(), or with a reference. */

@@ -338,8 +338,10 @@ void vsb_raise_attend(struct vsb_proxy *proxy)
 void vsb_raise_asked(struct vsb_raise *r, int gsi)
 {
 	set_bit(gsi, &r->asked);
-	if (!(r->again & BIT(gsi)))
+	if (!(r->again & BIT(gsi))) {
 		r->patience = msecs_to_jiffies(VSB_ASK_MS);
+		vsb_halt_raised(r);
+	}
 	r->again &= ~BIT(gsi);
 	r->ask_again = jiffies + r->patience;
 }

@@ -90,7 +90,8 @@ struct vsb_shown {
  * @service:	a vector of ours that a vCPU has in service; its @anchor is read without @lock
  * @active:	jiffies of the last thing that happened on the console
  * @keep_from:	jiffies before which no HLT is kept: others want the CPU,
- * @shy:	and how many the next time
+ * @shy:	and how many the next time,
+ * @keep_until:	jiffies before which that does not count
  * @exits:	that were shown
  * @direct:	interrupts injected
  * @halts:	kept
@@ -127,6 +128,7 @@ struct vsb_raise {
 	unsigned long active;
 	unsigned long keep_from;
 	unsigned long shy;
+	unsigned long keep_until;
 	atomic64_t exits;
 	atomic64_t direct;
 	atomic64_t halts;

@@ -39,19 +39,38 @@ outputs() {
 	con_send "\\003"
 }
 now_ms() { awk '{ print int($1 * 1000) }' /proc/uptime; }
+# echo_ms KEY: into $MS: until it has come back
+echo_ms() {
+	local at
+	wc -c <$CON/log >$CON/seen
+	at=$(now_ms)
+	con_send "$1"
+	until con_has "$1" || [ $(($(now_ms) - at)) -gt 30000 ]; do usleep 10000; done
+	MS=$(($(now_ms) - at))
+}
 # The echo of one key, when nothing has been typed for longer than a HLT is kept.
 first_keys() {
-	local setting=$1 n at list=""
+	local setting=$1 n list=""
 	for n in 1 2 3 4 5 6 7 8; do
 		sleep $((12 + n % 3))
-		wc -c <$CON/log >$CON/seen
-		at=$(now_ms)
-		con_send "$n"
-		until con_has "$n" || [ $(($(now_ms) - at)) -gt 30000 ]; do usleep 10000; done
-		list="$list $(($(now_ms) - at))"
+		echo_ms "$n"
+		list="$list $MS"
 	done
 	con_send "\\025"
 	note "$setting: ms until the first key behind a pause has its echo:$list"
+}
+# Somebody types, and others in the cloud VM want its CPU.
+contended_keys() {
+	local setting=$1 list="" pid
+	pid=$(l1 "sh -c 'while :; do :; done' >/dev/null 2>&1 & echo \$!")
+	for _ in $(seq 40); do
+		echo_ms x
+		list="$list $MS"
+		usleep 300000
+	done
+	l1 "kill $pid"
+	con_send "\\025"
+	note "$setting: ms until a key has its echo beside a loop in the cloud VM, sorted: $(echo $list | tr ' ' '\n' | sort -n | tr '\n' ' ')"
 }
 
 late() { note "$1: us that a timer was late, 50, 90, 99, 100 %: $(grep -a '@late' "$2" | tail -n 1 | tr -d '\r' | sed 's/^.*@late //')"; }
@@ -78,6 +97,8 @@ measures() {
 	con_send "\\025"
 	stage "$1: first key behind a pause"
 	first_keys "$1"
+	stage "$1: typing beside a loop in the cloud VM"
+	contended_keys "$1"
 }
 
 # session SETTING COMMAND...: a user VM, over the console that COMMAND opens; then with nobody there
