@@ -110,6 +110,7 @@ def files(jobs, guest, build):
         if not os.path.exists(MICROVM):
             raise cache.Error(f"{MICROVM} is missing (package qemu-system-data); run 'make deps' as root")
         out["qboot.rom"] = MICROVM
+        out[f"vmlinux-{kernels.RT}"] = kernels.backports_vmlinux(kernels.RT)
     for series in kernels.SUITES:
         if series != guest and any(j.startswith(LINUX) and j.endswith("-" + series) for j in jobs):
             out[f"vmlinux-{series}"] = kernels.backports_vmlinux(series)

@@ -136,13 +136,16 @@ SYSTEMS = {"6.1": System("6.1", ("bookworm",), "gcc-12"),
            "6.12": System("6.12", ("trixie",), "gcc-14"),
            "7.3": System("7.3", ("trixie", "trixie-backports"), "gcc-14")}
 BACKPORT = System("6.12", ("bookworm", "bookworm-backports"), "gcc-12")
-# of user VMs
-SUITES = {"6.1": ("bookworm",), "6.12": ("bookworm", "bookworm-backports"), "7.3": ("trixie", "trixie-backports")}
+# of user VMs; RT: whose interrupt handlers are threads (PREEMPT_RT)
+RT = "6.1-rt"
+SUITES = {"6.1": ("bookworm",), RT: ("bookworm",), "6.12": ("bookworm", "bookworm-backports"), "7.3": ("trixie", "trixie-backports")}
 
 
 def _image(lists, series):
     """The package with the kernel."""
-    image = lists.needs("linux-image-amd64", rf"linux-image-{re.escape(series)}\.[\w.+-]+-amd64",
+    version, dash, flavour = series.partition("-")
+    image = lists.needs(f"linux-image-{flavour}{dash}amd64",
+                        rf"linux-image-{re.escape(version)}\.[\d.-]+{dash}{flavour}[\w.+]*-amd64",
                         f"{lists.suites[-1]} has no Linux {series} (any more)")
     with contextlib.suppress(cache.Error):
         # since 7.x a package of its own, one for the modules, and one for their lists
