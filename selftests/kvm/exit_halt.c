@@ -173,3 +173,30 @@ void exit_halt_switched(void)
 	check_places();
 	CHECK_EQ(h.x->work[0].rounds, 0);
 }
+
+/*
+ * Others want the CPU: L1 gets to see the HLT though the console is in use. But when a line had to
+ * wait for that, who types does not wait with the next ones.
+ */
+void exit_halt_shared(void)
+{
+	unsigned int seen;
+	uint64_t kept;
+
+	begin();
+	h.x->turn[0].tick_us = 5 * TICK_US;
+	h.x->turn[0].away = 1;
+	host_go(&h, 0, 0, work_halts);
+	WAIT_FOR(nr_seen(WHY_HLT) >= 10);
+	/* A line that rises while L1 waits for its timer; until one has waited for long enough. */
+	for (;;) {
+		seen = nr_seen(WHY_HLT);
+		kept = halts();
+		WAIT_FOR(nr_seen(WHY_HLT) > seen || halts() >= kept + 20);
+		if (nr_seen(WHY_HLT) == seen)
+			break;
+		host_pulse(&h, 4, 1);
+	}
+	host_interrupt(&h, 0);
+	CHECK_EQ(h.x->work[0].rounds, 0);
+}

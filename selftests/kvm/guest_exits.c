@@ -319,11 +319,15 @@ static void eoi(struct run *r)
 
 static void tick(struct run *r)
 {
+	uint32_t until;
+
 	if (r->t->ticks)
 		note(r, WHY_TICK)->port = 0;
 	if (r->t->clock)
 		clock_due[r->l2] = true;
 	let_in();
+	for (until = exits.ticks + r->t->away; (exits.ticks - until) >> 31 && !r->t->stop;)
+		let_in();
 }
 
 static void begin(struct run *r)

@@ -75,6 +75,7 @@ enum answer {
  * @fresh:	L2's VMCB or virtual-APIC page is another one at each entry: of 4 at @pages
  * @answer:	of the next @times accesses; to others ANSWER_SKIP
  * @tick_us:	period of L1's timer, 0: none
+ * @away:	with each L1 is busy with other things, for so many more
  * @stop:	it returns with the next exit
  */
 struct turn {
@@ -87,6 +88,7 @@ struct turn {
 	uint8_t answer;
 	uint32_t times;
 	uint32_t tick_us;
+	uint32_t away;
 	struct {
 		uint64_t gva, gpa;
 	} pages[4];
