@@ -224,10 +224,10 @@ def l2(build, kernel, more=None):
         w.copy("bin/vsb-identify", identify)
     for place, path in (more or {}).items():
         w.copy(place, path)
-    for name in ("ticks", "hold"):
-        program = os.path.join(build, "selftests/bench_" + name)
+    for name in ("bench_ticks", "bench_hold", "fuzz_card"):
+        program = os.path.join(build, "selftests/" + name)
         if os.path.exists(program):
-            w.copy("bin/bench-" + name, program)
+            w.copy("bin/" + name.replace("_", "-"), program)
     w.close()
     return out.getvalue()
 
