@@ -96,18 +96,24 @@ keyboard_args() {
 # admin COMMAND...: to that monitor
 admin() { { printf '%s\n' "$@"; sleep 1; } | nc 127.0.0.1 7002 >/run/admin.log; }
 
+# admin_memory FROM BYTES FILE: he has his QEMU write so much of the user VM's physical memory
+admin_memory() {
+	local i=0
+	rm -f "$3"
+	# in quotes: else the slash divides
+	admin "pmemsave $1 $2 \"$3\""
+	until [ "$(stat -c %s "$3" 2>/dev/null)" = "$2" ]; do
+		i=$((i + 1))
+		[ $i -lt 100 ] || return
+		sleep 1
+	done
+}
+
 # l2_search NAME BYTES TEXT: the administrator looks for the text in the memory of the user VM,
 # which has so much: in a dump that he has its QEMU make, and in that QEMU. The user VM has a
 # monitor of his (l2_monitor). How often it is there: "dump N in M MiB", "process N in M MiB"
 l2_search() {
-	local i=0
-	# in quotes: else the slash divides
-	admin "pmemsave 0 $2 \"/dev/shm/dump\""
-	until [ "$(stat -c %s /dev/shm/dump 2>/dev/null)" = "$2" ]; do
-		i=$((i + 1))
-		[ $i -lt 100 ] || break
-		sleep 1
-	done
+	admin_memory 0 "$2" /dev/shm/dump
 	echo "dump $(/lab/guests/find-bytes /dev/shm/dump "$3")"
 	rm -f /dev/shm/dump
 	echo "process $(/lab/guests/find-bytes "$(cat "/run/qemu-$1.pid")" "$3")"
@@ -158,21 +164,17 @@ l2_vnc() {
 	/lab/guests/vnc_send "nc 127.0.0.1 5901" "pause 2000" "picture $SCREEN_FILE"
 }
 l2_video() {
-	local at i=0 size=$((16 << 20))
-	rm -f $SCREEN_FILE
+	local at
 	admin "info pci"
 	at=$(sed -n 's/.*BAR0: 32 bit prefetchable memory at \(0x[0-9a-f]*\) .*/\1/p' /run/admin.log | head -n 1)
-	# in quotes: else the slash divides
-	admin "pmemsave $at $size \"$SCREEN_FILE\""
-	until [ "$(stat -c %s $SCREEN_FILE 2>/dev/null)" = "$size" ]; do
-		i=$((i + 1))
-		[ $i -lt 60 ] || return
-		sleep 1
-	done
+	admin_memory "$at" $((16 << 20)) $SCREEN_FILE
 }
-# l2_file [BYTES]: it, or its begin, for the port of the lab; l2_written: how many bytes in it are not 0
+# and VGA's window
+l2_window() { admin_memory $((0xa0000)) $((0x20000)) $SCREEN_FILE; }
+# l2_file [BYTES]: it, or its begin, for the port of the lab; l2_written [BYTES]: how many bytes in it
+# are not 0, or none of these
 l2_file() { head -c "${1:-16777216}" $SCREEN_FILE | gzip -c | base64; }
-l2_written() { tr -d '\000' <$SCREEN_FILE | wc -c; }
+l2_written() { tr -d "${1:-\\000}" <$SCREEN_FILE | wc -c; }
 
 # Interrupts that nobody has asked for, with bytes that nobody has typed.
 admin_floods() {
