@@ -23,6 +23,8 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "../include/child.h"
+
 #define PATIENCE	300	/* seconds without a byte */
 #define PAUSE_NS	30000000	/* between two keys: nobody types faster */
 
@@ -281,7 +283,6 @@ static void bench_echo(uint32_t keys)
 
 int main(int argc, char **argv)
 {
-	int in[2], out[2];
 	pid_t pid;
 
 	if (argc < 6)
@@ -289,23 +290,9 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGPIPE, SIG_IGN);
 	kvm_pid = argv[1];
-	if (pipe(in) || pipe(out))
-		die("pipe");
-	pid = fork();
-	if (!pid) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		close(in[0]);
-		close(in[1]);
-		close(out[0]);
-		close(out[1]);
-		execvp(argv[5], argv + 5);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	to = in[1];
-	from = out[0];
+	pid = child_start(argv + 5, &to, &from);
+	if (pid < 0)
+		die("%s does not start", argv[5]);
 	bench_echo(atoi(argv[4]));
 	bench_in(atoi(argv[3]));
 	bench_out(atoi(argv[2]));

@@ -17,11 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../include/child.h"
 #include "words.h"
 
 #define PATIENCE_MS	300000	/* without a byte */
@@ -179,30 +179,6 @@ static void listen_all(void)
 	}
 }
 
-static void start(char **argv)
-{
-	int in[2], out[2];
-
-	if (pipe(in) || pipe(out))
-		die("pipe: %s", strerror(errno));
-	child = fork();
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		close(in[0]);
-		close(in[1]);
-		close(out[0]);
-		close(out[1]);
-		execvp(*argv, argv);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	to = in[1];
-	from = out[0];
-}
-
 static int compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -222,7 +198,9 @@ int main(int argc, char **argv)
 	sent = calloc(ins, sizeof(*sent));
 	took = calloc(ins, sizeof(*took));
 	signal(SIGPIPE, SIG_IGN);
-	start(argv + 4);
+	child = child_start(argv + 4, &to, &from);
+	if (child < 0)
+		die("%s: %s", argv[4], strerror(errno));
 	listen_all();
 	kill(child, SIGTERM);
 	waitpid(child, NULL, 0);
