@@ -27,7 +27,7 @@ static void call_l1(void)
 /*
  * Registers, flags and memory, mixed: a difference in any of them at any moment spreads to
  * all. Flags that an instruction leaves undefined are not looked at; of RFLAGS only those of
- * arithmetic, as the test executes this, too. RSP is @memory, as there is no register left.
+ * arithmetic, as the test executes this, too. RSP is @m, as there is no register left.
  */
 asm(".pushsection .text\n"
     ".globl work_mix\n"
@@ -35,14 +35,13 @@ asm(".pushsection .text\n"
     "	push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
     "	mov %rsp, 248(%rdi)\n"		/* mix.rsp */
     "	mov %rsi, 256(%rdi)\n"		/* mix.turns */
-    "	lea 120(%rdi), %rsp\n"		/* mix.memory */
-    "	mov -120(%rsp), %rax; mov -112(%rsp), %rbx; mov -104(%rsp), %rcx\n"
-    "	mov -96(%rsp), %rdx;  mov -88(%rsp), %rsi;  mov -80(%rsp), %rdi\n"
-    "	mov -72(%rsp), %rbp;  mov -64(%rsp), %r8;   mov -56(%rsp), %r9\n"
-    "	mov -48(%rsp), %r10;  mov -40(%rsp), %r11;  mov -32(%rsp), %r12\n"
-    "	mov -24(%rsp), %r13;  mov -16(%rsp), %r14;  mov -8(%rsp), %r15\n"
-    /* What exceptions push must not meet what is above: below all of it. */
-    "	lea -120(%rsp), %rsp\n"
+    /* Events push below all of it, whenever they come. */
+    "	mov %rdi, %rsp\n"
+    "	mov 0(%rsp), %rax;     mov 8(%rsp), %rbx;     mov 16(%rsp), %rcx\n"
+    "	mov 24(%rsp), %rdx;    mov 32(%rsp), %rsi;    mov 40(%rsp), %rdi\n"
+    "	mov 48(%rsp), %rbp;    mov 56(%rsp), %r8;     mov 64(%rsp), %r9\n"
+    "	mov 72(%rsp), %r10;    mov 80(%rsp), %r11;    mov 88(%rsp), %r12\n"
+    "	mov 96(%rsp), %r13;    mov 104(%rsp), %r14;   mov 112(%rsp), %r15\n"
     "1:	add %rbx, %rax;  adc %rcx, %rbx;  rol $7, %rcx;   xor %rdx, %rcx\n"
     "	sub %rsi, %rdx;  sbb %rdi, %rsi;  xor 120(%rsp), %rdi\n"
     "	add %rax, 120(%rsp);  adc %rbp, 128(%rsp)\n"
@@ -68,13 +67,12 @@ asm(".pushsection .text\n"
     "	lea 8(%rsp), %rsp\n"
     "	decq 256(%rsp)\n"
     "	jnz 1b\n"
-    "	lea 120(%rsp), %rsp\n"
-    "	mov %rax, -120(%rsp); mov %rbx, -112(%rsp); mov %rcx, -104(%rsp)\n"
-    "	mov %rdx, -96(%rsp);  mov %rsi, -88(%rsp);  mov %rdi, -80(%rsp)\n"
-    "	mov %rbp, -72(%rsp);  mov %r8, -64(%rsp);   mov %r9, -56(%rsp)\n"
-    "	mov %r10, -48(%rsp);  mov %r11, -40(%rsp);  mov %r12, -32(%rsp)\n"
-    "	mov %r13, -24(%rsp);  mov %r14, -16(%rsp);  mov %r15, -8(%rsp)\n"
-    "	mov 128(%rsp), %rsp\n"
+    "	mov %rax, 0(%rsp);     mov %rbx, 8(%rsp);     mov %rcx, 16(%rsp)\n"
+    "	mov %rdx, 24(%rsp);    mov %rsi, 32(%rsp);    mov %rdi, 40(%rsp)\n"
+    "	mov %rbp, 48(%rsp);    mov %r8, 56(%rsp);     mov %r9, 64(%rsp)\n"
+    "	mov %r10, 72(%rsp);    mov %r11, 80(%rsp);    mov %r12, 88(%rsp)\n"
+    "	mov %r13, 96(%rsp);    mov %r14, 104(%rsp);   mov %r15, 112(%rsp)\n"
+    "	mov 248(%rsp), %rsp\n"
     "	pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
     "	ret\n"
     ".popsection\n");
