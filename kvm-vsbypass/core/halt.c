@@ -74,8 +74,11 @@ unsigned long vsb_halt_attend(struct vsb_raise *r, bool *prod)
  * @u: the user VM; callback context
  * @anchor: of its vCPU, 0: unknown
  * @rip: of the instruction
+ * @wakes: an interrupt ends it. One that nothing but INIT or an NMI does is a CPU that its system
+ *	has parked. Kept, the instruction would be executed again and again, also while its memory is
+ *	changed by others, who know that nobody is there: SeaBIOS has QEMU map its own segment anew.
  */
-bool vsb_halt_keep(struct vsb_l2 *u, unsigned long anchor, unsigned long rip)
+bool vsb_halt_keep(struct vsb_l2 *u, unsigned long anchor, unsigned long rip, bool wakes)
 {
 	struct vsb_proxy *proxy = rcu_dereference(u->proxy);
 	struct vsb_raise *r = &u->raise;
@@ -86,7 +89,7 @@ bool vsb_halt_keep(struct vsb_l2 *u, unsigned long anchor, unsigned long rip)
 		return false;
 	spin_lock(&r->lock);
 	/* One that can be had at once is enough. */
-	keep = proxy && vsb_raise_does(proxy) && (!r->halted || r->halted == anchor) &&
+	keep = wakes && proxy && vsb_raise_does(proxy) && (!r->halted || r->halted == anchor) &&
 	       vsb_halt_time(r) &&
 	       (!time_before(jiffies, r->keep_from) || time_before(jiffies, r->keep_until));
 	/* What it has in service it is done with, in a way that is no exit. */

@@ -16,7 +16,7 @@ void vsb_halt_raised(struct vsb_raise *r);
 unsigned long vsb_halt_attend(struct vsb_raise *r, bool *prod);
 
 /* The user VM's side; under rcu_read_lock(), or with a reference. */
-bool vsb_halt_keep(struct vsb_l2 *u, unsigned long anchor, unsigned long rip);
+bool vsb_halt_keep(struct vsb_l2 *u, unsigned long anchor, unsigned long rip, bool wakes);
 bool vsb_halt_leave(struct vsb_l2 *u, unsigned long anchor, unsigned long *rip);
 bool vsb_halt_again(struct vsb_l2 *u, unsigned long anchor, bool event, unsigned long *rip);
 void vsb_halt_lost_cpu(struct vsb_l2 *u, unsigned long anchor);

@@ -103,7 +103,8 @@ bool vsb_synthetic_keeps(struct kvm_vcpu *vcpu)
 		goto unlock;
 	/* STI holds it off until behind HLT, which it ends. */
 	vsb_synthetic_disarm(vcpu, &t);
-	if (vsb_halt_keep(t.u, t.id.anchor, vsb_rip(vcpu))) {
+	if (vsb_halt_keep(t.u, t.id.anchor, vsb_rip(vcpu),
+			  vsb_kvm_rflags(vcpu) & X86_EFLAGS_IF)) {
 		keeps = true;
 		WRITE_ONCE(t.v->woken, false);
 		WRITE_ONCE(t.v->kept, t.u);

@@ -200,3 +200,14 @@ void exit_halt_shared(void)
 	host_interrupt(&h, 0);
 	CHECK_EQ(h.x->work[0].rounds, 0);
 }
+
+/* With interrupts off it is no use, and L1 sees it at once. */
+void exit_halt_parked(void)
+{
+	begin();
+	host_go(&h, 0, 0, work_parks);
+	WAIT_FOR(nr_seen(WHY_HLT) >= 10);
+	host_interrupt(&h, 0);
+	CHECK_EQ(halts(), 0);
+	CHECK_EQ(h.x->work[0].rounds, 0);
+}

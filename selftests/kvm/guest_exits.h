@@ -232,6 +232,7 @@ void work_mix(struct mix *m, uint64_t turns);
 void work_mix_seed(struct mix *m, unsigned int l2);
 void work_mixes(uint64_t l2);
 void work_halts(uint64_t l2);
+void work_parks(uint64_t l2);
 void work_shadows(uint64_t l2);
 void work_steps(uint64_t l2);
 void work_breaks(uint64_t l2);

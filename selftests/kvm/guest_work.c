@@ -161,6 +161,15 @@ void work_halts(uint64_t l2)
 	}
 }
 
+/* Nothing ends this HLT. */
+void work_parks(uint64_t l2)
+{
+	for (;;) {
+		asm volatile("cli; hlt" : : : "memory");
+		exits.work[l2].rounds++;
+	}
+}
+
 void work_shadows(uint64_t l2)
 {
 	struct work *w = &exits.work[l2];
