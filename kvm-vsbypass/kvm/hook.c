@@ -33,6 +33,7 @@
 #include "kvm/calls.h"
 #include "kvm/check.h"
 #include "kvm/compat.h"
+#include "kvm/crossing.h"
 #include "kvm/hook.h"
 #include "kvm/nested.h"
 #include "kvm/run.h"
@@ -615,6 +616,19 @@ static void vsb_hook_find_int_ctl(const struct vsb_btf *b)
 	vsb_svm_int_ctl = nested > 0 && ctl >= 0 && int_ctl >= 0 ? nested + ctl + int_ctl : 0;
 }
 
+/* Without them an access that ends in a page's last bytes may be taken for one that goes on. */
+static void vsb_hook_find_operands(const struct vsb_btf *b)
+{
+	int src = vsb_check_offset(b, "x86_emulate_ctxt", "src", "struct operand");
+	int dst = vsb_check_offset(b, "x86_emulate_ctxt", "dst", "struct operand");
+	int bytes = vsb_check_offset(b, "operand", "bytes", "unsigned int");
+
+	if (src > 0 && dst > 0 && bytes > 0)
+		vsb_emulator = (struct vsb_emulator){ src, dst, bytes };
+	else
+		vsb_emulator = (struct vsb_emulator){};
+}
+
 /* What @b has of the vendor's module. */
 static int vsb_hook_check_types(const struct vsb_btf *b)
 {
@@ -625,6 +639,7 @@ static int vsb_hook_check_types(const struct vsb_btf *b)
 		if ((!vsb_expected[i].vendor || vsb_expected[i].vendor == vsb_vendor) &&
 		    !vsb_hook_check_type(b, &vsb_expected[i].type))
 			return -EOPNOTSUPP;
+	vsb_hook_find_operands(b);
 	if (vsb_vendor == &vsb_svm)
 		vsb_hook_find_int_ctl(b);
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {

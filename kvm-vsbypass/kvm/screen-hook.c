@@ -11,6 +11,7 @@
 #include "core/vram.h"
 #include "kvm/calls.h"
 #include "kvm/compat.h"
+#include "kvm/crossing.h"
 #include "kvm/fault-hook.h"
 #include "kvm/group.h"
 #include "kvm/hook.h"
@@ -24,6 +25,12 @@ static gpa_t vsb_translate(struct kvm_vcpu *vcpu, gpa_t gpa, u64 access,
 			   struct x86_exception *exception)
 {
 	return gpa | VSB_TRAPPED;
+}
+
+static gpa_t vsb_translate_nobody(struct kvm_vcpu *vcpu, gpa_t gpa, u64 access,
+				  struct x86_exception *exception)
+{
+	return gpa | VSB_TRAPPED | VSB_NOBODY;
 }
 
 /* kvm_arch_sync_dirty_log(): KVM's own follows. */
@@ -41,8 +48,11 @@ static unsigned long vsb_screen_decide(unsigned int i, struct pt_regs *regs)
 
 	switch (i) {
 	case TRANSLATE:
-		return vsb_vm_maybe(vcpu->kvm) && vsb_screen_traps(vcpu, regs->si) ?
-		       (unsigned long)vsb_translate : 0;
+		if (!vsb_vm_maybe(vcpu->kvm))
+			break;
+		if (vsb_crossing_nobody(vcpu, regs->si))
+			return (unsigned long)vsb_translate_nobody;
+		return vsb_screen_traps(vcpu, regs->si) ? (unsigned long)vsb_translate : 0;
 	case SYNC_LOG:
 		if (vsb_vm_maybe((struct kvm *)regs->di))
 			vsb_sync_log((struct kvm *)regs->di, (void *)regs->si);

@@ -17,6 +17,7 @@
 #include "devices/vga.h"
 #include "kvm/calls.h"
 #include "kvm/compat.h"
+#include "kvm/crossing.h"
 #include "kvm/nested.h"
 #include "kvm/regs.h"
 #include "kvm/screen.h"
@@ -74,7 +75,11 @@ static bool vsb_screen_nested(struct kvm_vcpu *vcpu)
 
 bool vsb_screen_faults(struct kvm_vcpu *vcpu, u64 gpa)
 {
-	return vsb_screen_nested(vcpu) && vsb_screen_takes_gpa(vcpu, gpa);
+	if (!vsb_screen_nested(vcpu))
+		return false;
+	return vsb_screen_takes_gpa(vcpu, gpa) ||
+	       (offset_in_page(gpa + VSB_LONGEST - 1) < VSB_LONGEST - 1 &&
+		vsb_screen_takes_gpa(vcpu, gpa + VSB_LONGEST - 1));
 }
 
 bool vsb_screen_traps(struct kvm_vcpu *vcpu, u64 gpa)
@@ -121,7 +126,7 @@ int vsb_screen_fault(struct kvm_vcpu *vcpu, u64 gpa, void *insn, int insn_len)
 	 * in its shadow MMU), and compares linear ones with it: not with ours.
 	 */
 	vcpu->arch.mmio_gva = 0;
-	return vsb_kvm_emulate(vcpu, gpa, insn, insn_len);
+	return vsb_crossing_emulate(vcpu, gpa, insn, insn_len);
 }
 
 void vsb_screen_bus(struct kvm_vcpu *vcpu, u64 addr, int size, bool in, void *data)
@@ -132,9 +137,12 @@ void vsb_screen_bus(struct kvm_vcpu *vcpu, u64 addr, int size, bool in, void *da
 	};
 	int serving;
 
-	if (!a.cloud) {
+	vsb_crossing_access(vcpu, addr, size);
+	if (!a.cloud || addr & VSB_NOBODY) {
 		if (in)
 			memset(data, 0xff, size);
+		if (a.cloud)
+			vsb_cloud_put(a.cloud);
 		return;
 	}
 	vsb_nested_ident(vcpu, &a.cloud->vcpus[vcpu->vcpu_idx], &a.id);

@@ -7,19 +7,13 @@
 #define VSB_KVM_SCREEN_H
 
 #include <linux/atomic.h>
-#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/types.h>
 
 #include "core/bars.h"
+#include "kvm/crossing.h"
 
 struct kvm_vcpu;
-
-/*
- * What KVM's emulator takes for the cloud VM's address of such memory: no memory slot is there,
- * as no CPU has so many bits of physical addresses for it, so it asks the bus.
- */
-#define VSB_TRAPPED	BIT_ULL(50)
 
 extern atomic_t vsb_screens;	/* cloud VMs with a screen. Callbacks begin with that */
 
@@ -28,7 +22,10 @@ static inline bool vsb_screen_any(void)
 	return unlikely(atomic_read(&vsb_screens));
 }
 
-/* Callback context. Is a nested page fault, or an address that is translated, one of ours? */
+/*
+ * Callback context. Is a nested page fault, or an address that is translated, one of ours? A
+ * fault may be before the card's memory, for an access that goes on there.
+ */
 bool vsb_screen_faults(struct kvm_vcpu *vcpu, u64 gpa);
 bool vsb_screen_traps(struct kvm_vcpu *vcpu, u64 gpa);
 

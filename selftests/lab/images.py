@@ -224,7 +224,7 @@ def l2(build, kernel, more=None):
         w.copy("bin/vsb-identify", identify)
     for place, path in (more or {}).items():
         w.copy(place, path)
-    for name in ("bench_ticks", "bench_hold", "fuzz_card"):
+    for name in ("bench_ticks", "bench_hold", "fuzz_card", "edge_card"):
         program = os.path.join(build, "selftests/" + name)
         if os.path.exists(program):
             w.copy("bin/" + name.replace("_", "-"), program)
