@@ -27,7 +27,7 @@ PROGRAMS	:= $(addprefix qemu-proxy/,common introspect vsbypassd vsb-console vsbc
 # Of any architecture: it is a package of its own
 WEB		:= qemu-proxy/vsb-web
 PARTS		:= $(PROGRAMS) $(WEB) selftests/kvm selftests/check selftests/uart selftests/exits selftests/dummy \
-		   selftests/vector selftests/bars selftests/keyboard selftests/screen \
+		   selftests/vector selftests/bars selftests/crossing selftests/keyboard selftests/screen \
 		   selftests/bench selftests/micro selftests/cage selftests/console selftests/core selftests/walk
 export O V PREFIX DESTDIR KDIR KERNEL GUEST_KERNEL
 # Variables of the command line reach sub-makes as environment: kbuild would take

@@ -14,6 +14,7 @@
  */
 #include <linux/kvm_host.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/spinlock.h>
 #include <asm/svm.h>

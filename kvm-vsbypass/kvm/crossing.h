@@ -21,7 +21,7 @@ struct kvm_vcpu;
 /* No operand of KVM's emulator in memory of devices is longer. */
 #define VSB_LONGEST	16
 
-/* Of struct x86_emulate_ctxt, in bytes from its begin; 0: not known. hook.c reads it in KVM's BTF. */
+/* Members of struct x86_emulate_ctxt, as hook.c reads them in KVM's BTF; 0: not known. */
 struct vsb_emulator {
 	unsigned int src;
 	unsigned int dst;

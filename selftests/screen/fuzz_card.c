@@ -65,15 +65,16 @@ static uint32_t read_reg(uint32_t reg)
 	return pread(card, &value, sizeof(value), reg) == sizeof(value) ? value : 0;
 }
 
+/* With a margin on both sides. */
 static volatile uint8_t *map(int fd, uint32_t at, uint32_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at);
+	void *p = mmap(NULL, size + 2 * MARGIN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, at - MARGIN);
 
 	if (p == MAP_FAILED) {
 		perror("fuzz_card: /dev/mem");
 		exit(1);
 	}
-	return p;
+	return (volatile uint8_t *)p + MARGIN;
 }
 
 static void find(void)
@@ -144,12 +145,12 @@ static void touch(volatile uint8_t *p)
 	}
 }
 
-/* In the first or last bytes of something of that size, or anywhere in it. */
-static uint32_t in(uint32_t size)
+/* About the first or last bytes of something of that size, or anywhere in it. */
+static int32_t in(uint32_t size)
 {
 	switch (any(4)) {
 	case 0:
-		return any(16);
+		return (int32_t)any(24) - 8;
 	case 1:
 		return size - 1 - any(16);
 	case 2:
@@ -220,11 +221,11 @@ int main(int argc, char **argv)
 	was[0] = read_reg(FRAME);
 	was[1] = read_reg(REGS);
 	was[2] = read_reg(COMMAND);
-	window = map(fd, WINDOW, WINDOW_SIZE + MARGIN);
+	window = map(fd, WINDOW, WINDOW_SIZE);
 	for (unsigned int i = 0; i < NR(frames); i++)
-		frame_at[i] = map(fd, frames[i], SIZE + MARGIN);
+		frame_at[i] = map(fd, frames[i], SIZE);
 	for (unsigned int i = 0; i < NR(regs); i++)
-		regs_at[i] = map(fd, regs[i], 2 * MARGIN);
+		regs_at[i] = map(fd, regs[i], MARGIN);
 	for (unsigned int i = 0; i < steps; i++) {
 		switch (any(8)) {
 		case 0:

@@ -28,6 +28,21 @@ in_parts() {
 type_inside() { l1 "admin $(printf %s "$1" | sed 's/ /_/g; s/./"sendkey &" /g; s/sendkey _/sendkey spc/g')"; }
 type_outside() { printf %s "$1" | vsbctl type vm1; }
 
+# linux_start PASSWORD
+linux_start() {
+	l2_start vm1 "$1" "" "L2_APPEND='vsb.screen reboot=k' L2_ARGS=\"\$(l2_monitor) \$(l2_screen)\""
+}
+
+# edge-card has been run: of these accesses (NAME BYTES...) the card has so much
+edges_are() {
+	while [ $# -gt 0 ]; do
+		con_answers "grep '^$1 ' /tmp/edges" "^$1 [0-9a-f]* [0-9a-f]*$2" || return
+		shift 2
+	done
+}
+# what a proxy that is away would have said is lost
+fuzzed() { con_shell "$SECRET2" && con_answers "cat /tmp/fuzz" "^1500 steps, "; }
+
 # grub_start [ARGUMENT...]: for QEMU
 grub_start() {
 	l1 "l2_qemu vm1 $(l1 l2_monitor) $(l1 l2_screen) -drive file=/lab/guests/grub-vga.img,format=raw,if=virtio,readonly=on $*"
@@ -56,6 +71,20 @@ check "control: his VNC server shows it" sees client control-client "$SECRET1"
 check "control: it is in the memory of his card" sees video_text control-video "$SECRET1"
 check "control: user VM ends" l1 l2_kill vm1
 
+# The user VM's console goes by the cloud VM, its card does not.
+stage "run 1, without a screen outside: accesses across the ends of the card"
+check "control: bypass is set up, without a screen" bypass_on vm1=0x3f8-0x3ff || exit 0
+check "control: user VM is started" linux_start "$SECRET1"
+check "control: SSH reaches the console" ssh_console
+check "control: login prompt" con_wait 1200 "vm1 login:"
+check "control: login works" con_login "$SECRET1"
+check "control: they end" con_answers "edge-card >/tmp/edges; tail -n 1 /tmp/edges" "^done"
+check "control: what they write is there" edges_are before-frame-mov 1415161718 behind-frame-mov a1a2a3a4a5a6
+check "control: and in the memory of the administrator's card" l1 "l2_video && tail -c 6 \$SCREEN_FILE | od -An -tx1 | grep 'c1 c2 c3 c4 c5 c6'"
+con_close
+check "control: user VM ends" l2_end vm1
+check "control: bypass is taken away" bypass_off
+
 stage "run 2, with bypass: GRUB"
 check "bypass is set up" bypass_on vm1=0x3f8-0x3ff,ps2,vga || exit 0
 check "user VM is started" grub_start
@@ -80,7 +109,7 @@ check "user VM ends" l2_end vm1
 wait_for 100 sh -c '! vsbctl status | grep -q "^ *vm1 *bound"'
 
 stage "run 2: Linux at 1024x768"
-check "user VM is started" l2_start vm1 "$SECRET2" "" "L2_APPEND='vsb.screen reboot=k' L2_ARGS=\"\$(l2_monitor) \$(l2_screen)\""
+check "user VM is started" linux_start "$SECRET2"
 check "SSH reaches the console" ssh_console
 check "login prompt" con_wait 1200 "vm1 login:"
 check "login works" con_login "$SECRET2"
@@ -139,6 +168,32 @@ check "login works" con_login "$SECRET2"
 con_run "printf '\\\\033[2J\\\\033[H$DIGITS\\\\n$SECRET2\\\\n' >/dev/tty1" >/dev/null
 check "VNC over SSH shows what it writes" sees outside linux-reset "$SECRET2"
 check "the administrator has nothing of it" dummy_is_blank dummy-reset
+
+# Behind that the picture is anything.
+stage "accesses across the ends of the card"
+check "they end" con_answers "edge-card >/tmp/edges; tail -n 1 /tmp/edges" "^done"
+check "the card has its part of each" edges_are \
+	before-frame-mov 1415161718 before-frame-movsb 2425262728 before-frame-movups 3435363738 \
+	in-frame-mov 4142434445464748 in-frame-movsb 5152535455565758 in-frame-movups 6162636465666768 \
+	middle-of-frame-mov 7172 middle-of-frame-movsb 8182 middle-of-frame-movups 9192 \
+	before-window-mov 33343536373839 in-window-mov 6163646566676869
+check "where nothing is they read ones" edges_are before-frame-mov "[0-9a-f]* ffffff1415161718" \
+	behind-frame-mov "[0-9a-f]* ffffffffffffffff"
+check "the administrator has nothing of it" dummy_is_blank dummy-edges
+
+stage "accesses that nobody makes"
+for round in 1 2 3; do
+	seed=$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')
+	con_run "(fuzz-card $seed 1500 >/tmp/fuzz 2>&1) & :" >/dev/null
+	if [ $round = 2 ]; then
+		sleep 3
+		check "the proxy is killed" kill -9 "$(of_vm1 proxy_pid)"
+		check "another one comes" wait_for 200 bound
+	fi
+	check "round $round, seed $seed" wait_for 600 fuzzed
+done
+check "the user VM is as it was" con_answers "md5sum </bin/busybox" "$(md5sum </bin/busybox | cut -d' ' -f1)"
+check "the administrator has nothing of it" dummy_is_blank dummy-fuzz
 
 con_close
 check "user VM ends" l2_end vm1
