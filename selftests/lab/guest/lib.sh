@@ -209,6 +209,7 @@ con_wait() {
 	echo "the console did not say '$2' within $1 s; it said:"
 	con_unseen | tail -n 15 | tr -c ' -~\n' .
 	echo
+	tail -n 5 $CON/err /run/vsb/vsb-console.log 2>/dev/null | tr -c ' -~\n' .
 	! l1_up 2>/dev/null || l1_ended || L1_TIMEOUT=20 l1 l2_ended
 	return 1
 }
@@ -297,7 +298,9 @@ SSH="ssh -p 2222 -i $SSH_KEY -o StrictHostKeyChecking=no -o UserKnownHostsFile=/
 # ssh_console [raw|"" [NAME]]: attach to vm1, or that; raw: no escape, no replay, as
 # programs want it
 ssh_console() {
+	local attached
 	con_new
+	attached=$(raw_clients)
 	if [ "$1" = raw ]; then
 		$SSH -T "${2:-vm1}@127.0.0.1" raw <$CON/in >>$CON/log 2>$CON/err &
 	else
@@ -306,14 +309,21 @@ ssh_console() {
 	ssh=$!
 	sleep 100000000 >$CON/in 2>/dev/null &
 	echo $ssh $! >>$CON/pids
-	# raw says nothing by itself: the next con_wait will tell
-	[ "$1" != raw ] || return 0
-	wait_for 200 ssh_spoke_or_died
+	# raw says nothing by itself, and has no backlog: what comes before is missed
+	if [ "$1" = raw ]; then
+		wait_for 200 raw_attached_or_died "$attached"
+		kill -0 $ssh && return
+	else
+		wait_for 200 ssh_spoke_or_died
+	fi
 	test -s $CON/log && return
 	cat $CON/err /run/vsb/*.log
 	return 1
 }
 
+# raw_clients: how many there have been, as vsb-console has it
+raw_clients() { cat /run/vsb/vsb-console.log 2>/dev/null | grep -c "attached: .*, raw"; }
+raw_attached_or_died() { [ "$(raw_clients)" -gt "$1" ] || ! kill -0 $ssh; }
 ssh_spoke_or_died() { test -s $CON/log || ! kill -0 $ssh; }
 
 # start_daemon NAME COMMAND...: with its messages in /run/vsb/NAME.log
