@@ -75,8 +75,9 @@ unsigned long vsb_halt_attend(struct vsb_raise *r, bool *prod)
  * @anchor: of its vCPU, 0: unknown
  * @rip: of the instruction
  * @wakes: an interrupt ends it. One that nothing but INIT or an NMI does is a CPU that its system
- *	has parked. Kept, the instruction would be executed again and again, also while its memory is
- *	changed by others, who know that nobody is there: SeaBIOS has QEMU map its own segment anew.
+ *	has parked. Kept, the instruction would be executed again and again, also while its memory
+ *	is changed by others, who know that nobody is there: SeaBIOS has QEMU map its own
+ *	segment anew.
  */
 bool vsb_halt_keep(struct vsb_l2 *u, unsigned long anchor, unsigned long rip, bool wakes)
 {

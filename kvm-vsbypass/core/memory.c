@@ -20,10 +20,14 @@
 #include "core/memory.h"
 #include "core/proxy.h"
 #include "core/uservm.h"
+#include "core/veil.h"
 #include "core/watch.h"
 
 #define MOST	BIT_ULL(52)	/* bytes: no x86 CPU has more */
 #define ZEROS	BIT(20)		/* bytes of them at a time */
+
+/* For struct vsb_span.l1_gfn: it is no frame of the cloud VM's */
+#define VSB_PRIVATE	(MOST >> PAGE_SHIFT)
 
 /**
  * struct vsb_memory - a memory fd
@@ -35,6 +39,8 @@
  * @mm:		of its process; mm_count held
  * @lock:	one call at a time; outside of cloud->lock
  * @view:	that; @lock
+ * @page:	a copy of a private one; @lock. NULL: they are not shown
+ * @veil:	of @u, referenced, for a call, if it is shown and there is one; @lock
  */
 struct vsb_memory {
 	struct vsb_cloud *cloud;
@@ -45,6 +51,8 @@ struct vsb_memory {
 	struct mm_struct *mm;
 	struct mutex lock;	/* outside of cloud->lock */
 	struct vsb_view *view;
+	void *page;
+	struct vsb_veil *veil;
 };
 
 /* Is there still what it was opened for? */
@@ -58,6 +66,20 @@ static bool vsb_memory_is_there(struct vsb_memory *m)
 		!memcmp(m->u->name, m->name, sizeof(m->name));
 	mutex_unlock(&cloud->lock);
 	return there;
+}
+
+/* Return: referenced, or NULL. */
+static struct vsb_veil *vsb_memory_veil(struct vsb_memory *m)
+{
+	struct vsb_cloud *cloud = m->cloud;
+	struct vsb_veil *veil;
+
+	mutex_lock(&cloud->lock);
+	veil = vsb_locked(cloud, m->u->veil);
+	if (veil)
+		vsb_veil_get(veil);
+	mutex_unlock(&cloud->lock);
+	return veil;
 }
 
 static void vsb_memory_root(struct vsb_memory *m, u64 *root, int *levels)
@@ -87,8 +109,10 @@ static int vsb_memory_begin(struct vsb_memory *m)
 		goto unlock;
 	vsb_memory_root(m, &root, &levels);
 	ret = vsb_memory_reads(root, levels) ? vsb_host->begin(m->view, root, levels) : -ENODEV;
-	if (!ret)
+	if (!ret) {
+		m->veil = m->page ? vsb_memory_veil(m) : NULL;
 		return 0;
+	}
 	mmput(m->mm);
 unlock:
 	mutex_unlock(&m->lock);
@@ -97,6 +121,9 @@ unlock:
 
 static void vsb_memory_end(struct vsb_memory *m)
 {
+	if (m->veil)
+		vsb_veil_put(m->veil);
+	m->veil = NULL;
 	/* The last user's end may be the end of the cloud VM, which takes cloud->lock. */
 	mmput(m->mm);
 	mutex_unlock(&m->lock);
@@ -104,13 +131,35 @@ static void vsb_memory_end(struct vsb_memory *m)
 
 /* ---- between begin and end ---- */
 
+/*
+ * What is at frame @gfn: private pages, whatever the guest hypervisor has there, or what that has
+ * as far as the next one. Return: as vsb_host->span().
+ */
+static int vsb_memory_span(struct vsb_memory *m, u64 gfn, struct vsb_span *span)
+{
+	u64 first = U64_MAX, end;
+	int ret;
+
+	if (m->veil)
+		vsb_veil_next(m->veil, gfn, &first, &end);
+	if (first == gfn) {
+		*span = (struct vsb_span){ .gfn = gfn, .end = end, .memory = true,
+					   .l1_gfn = VSB_PRIVATE };
+		return 0;
+	}
+	ret = vsb_host->span(m->view, gfn, span);
+	if (!ret)
+		span->end = min(span->end, first);
+	return ret;
+}
+
 /* The first memory from frame @gfn on. Return: 0, -ENXIO: there is none, or an error. */
 static int vsb_memory_next(struct vsb_memory *m, u64 gfn, struct vsb_span *span)
 {
 	int ret;
 
 	for (; gfn < MOST >> PAGE_SHIFT; gfn = span->end) {
-		ret = vsb_host->span(m->view, gfn, span);
+		ret = vsb_memory_span(m, gfn, span);
 		if (ret || span->memory)
 			return ret;
 	}
@@ -124,7 +173,7 @@ static int vsb_memory_hole(struct vsb_memory *m, u64 gfn, u64 *hole)
 	int ret;
 
 	for (; gfn < MOST >> PAGE_SHIFT; gfn = span.end) {
-		ret = vsb_host->span(m->view, gfn, &span);
+		ret = vsb_memory_span(m, gfn, &span);
 		if (ret)
 			return ret;
 		if (!span.memory)
@@ -148,6 +197,25 @@ static int vsb_memory_last(struct vsb_memory *m, u64 gfn, u64 *end)
 	return ret == -ENXIO ? 0 : ret;
 }
 
+/* The same as vsb_memory_copy(), of private pages. */
+static ssize_t vsb_memory_private(struct vsb_memory *m, const struct vsb_span *span, loff_t pos,
+				  char __user *to, size_t len)
+{
+	size_t offset = pos & (PAGE_SIZE - 1), done = 0, n;
+	u64 gfn;
+
+	for (gfn = pos >> PAGE_SHIFT; done < len && gfn < span->end; gfn++, offset = 0) {
+		if (!vsb_veil_read(m->veil, gfn, m->page))
+			return done ?: -EIO;	/* dropped meanwhile */
+		n = min(len - done, PAGE_SIZE - offset);
+		if (copy_to_user(to + done, m->page + offset, n))
+			return -EFAULT;
+		done += n;
+		cond_resched();
+	}
+	return done;
+}
+
 /* Up to @len bytes at @pos, of memory in @span. Return: how many, or an error. */
 static ssize_t vsb_memory_copy(struct vsb_memory *m, const struct vsb_span *span, loff_t pos,
 			       char __user *to, size_t len)
@@ -156,6 +224,8 @@ static ssize_t vsb_memory_copy(struct vsb_memory *m, const struct vsb_span *span
 	const void *data;
 	int frames;
 
+	if (span->l1_gfn == VSB_PRIVATE)
+		return vsb_memory_private(m, span, pos, to, len);
 	frames = vsb_host->read(m->view, span, pos >> PAGE_SHIFT, &data);
 	if (frames < 0)
 		return frames == -EINTR ? -EINTR : -EIO;
@@ -265,6 +335,8 @@ static long vsb_memory_info(struct vsb_memory *m, void __user *argp)
 	vsb_memory_root(m, &info.ept_pointer, &levels);
 	info.levels = levels;
 	info.vcpus = READ_ONCE(m->watch->nr);
+	if (m->veil && READ_ONCE(m->veil->nr))
+		info.private_mask = vsb_host->veil_mask();
 	info.limit = vsb_host->frames_of(m->cloud->vm.kvm) << PAGE_SHIFT;
 	vsb_memory_end(m);
 	return copy_to_user(argp, &info, sizeof(info)) ? -EFAULT : 0;
@@ -346,6 +418,7 @@ static void vsb_memory_free(struct vsb_memory *m)
 	}
 	if (m->view)
 		vsb_host->close(m->view);
+	kfree_sensitive(m->page);
 	if (m->mm)
 		mmdrop(m->mm);
 	if (m->vm)
@@ -393,7 +466,7 @@ static int vsb_memory_take(struct vsb_memory *m, struct vsb_proxy *proxy)
 	return m->watch ? 0 : -ENOMEM;
 }
 
-static struct vsb_memory *vsb_memory_create(struct vsb_proxy *proxy)
+static struct vsb_memory *vsb_memory_create(struct vsb_proxy *proxy, unsigned long flags)
 {
 	struct vsb_memory *m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
 	int ret;
@@ -408,7 +481,9 @@ static struct vsb_memory *vsb_memory_create(struct vsb_proxy *proxy)
 	mutex_unlock(&m->cloud->lock);
 	if (!ret) {
 		m->view = vsb_host->open(m->cloud->vm.kvm, m->mm);
-		if (!m->view)
+		if (flags & VSB_MEMORY_PRIVATE)
+			m->page = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
+		if (!m->view || (flags & VSB_MEMORY_PRIVATE && !m->page))
 			ret = -ENOMEM;
 	}
 	/* Its vCPUs, where they run, show what they are, and which root is in use now. */
@@ -423,18 +498,22 @@ static struct vsb_memory *vsb_memory_create(struct vsb_proxy *proxy)
 /**
  * vsb_memory_open - VSB_GET_MEMORY
  * @proxy: of the user VM
+ * @flags: VSB_MEMORY_*
  *
  * Ioctl context. Return: a descriptor, or an error as the UAPI header documents.
  */
-long vsb_memory_open(struct vsb_proxy *proxy)
+long vsb_memory_open(struct vsb_proxy *proxy, unsigned long flags)
 {
-	int fd = get_unused_fd_flags(O_CLOEXEC | O_RDONLY);
 	struct vsb_memory *m;
 	struct file *file;
+	int fd;
 
+	if (flags & ~VSB_MEMORY_PRIVATE)
+		return -EINVAL;
+	fd = get_unused_fd_flags(O_CLOEXEC | O_RDONLY);
 	if (fd < 0)
 		return fd;
-	m = vsb_memory_create(proxy);
+	m = vsb_memory_create(proxy, flags);
 	if (IS_ERR(m)) {
 		put_unused_fd(fd);
 		return PTR_ERR(m);

@@ -7,6 +7,6 @@
 
 struct vsb_proxy;
 
-long vsb_memory_open(struct vsb_proxy *proxy);
+long vsb_memory_open(struct vsb_proxy *proxy, unsigned long flags);
 
 #endif

@@ -246,7 +246,7 @@ static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long a
 	case VSB_GIVE_BACK:
 		return arg ? -EINVAL : vsb_give_back(proxy);
 	case VSB_GET_MEMORY:
-		return arg ? -EINVAL : vsb_memory_open(proxy);
+		return vsb_memory_open(proxy, arg);
 	}
 	return -ENOTTY;
 }

@@ -16,6 +16,8 @@
 #include "core/uservm.h"
 #include "core/veil.h"
 
+#define VSB_VEIL_RUN	512	/* pages that are looked at with the user VM kept waiting */
+
 static void vsb_veil_wipe(struct page *page)
 {
 	clear_highpage(page);
@@ -124,6 +126,40 @@ void vsb_veil_reset(struct vsb_veil *veil)
 		veil->complained = false;
 	}
 	mutex_unlock(&veil->lock);
+}
+
+/**
+ * vsb_veil_next - private pages
+ * @veil: it
+ * @gfn: from here on
+ * @first: the first one, U64_MAX: there is none; and
+ * @end: to before here there is one behind the other
+ */
+void vsb_veil_next(struct vsb_veil *veil, u64 gfn, u64 *first, u64 *end)
+{
+	unsigned long at = gfn;
+	bool found;
+
+	mutex_lock(&veil->lock);
+	found = xa_find(&veil->pages, &at, ULONG_MAX, XA_PRESENT);
+	*first = found ? at : U64_MAX;
+	while (found && xa_load(&veil->pages, at) && at - *first < VSB_VEIL_RUN)
+		at++;
+	*end = at;
+	mutex_unlock(&veil->lock);
+}
+
+/* Return: there is a page, and @to is a copy of it. */
+bool vsb_veil_read(struct vsb_veil *veil, u64 gfn, void *to)
+{
+	struct page *page;
+
+	mutex_lock(&veil->lock);
+	page = vsb_veil_find(veil, gfn);
+	if (page)
+		memcpy_from_page(to, page, 0, PAGE_SIZE);
+	mutex_unlock(&veil->lock);
+	return page;
 }
 
 struct page *vsb_veil_find(struct vsb_veil *veil, u64 gfn)

@@ -95,7 +95,11 @@ void vsb_veil_get(struct vsb_veil *veil);
 void vsb_veil_put(struct vsb_veil *veil);
 void vsb_veil_reset(struct vsb_veil *veil);
 
-/* The same, under veil->lock. */
+/* For who reads the user VM's memory. */
+void vsb_veil_next(struct vsb_veil *veil, u64 gfn, u64 *first, u64 *end);
+bool vsb_veil_read(struct vsb_veil *veil, u64 gfn, void *to);
+
+/* vCPU context, under veil->lock. */
 struct page *vsb_veil_find(struct vsb_veil *veil, u64 gfn);
 struct page *vsb_veil_new(struct vsb_veil *veil);
 int vsb_veil_add(struct vsb_veil *veil, u64 gfn, struct page *page);

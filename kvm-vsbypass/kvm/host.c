@@ -52,6 +52,7 @@ static const struct vsb_host_ops vsb_host_of_kvm = {
 	.veil_get = vsb_veil_hook_get,
 	.veil_put = vsb_veil_hook_put,
 	.veil_table = vsb_table_create,
+	.veil_mask = vsb_table_mask,
 	.veil_unmap = vsb_table_unmap,
 	.veil_unhook = vsb_table_unhook,
 	.veil_table_free = vsb_table_free,

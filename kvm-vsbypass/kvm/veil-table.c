@@ -73,6 +73,11 @@ int vsb_table_check(void)
 	return 0;
 }
 
+u64 vsb_table_mask(void)
+{
+	return VSB_C;
+}
+
 static u64 *vsb_table_page(void)
 {
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);

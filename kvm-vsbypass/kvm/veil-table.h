@@ -22,6 +22,7 @@ extern unsigned int vsb_c_bit;
 
 int vsb_table_check(void);
 
+u64 vsb_table_mask(void);
 struct vsb_table *vsb_table_create(void);
 void vsb_table_free(struct vsb_table *table);
 

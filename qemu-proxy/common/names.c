@@ -81,6 +81,7 @@ static gboolean parse_range(char *text, struct vsb_range *range)
 #define PS2		"ps2"
 #define VGA		"vga"
 #define VEIL		"veil="
+#define WATCH		"watch="
 
 /*
  * What it stands for. QEMU for PCs has a mouse at VMware's port, too, which drivers
@@ -150,6 +151,38 @@ static gboolean parse_veil(const char *word, guint *mib, GError **error)
 	return FALSE;
 }
 
+static const char *const watches[] = {
+	[VSB_WATCH_OWNER] = "owner",
+	[VSB_WATCH_HOST] = "host",
+	[VSB_WATCH_NONE] = "none",
+};
+
+const char *vsb_watch_text(enum vsb_watch watch)
+{
+	return watches[watch];
+}
+
+/* @word: "watch=WHO", or NULL. */
+static gboolean parse_watch(const char *word, struct vsb_ports *ports, GError **error)
+{
+	g_autofree char *shown = NULL;
+
+	if (!word)
+		return TRUE;
+	for (guint i = 0; i < G_N_ELEMENTS(watches) && ports->veil_mib; i++) {
+		if (strcmp(word + strlen(WATCH), watches[i]))
+			continue;
+		ports->watch = i;
+		return TRUE;
+	}
+	shown = vsb_error_shown(word, 40);
+	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST, ports->veil_mib ?
+		    "'%s' is malformed; write watch=owner, watch=host or watch=none, who lets the host "
+		    "read what is behind the user VM's veil" :
+		    "'%s' is about a veil; add " VEIL "MIB", shown);
+	return FALSE;
+}
+
 /* @shown: the whole list, for the error. */
 static gboolean add_range(struct vsb_ports *ports, const struct vsb_range *range,
 			  const char *shown, GError **error)
@@ -177,15 +210,16 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 	struct vsb_ports parsed = { 0 };
 	g_auto(GStrv) words = NULL;
 	g_autofree char *shown = vsb_error_shown(spec, 200);
-	g_autofree char *veil = NULL;
+	g_autofree char *veil = NULL, *watch = NULL;
 	gboolean ps2, vga;
 
-	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 5);
+	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 6);
 	parsed.no_front = take_word(words, FRONT_OFF);
 	ps2 = take_word(words, PS2);
 	vga = take_word(words, VGA);
 	veil = take_prefixed(words, VEIL);
-	if (!parse_veil(veil, &parsed.veil_mib, error))
+	watch = take_prefixed(words, WATCH);
+	if (!parse_veil(veil, &parsed.veil_mib, error) || !parse_watch(watch, &parsed, error))
 		return FALSE;
 	if (vga && parsed.veil_mib) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
@@ -248,6 +282,8 @@ char *vsb_ports_format(const struct vsb_ports *ports)
 		g_string_append(text, "," FRONT_OFF);
 	if (ports->veil_mib)
 		g_string_append_printf(text, "," VEIL "%u", ports->veil_mib);
+	if (ports->watch != VSB_WATCH_OWNER)
+		g_string_append_printf(text, "," WATCH "%s", watches[ports->watch]);
 	return g_string_free(text, FALSE);
 }
 

@@ -14,6 +14,13 @@ gboolean vsb_name_valid(const char *name);
 /* As above; the error says what @what (e.g. "user VM") may be called. */
 gboolean vsb_name_check(const char *what, const char *name, GError **error);
 
+/* Who lets the host read what is behind the veil of a user VM. */
+enum vsb_watch {
+	VSB_WATCH_OWNER,	/* who has a key for its console, each time for a while */
+	VSB_WATCH_HOST,		/* the host's administrator, at any time */
+	VSB_WATCH_NONE,		/* nobody */
+};
+
 /**
  * struct vsb_ports - claimed ports of one user VM
  * @nr:		1 to VSB_MAX_RANGES
@@ -22,25 +29,31 @@ gboolean vsb_name_check(const char *what, const char *name, GError **error);
  *		VSB_DEV_DEBUGCON; those of "ps2" and "vga" come last
  * @no_front:	the proxy answers each access, also to a 16550
  * @veil_mib:	memory of the host that the user VM's veil may have; 0: it has none
+ * @watch:	who lets the host read what is behind it
  */
 struct vsb_ports {
 	guint nr;
 	struct vsb_range range[VSB_MAX_RANGES];
 	gboolean no_front;
 	guint veil_mib;
+	enum vsb_watch watch;
 };
 
 /*
  * "0x3f8-0x3ff,0x80": 0x hexadecimal or decimal, ranges separated by commas. Among
  * them may be "front=off", "veil=MIB", "ps2": the keyboard controller, ports 0x60 and 0x64,
  * and VMware's port, where there is no other mouse then; and "vga": the graphics card, which
- * goes without a veil.
+ * goes without a veil. With "veil=MIB" there may be "watch=owner", which is the default,
+ * "watch=host" or "watch=none".
  * Without a range these are beside VSB_DEFAULT_PORTS.
  */
 gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error);
 
 /* Return: (transfer full): the list in the same notation. */
 char *vsb_ports_format(const struct vsb_ports *ports);
+
+/* "owner", "host" or "none". */
+const char *vsb_watch_text(enum vsb_watch watch);
 
 /* Whether the keyboard controller is in the list. */
 gboolean vsb_ports_ps2(const struct vsb_ports *ports);

@@ -57,6 +57,9 @@ static void test_ports(void)
 		{ "0x3f8-0x3ff,front=off", "0x3f8-0x3ff,front=off", 1, 0x3f8, 4 },
 		{ "front=off,0x2f8-0x2ff,0x60", "0x2f8-0x2ff,0x60,front=off", 2, 0x2f8, 3 },
 		{ "front=off", "0x3f8-0x3ff,front=off", 1, 0x3f8, 4 },
+		{ "veil=9,watch=owner", "0x3f8-0x3ff,veil=9", 1, 0x3f8, 4 },
+		{ "watch=host,0x60,veil=9", "0x60,veil=9,watch=host", 1, 0, 0 },
+		{ "veil=9,watch=none", "0x3f8-0x3ff,veil=9,watch=none", 1, 0x3f8, 4 },
 		{ "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,front=off",
 		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,0xe,0xf,0x10,front=off",
 		  16, 0, 0 },
@@ -88,6 +91,8 @@ static void test_ports(void)
 		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,ps2", "ps2,0x565a",
 		"vga,0x3c0", "0x1ce,vga", "vga,vga", "vga,", "VGA", "vga,veil=100",
 		"1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,vga",
+		"watch=host", "watch=owner,0x60", "veil=9,watch=", "veil=9,watch=Host", "veil=9,watch=hosts",
+		"veil=9,watch=host,watch=none",
 		"front=on", "0x60,front=off,front=off", "front=off,", "0x60,front",
 	};
 

@@ -14,11 +14,13 @@
 #define MAX_HEADS	65536
 #define MAX_NOTES	(16 << 20)
 #define MAX_VCPUS	4096
+#define LINUX_NOTE	"VMCOREINFO"
 
 struct core_file {
 	int fd;
 	GArray *loads;	/* of Elf64_Phdr, by p_paddr */
 	GArray *vcpus;
+	guint64 private_mask;	/* as struct guest_source */
 };
 
 static gboolean refused(GError **error, const char *path, const char *why)
@@ -61,11 +63,22 @@ static void add_vcpu(struct core_file *core, const guint8 *desc, gsize len)
 	g_array_append_val(core->vcpus, vcpu);
 }
 
+/* What Linux says of itself (arch_crash_save_vmcoreinfo()). @text: ends with a NUL behind @len. */
+static void add_vmcoreinfo(struct core_file *core, const char *text, gsize len)
+{
+	static const char key[] = "\nNUMBER(sme_mask)=";
+	const char *at = g_strstr_len(text, (gssize)len, key);
+
+	if (at)
+		core->private_mask = g_ascii_strtoull(at + strlen(key), NULL, 10);
+}
+
 static gsize padded(guint32 len)
 {
 	return ((gsize)len + 3) & ~(gsize)3;
 }
 
+/* @notes: a NUL follows */
 static void read_notes(struct core_file *core, const guint8 *notes, gsize len)
 {
 	for (gsize at = 0; len - at >= sizeof(Elf64_Nhdr);) {
@@ -82,6 +95,8 @@ static void read_notes(struct core_file *core, const guint8 *notes, gsize len)
 			return;
 		if (head.n_namesz == sizeof(QEMU_NOTE) && !memcmp(name, QEMU_NOTE, sizeof(QEMU_NOTE)))
 			add_vcpu(core, notes + at, head.n_descsz);
+		if (head.n_namesz == sizeof(LINUX_NOTE) && !memcmp(name, LINUX_NOTE, sizeof(LINUX_NOTE)))
+			add_vmcoreinfo(core, (const char *)notes + at, head.n_descsz);
 		at += padded(head.n_descsz);
 	}
 }
@@ -119,7 +134,7 @@ static gboolean add_head(struct core_file *core, const Elf64_Phdr *phdr)
 		return TRUE;
 	if (phdr->p_filesz > MAX_NOTES)
 		return FALSE;
-	notes = g_malloc(phdr->p_filesz + 1);
+	notes = g_malloc0(phdr->p_filesz + 1);
 	if (!read_at(core->fd, phdr->p_offset, notes, phdr->p_filesz))
 		return FALSE;
 	read_notes(core, notes, phdr->p_filesz);
@@ -233,5 +248,5 @@ static gssize read_core(gpointer data, guint64 at, gpointer buf, gsize len)
 
 struct guest_source core_file_source(struct core_file *core)
 {
-	return (struct guest_source){ read_core, core };
+	return (struct guest_source){ read_core, core, core->private_mask };
 }

@@ -45,7 +45,7 @@ void guest_free(struct guest *guest)
 
 void guest_set_table(struct guest *guest, guint64 root, guint levels)
 {
-	guest->root = root & ADDRESS;
+	guest->root = root & ADDRESS & ~guest->source.private_mask;
 	guest->levels = levels;
 }
 
@@ -112,7 +112,7 @@ gboolean guest_translate(struct guest *guest, guint64 va, guint64 *pa, guint64 *
 		memcpy(&entry, page + (va >> shift & 511) * 8, sizeof(entry));
 		if (!(entry & PRESENT))
 			return FALSE;
-		table = entry & ADDRESS;
+		table = entry & ADDRESS & ~guest->source.private_mask;
 		if (level == 1 || (level <= 3 && entry & LARGE)) {
 			*pa = (table & ~(size - 1)) | (va & (size - 1));
 			return TRUE;

@@ -16,10 +16,13 @@
  * @read:	up to @len bytes at @at into @buf. Return: how many, at least 1; 0: there is no
  *		memory; negative: an error, and it is not to be read any more
  * @data:	for that
+ * @private_mask: bit of page table entries and CR3 that is none of the address (of the C-bit, APM
+ *		vol. 2, 15.34), or 0
  */
 struct guest_source {
 	gssize (*read)(gpointer data, guint64 at, gpointer buf, gsize len);
 	gpointer data;
+	guint64 private_mask;
 };
 
 /**

@@ -58,7 +58,7 @@ static struct vm *make(void)
 
 static struct guest *open_vm(struct vm *vm, guint levels)
 {
-	const struct guest_source source = { read_vm, vm };
+	const struct guest_source source = { read_vm, vm, 0 };
 	struct guest *guest = guest_new(&source);
 
 	guest_set_table(guest, page(levels == 5 ? 1 : 2) | 0xfff, levels);

@@ -138,7 +138,7 @@ int main(int argc, char **argv)
 	g_autoptr(GError) error = NULL;
 	struct core_file *core = argc == 4 ? core_file_open(argv[1], &error) : NULL;
 	struct liar liar = { .learning = TRUE };
-	const struct guest_source source = { read_lies, &liar };
+	const struct guest_source source = { read_lies, &liar, 0 };
 	guint looks = 0, finds = 0, found = 0;
 	struct kernel *kernel;
 	struct guest *guest;

@@ -173,6 +173,24 @@ static void on_break(JsonObject *reply, const char *error, gpointer data)
 	leave(channel, reply ? 0 : 1, text, false);
 }
 
+static void on_revealed(JsonObject *reply, const char *error, gpointer data)
+{
+	struct vsb_channel *channel = channel_of_call(data);
+	gint64 seconds = reply ? json_object_get_int_member_with_default(reply, "seconds", 0) : 0;
+	g_autofree char *text = NULL;
+
+	if (!channel)
+		return;
+	text = !reply ? g_strdup(error) : seconds ?
+	       g_strdup_printf("the host may read what is behind the veil for %" G_GINT64_FORMAT
+			       " minutes from now; 'conceal' ends that\r\n", seconds / 60) :
+	       g_strdup("nothing more behind the veil is to be read; who reads it already may go on "
+			"until he is through\r\n");
+	vsb_log("'%s': %s: %s", channel->owner->console, channel->owner->who,
+		!reply ? error : seconds ? "revealed" : "concealed");
+	leave(channel, reply ? 0 : 1, text, reply != NULL);
+}
+
 static void ask_web(struct vsb_channel *channel)
 {
 	struct vsb_channel_owner *owner = channel->owner;
@@ -198,10 +216,13 @@ static const char *ask(struct vsb_channel *channel, gint32 question)
 	g_autoptr(GError) error = NULL;
 	struct vsb_hub *hub = vsb_server_console(owner->server, owner->console, &error);
 
-	if (question != VSB_ASK_STATUS && question != VSB_ASK_BREAK && question != VSB_ASK_WEB)
+	if (question < 0 || question >= VSB_ASK_QUESTIONS)
 		return "it asks what nobody asks";
 	if (question == VSB_ASK_WEB)
 		ask_web(channel);
+	else if (question == VSB_ASK_REVEAL || question == VSB_ASK_CONCEAL)
+		call_daemon(channel, question == VSB_ASK_REVEAL ? "reveal" : "conceal", owner->uservm,
+			    on_revealed);
 	else if (!hub)
 		leave(channel, 1, error->message, false);
 	else if (question == VSB_ASK_STATUS)

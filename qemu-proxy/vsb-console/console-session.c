@@ -97,6 +97,8 @@ static const char exec_help[] =
 	"watch   every byte from the user VM, nothing to it\r\n"
 	"status  what is known of the user VM, who is attached\r\n"
 	"break   send a break on the serial line, if nobody else writes\r\n"
+	"reveal  for 10 minutes the host may read what is behind the user VM's veil\r\n"
+	"conceal not any more\r\n"
 	"web     a link to the web page, for one browser; good for a minute\r\n"
 	"ssh -s NAME@HOST vnc, or ssh -L 5900:NAME:5900: keyboard and mouse, for VNC\r\n"
 	"help    this list\r\n";
@@ -138,6 +140,10 @@ static int on_exec(ssh_session ssh, ssh_channel ssh_channel, const char *command
 		ask(channel, VSB_ASK_BREAK);
 	} else if (!strcmp(command, "web")) {
 		ask(channel, VSB_ASK_WEB);
+	} else if (!strcmp(command, "reveal")) {
+		ask(channel, VSB_ASK_REVEAL);
+	} else if (!strcmp(command, "conceal")) {
+		ask(channel, VSB_ASK_CONCEAL);
 	} else if (!strcmp(command, "help")) {
 		vsb_tty_finish(channel->tty, 0, exec_help, true);
 	} else {

@@ -55,6 +55,9 @@ enum vsb_wire_question {
 	VSB_ASK_STATUS,
 	VSB_ASK_BREAK,
 	VSB_ASK_WEB,
+	VSB_ASK_REVEAL,
+	VSB_ASK_CONCEAL,
+	VSB_ASK_QUESTIONS
 };
 
 /* What a connection of the web gateway wants (console-web.h). */

@@ -273,8 +273,15 @@ static void test_veil(void)
 		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{}}]}]}", "veil: not used" },
 		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{\"used\":true,\"pages\":512,"
 		  "\"limit\":1024,\"most\":768,\"shared\":7}}]}]}",
-		  "private\n  private pages:      512 (2 of 4 MiB; the most: 3 MiB)\n"
+		  "private\n  read by the host:   not until its owner reveals it (ssh NAME@HOST reveal)\n"
+		  "  private pages:      512 (2 of 4 MiB; the most: 3 MiB)\n"
 		  "  faults on shared:   7\n" },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{\"watch\":\"owner\","
+		  "\"revealed\":true}}]}]}", "read by the host:   for now, its owner has revealed it\n" },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{\"watch\":\"host\","
+		  "\"revealed\":true}}]}]}", "read by the host:   at any time (watch=host)\n" },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{\"watch\":\"none\"}}]}]}",
+		  "read by the host:   never (watch=none)\n" },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

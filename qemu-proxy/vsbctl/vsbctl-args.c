@@ -334,15 +334,16 @@ static const struct command commands[] = {
 	{ "veil", "NAME", "Shows the veil of a user VM: pages that the cloud VM does not have",
 	  build_uservm, "" },
 	{ "metrics", "", "Prints the status as metrics for Prometheus", build_status, "" },
-	{ "attach", "NAME[=[PORTS][,veil=MIB][,identity=MODE]]...",
+	{ "attach", "NAME[=[PORTS][,veil=MIB][,watch=WHO][,identity=MODE]]...",
 	  "Attaches a cloud VM, with a proxy for each user VM\n"
 	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
 	  "0x3f8-0x3ff (the default), separated by commas; with front=off among them the\n"
 	  "module hands each access to the proxy, ps2 adds keyboard and mouse. With veil=MIB the\n"
-	  "user VM's memory is kept from the cloud VM, up to so much. MODE is first-seen (the default) or\n"
+	  "user VM's memory is kept from the cloud VM, up to so much; WHO lets the host read it: owner\n"
+	  "(the default), host or none. MODE is first-seen (the default) or\n"
 	  "required: nothing passes until the user VM has proved who it is.",
 	  build_attach, "cpaIu" },
-	{ "add", "CLOUD NAME[=[PORTS][,veil=MIB][,identity=MODE]]...",
+	{ "add", "CLOUD NAME[=[PORTS][,veil=MIB][,watch=WHO][,identity=MODE]]...",
 	  "Adds proxies to the pool of a cloud VM\n"
 	  "NAMEs are as for 'attach', behind those that there are.", build_add, "" },
 	{ "remove", "NAME", "Takes a user VM's proxy away; its ports stay absorbed",

@@ -256,6 +256,17 @@ static const char *veil_state(JsonObject *veil)
 	       "not used: nothing is private until a kernel with AMD SEV support has started";
 }
 
+static const char *watch_state(JsonObject *veil)
+{
+	const char *watch = json_object_get_string_member_with_default(veil, "watch", "");
+
+	if (!strcmp(watch, "none"))
+		return "never (watch=none)";
+	if (is_true(veil, "revealed"))
+		return !strcmp(watch, "host") ? "at any time (watch=host)" : "for now, its owner has revealed it";
+	return "not until its owner reveals it (ssh NAME@HOST reveal)";
+}
+
 char *vsbctl_show_veil(const char *name, JsonObject *result)
 {
 	JsonObject *uservm = find_uservm(name, result);
@@ -266,6 +277,8 @@ char *vsbctl_show_veil(const char *name, JsonObject *result)
 		return NULL;
 	text = g_string_new(NULL);
 	g_string_append_printf(text, "User VM %s: veil: %s\n", name, veil_state(veil));
+	if (veil)
+		g_string_append_printf(text, "  read by the host:   %s\n", watch_state(veil));
 	if (veil)
 		g_string_append_printf(text,
 				       "  private pages:      %" G_GINT64_FORMAT " (%" G_GINT64_FORMAT

@@ -178,12 +178,14 @@ static JsonObject *look_at_vm(int fd, const struct watch_args *args, const struc
 			      GError **error)
 {
 	struct memory memory = { .fd = fd };
-	const struct guest_source source = { read_memory, &memory };
+	struct guest_source source = { read_memory, &memory, 0 };
+	struct vsb_memory_info info;
 	struct guest *guest;
 	JsonObject *seen;
 
-	if (!watch_sandbox(error))
+	if (!watch_sandbox(error) || !memory_info(fd, &info, error))
 		return NULL;
+	source.private_mask = info.private_mask;
 	guest = guest_new(&source);
 	seen = look_and_stop(guest, &memory, args, context, error);
 	guest_free(guest);

@@ -115,7 +115,19 @@ static int validate(const struct vsbctl_args *args)
 	return 1;
 }
 
-/* The reply has no more to it than the descriptor: what is printed is what was done with it. */
+/* Return: (transfer full): why what is behind a veil is left out, or NULL. */
+static char *concealed(const GString *line)
+{
+	g_autoptr(JsonObject) reply = line ? json_line_parse(line->str, line->len, 10, NULL) : NULL;
+	JsonNode *node = reply ? json_object_get_member(reply, "return") : NULL;
+
+	node = node && JSON_NODE_HOLDS_OBJECT(node) ?
+	       json_object_get_member(json_node_get_object(node), "concealed") : NULL;
+	return node && json_node_get_value_type(node) == G_TYPE_STRING ?
+	       g_strdup(json_node_get_string(node)) : NULL;
+}
+
+/* What is printed is what was done with the descriptor. */
 static int dump(const struct vsbctl_args *args)
 {
 	const struct dump_args how = {
@@ -123,10 +135,13 @@ static int dump(const struct vsbctl_args *args)
 	};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GString) line = NULL;
-	g_autofree char *text = NULL;
+	g_autofree char *text = NULL, *why = NULL;
 	int fd = control_ask_fd(args->socket, args->request, &line, &error);
 
 	if (fd >= 0) {
+		why = concealed(line);
+		if (why)
+			fprintf(stderr, "vsbctl: what is behind the user VM's veil is left out: %s\n", why);
 		text = dump_memory(fd, &how, &error);
 		close(fd);
 	}
@@ -150,7 +165,7 @@ static int watch(const struct vsbctl_args *args)
 	};
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GString) line = NULL;
-	g_autofree char *text = NULL;
+	g_autofree char *text = NULL, *why = NULL;
 	int fd = args->core ? -1 : control_ask_fd(args->socket, args->request, &line, &error);
 
 	if (fd >= 0 || args->core)
@@ -160,7 +175,9 @@ static int watch(const struct vsbctl_args *args)
 	if (fd >= 0)
 		close(fd);
 	if (!text) {
-		fprintf(stderr, "vsbctl: %s\n", error->message);
+		why = concealed(line);
+		fprintf(stderr, "vsbctl: %s%s%s\n", error->message,
+			why ? "; what is behind the user VM's veil is not to be seen: " : "", why ? why : "");
 		return 1;
 	}
 	fputs(text, stdout);

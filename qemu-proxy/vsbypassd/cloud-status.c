@@ -27,7 +27,7 @@ static void add_counters(JsonObject *object, const struct vsb_uservm *uservm)
 	json_object_set_object_member(object, "counters", c);
 }
 
-static void add_veil(JsonObject *object, const struct vsb_uservm *uservm)
+static void add_veil(JsonObject *object, const struct proxy *proxy, const struct vsb_uservm *uservm)
 {
 	JsonObject *veil;
 
@@ -41,6 +41,8 @@ static void add_veil(JsonObject *object, const struct vsb_uservm *uservm)
 	json_object_set_int_member(veil, "shared", (gint64)uservm->veil_shared);
 	json_object_set_int_member(veil, "pushes", (gint64)uservm->veil_pushes);
 	json_object_set_int_member(veil, "resets", (gint64)uservm->veil_resets);
+	json_object_set_string_member(veil, "watch", vsb_watch_text(proxy_ports(proxy)->watch));
+	json_object_set_boolean_member(veil, "revealed", !proxy_conceals(proxy));
 	json_object_set_object_member(object, "veil", veil);
 }
 
@@ -115,7 +117,7 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 	json_object_set_int_member(object, "roots", uservm.roots);
 	json_object_set_int_member(object, "refusals", uservm.refusals);
 	add_counters(object, &uservm);
-	add_veil(object, &uservm);
+	add_veil(object, proxy, &uservm);
 	return object;
 }
 

@@ -485,13 +485,15 @@ static gboolean has_descriptor(struct proxy *proxy, GError **error)
 	return FALSE;
 }
 
-int cloud_memory(struct proxy *proxy, GError **error)
+int cloud_memory(struct proxy *proxy, const char **conceals, GError **error)
 {
+	gboolean veil = proxy_ports(proxy)->veil_mib != 0;
 	int fd;
 
+	*conceals = veil ? proxy_conceals(proxy) : NULL;
 	if (!has_descriptor(proxy, error))
 		return -1;
-	fd = module_get_memory(proxy_fd(proxy), error);
+	fd = module_get_memory(proxy_fd(proxy), veil && !*conceals, error);
 	if (fd < 0)
 		g_prefix_error(error, "user VM '%s': ", proxy_name(proxy));
 	return fd;

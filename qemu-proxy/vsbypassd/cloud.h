@@ -78,8 +78,11 @@ gboolean cloud_has_process(const struct cloud *cloud, pid_t pid);
 gboolean cloud_serve(struct cloud *cloud, struct proxy *proxy, pid_t pid, const char *domain,
 		     GError **error);
 
-/* Return: (transfer full): a descriptor of the memory of the proxy's user VM, or -1. */
-int cloud_memory(struct proxy *proxy, GError **error);
+/*
+ * Return: (transfer full): a descriptor of the memory of the proxy's user VM, or -1. *@conceals:
+ * NULL, or why what is behind its veil is left out
+ */
+int cloud_memory(struct proxy *proxy, const char **conceals, GError **error);
 
 /* The proxy forgets its user VM and is free for the next one. */
 gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error);

@@ -375,6 +375,26 @@ static gboolean call_memory(struct call *call, GError **error)
 	return TRUE;
 }
 
+static gboolean call_reveal(struct call *call, GError **error)
+{
+	const char *name = NULL;
+
+	if (!get_uservm(call, &name, error))
+		return FALSE;
+	call->ops->reveal(name, TRUE, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
+static gboolean call_conceal(struct call *call, GError **error)
+{
+	const char *name = NULL;
+
+	if (!get_uservm(call, &name, error))
+		return FALSE;
+	call->ops->reveal(name, FALSE, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
 static gboolean call_remove(struct call *call, GError **error)
 {
 	const char *name = NULL;
@@ -449,6 +469,8 @@ static const struct {
 	{ "type", COMMAND_PEER_ROOT, call_type },
 	{ "unbind", COMMAND_PEER_ROOT, call_unbind },
 	{ "memory", COMMAND_PEER_ROOT, call_memory },
+	{ "reveal", COMMAND_PEER_CONSOLE, call_reveal },
+	{ "conceal", COMMAND_PEER_CONSOLE, call_conceal },
 	{ "add", COMMAND_PEER_ROOT, call_add },
 	{ "remove", COMMAND_PEER_ROOT, call_remove },
 	{ "serve", COMMAND_PEER_ROOT, call_serve },
@@ -487,7 +509,7 @@ static gboolean dispatch(JsonObject *request, enum command_peer peer, struct cal
 	shown = vsb_error_shown(name, 40);
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 		    "unknown command '%s'; there are attach, check, detach, status, send-break, "
-		    "send-key, type, unbind, memory, add, remove, serve, log", shown);
+		    "send-key, type, unbind, memory, reveal, conceal, add, remove, serve, log", shown);
 	return FALSE;
 }
 

@@ -14,7 +14,7 @@
 /* Who asks. */
 enum command_peer {
 	COMMAND_PEER_NOBODY,	/* nothing is allowed */
-	COMMAND_PEER_CONSOLE,	/* user of vsb-console: status, send-break, send-key */
+	COMMAND_PEER_CONSOLE,	/* user of vsb-console: status, send-break, send-key, reveal, conceal */
 	COMMAND_PEER_ROOT,
 };
 
@@ -87,6 +87,9 @@ struct command_ops {
 	void (*unbind)(const char *uservm, command_done done, gpointer done_data,
 		       gpointer data);
 	void (*memory)(const char *uservm, command_done done, gpointer done_data,
+		       gpointer data);
+	/* @reveal: or conceal */
+	void (*reveal)(const char *uservm, gboolean reveal, command_done done, gpointer done_data,
 		       gpointer data);
 	/* takes uservms over: struct attach_uservm, names different, at least one */
 	void (*add)(const char *cloud, GPtrArray *uservms, command_done done,

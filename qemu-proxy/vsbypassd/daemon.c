@@ -405,13 +405,34 @@ static void op_memory(const char *name, command_done done, gpointer done_data, g
 	g_autoptr(GError) error = NULL;
 	struct cloud *cloud;
 	struct proxy *proxy = find_proxy(data, name, &cloud, &error);
-	int fd = proxy ? cloud_memory(proxy, &error) : -1;
+	const char *conceals = NULL;
+	int fd = proxy ? cloud_memory(proxy, &conceals, &error) : -1;
 	JsonObject *result = NULL;
 
 	if (fd >= 0) {
-		g_message("user VM '%s': its memory is read", name);
+		g_message("user VM '%s': its memory is read%s", name, !proxy_ports(proxy)->veil_mib ? "" :
+			  conceals ? ", but for what is behind its veil" : ", also behind its veil");
 		result = json_object_new();
+		if (conceals)
+			json_object_set_string_member(result, "concealed", conceals);
 		json_object_set_int_member(result, COMMAND_FD, fd);
+	}
+	done(done_data, result, error);
+}
+
+static void op_reveal(const char *name, gboolean reveal, command_done done, gpointer done_data,
+		      gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct cloud *cloud;
+	struct proxy *proxy = find_proxy(data, name, &cloud, &error);
+	JsonObject *result = NULL;
+
+	if (proxy && proxy_reveal(proxy, reveal, &error)) {
+		result = json_object_new();
+		json_object_set_int_member(result, "seconds", reveal ? PROXY_REVEAL_S : 0);
+		g_message("user VM '%s': what is behind its veil %s", name,
+			  reveal ? "may be read for 10 minutes" : "is not to be read any more");
 	}
 	done(done_data, result, error);
 }
@@ -498,6 +519,7 @@ const struct command_ops daemon_ops = {
 	.type = op_type,
 	.unbind = op_unbind,
 	.memory = op_memory,
+	.reveal = op_reveal,
 	.add = op_add,
 	.remove = op_remove,
 	.serve = op_serve,

@@ -180,9 +180,9 @@ gboolean module_unbind(int proxy_fd, GError **error)
 	return FALSE;
 }
 
-int module_get_memory(int proxy_fd, GError **error)
+int module_get_memory(int proxy_fd, gboolean private, GError **error)
 {
-	int fd = ioctl(proxy_fd, VSB_GET_MEMORY, 0);
+	int fd = ioctl(proxy_fd, VSB_GET_MEMORY, private ? VSB_MEMORY_PRIVATE : 0);
 
 	if (fd >= 0)
 		return fd;

@@ -44,8 +44,11 @@ guint module_count_unbound(int cloud_fd);
 
 gboolean module_unbind(int proxy_fd, GError **error);
 
-/* Return: (transfer full): a descriptor of the memory of the bound user VM, or -1. */
-int module_get_memory(int proxy_fd, GError **error);
+/*
+ * Return: (transfer full): a descriptor of the memory of the bound user VM, or -1. @private: that
+ * behind its veil as well
+ */
+int module_get_memory(int proxy_fd, gboolean private, GError **error);
 
 /*
  * The guest hypervisor's serial ports get what the user VM believes in; user VMs have to be

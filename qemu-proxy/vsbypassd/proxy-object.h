@@ -21,6 +21,7 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
  * @fd:		proxy descriptor of the module, -1: none
  * @kept:	fdstore_keep() has a copy of it
  * @bound:	it has had a user VM
+ * @reveal_end:	see proxy_reveal(); of g_get_monotonic_time(), 0: nothing is revealed
  * @errors:	lines of QEMU's stderr, read from @errors_fd
  * @backoff:	of starts, whatever ends the process: a user VM may break its QEMU, the
  *		cloud VM may say that a user VM has ended, or have another one come
@@ -50,6 +51,7 @@ struct proxy {
 	int fd;
 	gboolean kept;
 	gboolean bound;
+	gint64 reveal_end;
 	guint fd_id;
 	guint timeout_id;
 	int errors_fd;

@@ -78,6 +78,7 @@ void proxy_let_go(struct proxy *proxy)
 	close_fd(&proxy->fd);
 	remove_source(&proxy->timeout_id);
 	remove_source(&proxy->restart_id);
+	proxy->reveal_end = 0;
 	consoles_drop_logs(proxy->consoles);
 	remove_source(&proxy->errors_id);
 	close_fd(&proxy->errors_fd);
@@ -445,6 +446,34 @@ guint proxy_id(const struct proxy *proxy)
 const struct vsb_ports *proxy_ports(const struct proxy *proxy)
 {
 	return &proxy->ports;
+}
+
+gboolean proxy_reveal(struct proxy *proxy, gboolean reveal, GError **error)
+{
+	const char *cause = !proxy->ports.veil_mib ? "has no veil: there is nothing to reveal" :
+			    proxy->ports.watch == VSB_WATCH_NONE ? "was attached with watch=none" :
+			    proxy->ports.watch == VSB_WATCH_HOST && !reveal ?
+			    "was attached with watch=host" : NULL;
+
+	if (!cause) {
+		proxy->reveal_end = reveal ? g_get_monotonic_time() + PROXY_REVEAL_S * G_USEC_PER_SEC : 0;
+		return TRUE;
+	}
+	g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED, "user VM '%s' %s", proxy->name, cause);
+	return FALSE;
+}
+
+const char *proxy_conceals(const struct proxy *proxy)
+{
+	switch (proxy->ports.watch) {
+	case VSB_WATCH_HOST:
+		return NULL;
+	case VSB_WATCH_NONE:
+		return "it was attached with watch=none";
+	default:
+		return g_get_monotonic_time() < proxy->reveal_end ? NULL :
+		       "its owner has not revealed it (ssh NAME@HOST reveal)";
+	}
 }
 
 const struct identity *proxy_identity(const struct proxy *proxy)

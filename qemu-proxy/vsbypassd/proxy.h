@@ -145,6 +145,17 @@ void proxy_get_life(const struct proxy *proxy, struct proxy_life *life);
 gboolean proxy_is_waiting(const struct proxy *proxy);
 gboolean proxy_is_ready(const struct proxy *proxy);
 
+#define PROXY_REVEAL_S	600
+
+/*
+ * What is behind the veil of its user VM may be read by the host: for PROXY_REVEAL_S from now on, or
+ * not any more. That is forgotten with the user VM, and when vsbypassd ends.
+ */
+gboolean proxy_reveal(struct proxy *proxy, gboolean reveal, GError **error);
+
+/* Return: NULL: it may; why not. */
+const char *proxy_conceals(const struct proxy *proxy);
+
 /* Return: whether that is news. */
 gboolean proxy_note_proved(struct proxy *proxy, gboolean proved);
 

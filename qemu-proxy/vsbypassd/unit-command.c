@@ -103,6 +103,13 @@ static void op_memory(const char *uservm, command_done done, gpointer done_data,
 	done(done_data, NULL, NULL);
 }
 
+static void op_reveal(const char *uservm, gboolean reveal, command_done done, gpointer done_data,
+		      gpointer data)
+{
+	g_string_append_printf(calls, "%s %s", reveal ? "reveal" : "conceal", uservm);
+	done(done_data, NULL, NULL);
+}
+
 static void op_add(const char *cloud, GPtrArray *uservms, command_done done,
 		   gpointer done_data, gpointer data)
 {
@@ -137,8 +144,8 @@ static void op_log(guint lines, command_done done, gpointer done_data, gpointer 
 }
 
 static const struct command_ops ops = {
-	op_attach, op_check, op_detach, op_status, op_send_break, op_type, op_unbind, op_memory, op_add,
-	op_remove, op_serve, op_log
+	op_attach, op_check, op_detach, op_status, op_send_break, op_type, op_unbind, op_memory, op_reveal,
+	op_add, op_remove, op_serve, op_log
 };
 
 /* Return: the reply, valid until the next call. */
@@ -214,6 +221,8 @@ static void test_good(void)
 #define SERVE(args) "{\"execute\":\"serve\",\"arguments\":{\"cloud\":\"c\",\"uservm\":\"v\"" args "}}"
 		{ SERVE(",\"domain\":\"d\",\"pid\":9"), "serve c v d 9" },
 		{ "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"v\"}}", "memory v" },
+		{ "{\"execute\":\"reveal\",\"arguments\":{\"uservm\":\"v\"}}", "reveal v" },
+		{ "{\"execute\":\"conceal\",\"arguments\":{\"uservm\":\"v\"}}", "conceal v" },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -255,6 +264,7 @@ static void test_bad(void)
 		TYPE(",\"text\":\"a\",\"keymap\":\"../de\""), TYPE(",\"text\":\"a\",\"keys\":\"a\""),
 		TYPE(",\"text\":\"a\\u0000b\""), TYPE(",\"text\":\"a\\u001b\""),
 		"{\"execute\":\"memory\"}", "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"/\"}}",
+		"{\"execute\":\"reveal\"}", "{\"execute\":\"conceal\",\"arguments\":{\"uservm\":\"/\"}}",
 		"{\"execute\":\"unbind\"}", "{\"execute\":\"remove\"}", "{\"execute\":\"add\"}",
 		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\"}}",
 		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\",\"uservms\":[]}}",
@@ -319,6 +329,8 @@ static void test_rights(void)
 		{ "{\"execute\":\"status\"}", TRUE },
 		{ "{\"execute\":\"send-break\",\"arguments\":{\"uservm\":\"v\"}}", TRUE },
 		{ KEYS(",\"keys\":\"alt-sysrq-h\""), TRUE },
+		{ "{\"execute\":\"reveal\",\"arguments\":{\"uservm\":\"v\"}}", TRUE },
+		{ "{\"execute\":\"conceal\",\"arguments\":{\"uservm\":\"v\"}}", TRUE },
 		{ TYPE(",\"text\":\"a\""), FALSE },
 		{ "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
 		{ "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },

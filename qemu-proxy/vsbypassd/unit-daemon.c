@@ -146,6 +146,66 @@ static guint count_fds(void)
 	return n;
 }
 
+/* Its memory is to be had; @private: that behind its veil as well. */
+static void gets_memory(struct rig *rig, const char *uservm, gboolean private)
+{
+	struct asker asker;
+
+	g_test_message("%s", uservm);
+	ask_for_memory(rig, uservm, &asker);
+	g_assert_no_error(asker.error);
+	close(asker.fd);
+	g_assert_cmpint(fake.private, ==, private);
+}
+
+/* @fine: or refused. */
+static void reveals(struct rig *rig, const char *execute, const char *uservm, gboolean fine)
+{
+	g_autofree char *arguments = g_strdup_printf("\"uservm\":\"%s\"", uservm);
+
+	g_test_message("%s %s", execute, uservm);
+	run(rig, execute, arguments);
+	g_assert_cmpint(!rig->error, ==, fine);
+}
+
+/* What is behind a veil goes along when the owner says so, or nobody has to. */
+static void test_reveal(void)
+{
+	struct rig rig;
+
+	if (geteuid()) {
+		g_test_skip("root alone gets it");
+		return;
+	}
+	setup(&rig);
+	attach(&rig, "{\"name\":\"vm1\",\"ports\":\"veil=9\"},"
+	       "{\"name\":\"vm2\",\"ports\":\"veil=9,watch=host\"},"
+	       "{\"name\":\"vm3\",\"ports\":\"veil=9,watch=none\"},{\"name\":\"vm4\"}");
+	g_assert_no_error(rig.error);
+	gets_memory(&rig, "vm1", FALSE);
+	gets_memory(&rig, "vm2", TRUE);
+	gets_memory(&rig, "vm3", FALSE);
+	gets_memory(&rig, "vm4", FALSE);
+	reveals(&rig, "reveal", "vm1", TRUE);
+	gets_memory(&rig, "vm1", TRUE);
+	reveals(&rig, "conceal", "vm1", TRUE);
+	gets_memory(&rig, "vm1", FALSE);
+	reveals(&rig, "conceal", "vm2", FALSE);
+	gets_memory(&rig, "vm2", TRUE);
+	reveals(&rig, "reveal", "vm3", FALSE);
+	gets_memory(&rig, "vm3", FALSE);
+	reveals(&rig, "reveal", "vm4", FALSE);
+	reveals(&rig, "reveal", "nosuch", FALSE);
+	/* Another user VM is not this one. */
+	reveals(&rig, "reveal", "vm1", TRUE);
+	run(&rig, "unbind", "\"uservm\":\"vm1\"");
+	g_assert_no_error(rig.error);
+	wait_state(&rig, 0, "starting");
+	wait_state(&rig, 0, "waiting");
+	gets_memory(&rig, "vm1", FALSE);
+	teardown(&rig);
+}
+
 /* The descriptor comes with the reply, and the daemon keeps none. */
 static void test_memory(void)
 {
@@ -172,6 +232,7 @@ static void test_memory(void)
 			open_before = count_fds();
 	}
 	g_assert_cmpuint(count_fds(), ==, open_before);
+	g_assert_false(fake.private);
 	ask_for_memory(&rig, "nosuch", &asker);
 	g_assert_error(asker.error, VSB_ERROR, VSB_ERROR_NOT_FOUND);
 	g_clear_error(&asker.error);
@@ -663,6 +724,7 @@ int main(int argc, char **argv)
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/daemon/control", test_control);
 	g_test_add_func("/daemon/memory", test_memory);
+	g_test_add_func("/daemon/reveal", test_reveal);
 	g_test_add_func("/daemon/unbind-often", test_unbind_often);
 	g_test_add_func("/daemon/second-instance", test_second_instance);
 	g_test_add_func("/daemon/rundir", test_rundir);

@@ -164,8 +164,9 @@ gboolean module_unbind(int proxy_fd, GError **error)
 	return TRUE;
 }
 
-int module_get_memory(int proxy_fd, GError **error)
+int module_get_memory(int proxy_fd, gboolean private, GError **error)
 {
+	fake.private = private;
 	return fails("get_memory", error) ? -1 : some_fd();
 }
 

@@ -26,6 +26,7 @@
  * @unbound:	VSB_UNBIND calls
  * @nameless:	VSB_COUNT_UNBOUND says so
  * @given:	VSB_GIVE_BACK calls
+ * @private:	last VSB_GET_MEMORY was with VSB_MEMORY_PRIVATE
  * @bound:	VSB_GET_USERVM finds a user VM, @uservm,
  * @reading:	which has read a port since the last time
  * @event_fds:	write ends of the proxy descriptors, in order
@@ -54,6 +55,7 @@ struct fake_module {
 	guint unbound;
 	guint nameless;
 	guint given;
+	gboolean private;
 	gboolean bound;
 	gboolean reading;
 	struct vsb_uservm uservm;

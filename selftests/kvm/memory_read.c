@@ -166,6 +166,20 @@ void memory_new_root(void)
 	memory_is(m.fd, 0, m.base, 4096);
 }
 
+/* Of a user VM without a veil there is no more to be seen. */
+void memory_no_veil(void)
+{
+	struct vsb_memory_info info = { 0 };
+	int fd;
+
+	memory_begin(1);
+	fd = OK(ioctl(m.p->fd, VSB_GET_MEMORY, VSB_MEMORY_PRIVATE));
+	memory_is(fd, 0, m.base, 4096);
+	OK(ioctl(fd, VSB_GET_MEMORY_INFO, &info));
+	CHECK_EQ(info.private_mask, 0);
+	CHECK_EQ(lseek(fd, 0, SEEK_END), lseek(m.fd, 0, SEEK_END));
+}
+
 void memory_args(void)
 {
 	struct vsb_memory_info info = { 0 };
@@ -174,7 +188,8 @@ void memory_args(void)
 	uint8_t byte;
 
 	memory_begin(1);
-	CHECK_ERR(ioctl(m.p->fd, VSB_GET_MEMORY, 1), EINVAL);
+	CHECK_ERR(ioctl(m.p->fd, VSB_GET_MEMORY, 2), EINVAL);
+	CHECK_ERR(ioctl(m.p->fd, VSB_GET_MEMORY, -1ul), EINVAL);
 	CHECK_ERR(ioctl(m.c->fd, VSB_GET_MEMORY, 0), ENOTTY);
 	CHECK_ERR(ioctl(m.fd, VSB_GET_MEMORY, 0), ENOTTY);
 	CHECK_ERR(ioctl(m.fd, VSB_GET_USERVM, 0), ENOTTY);
@@ -186,7 +201,7 @@ void memory_args(void)
 	CHECK_EQ(info.limit, m.size);
 	CHECK_ERR(ioctl(m.fd, VSB_GET_MEMORY_INFO, &info), EINVAL);
 	memset(&info, 0, sizeof(info));
-	info.pad[4] = 1;
+	info.pad[3] = 1;
 	CHECK_ERR(ioctl(m.fd, VSB_GET_MEMORY_INFO, &info), EINVAL);
 	CHECK_ERR(ioctl(m.fd, VSB_GET_MEMORY_INFO, bad), EFAULT);
 

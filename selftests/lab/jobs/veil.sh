@@ -38,7 +38,6 @@ logs_in() {
 # how often it is found is in $cloud (all memory of the cloud VM, where a module in its kernel could
 # find it: that of its QEMU here), $dump and $process. What the cloud VM is told comes last.
 searched() {
-	local half1 half2
 	half1=$(head -c 8 /dev/urandom | od -An -tx1 | tr -dc 0-9a-f)
 	half2=$(head -c 8 /dev/urandom | od -An -tx1 | tr -dc 0-9a-f)
 	check "$1: a process has a secret" con_run "S=$half1; S=\${S}$half2 sleep 1000000 & true"
@@ -75,6 +74,17 @@ disk_same() {
 	con_answers "sync; echo 3 >/proc/sys/vm/drop_caches; md5sum /dev/vda" "^${sum%% *}"
 }
 
+# core_taken: how often a process' secret is in a core, into /run/cores
+core_taken() {
+	vsbctl dump vm1 /run/vm1.core >/run/dump.out 2>&1 || { cat /run/dump.out; return 1; }
+	sed 's/^/# /' /run/dump.out
+	grep -ac "$half1$half2" /run/vm1.core >/run/cores
+	rm /run/vm1.core
+}
+owner() { $SSH -T vm1@127.0.0.1 "$@" >/run/owner 2>&1; }
+sees_sleep() { vsbctl watch vm1 ps >/run/ps 2>&1; sed 's/^/# /' /run/ps | head -n 5; grep -q " sleep\$" /run/ps; }
+sees_not() { ! sees_sleep && grep "its owner has not revealed it" /run/ps; }
+
 resets() { vsbctl veil vm1 | sed -n 's/.*resets: *//p'; }
 
 # for a dump
@@ -96,6 +106,22 @@ searched veil
 check "the secret is not in the cloud VM" test "$cloud" = 0
 check "it is not in the dump" test "$dump" = 0
 check "it is not in the guest hypervisor's QEMU" test "$process" = 0
+stage "behind a veil: the host looks"
+check "a dump is made, without it" core_taken
+check "the secret is not there" test "$(cat /run/cores)" = 0
+check "it says what is left out" grep "its owner has not revealed it" /run/dump.out
+check "no process is to be seen" sees_not
+check "the owner reveals it" owner reveal
+check "vsbctl says so" sh -c "vsbctl veil vm1 | grep 'its owner has revealed it'"
+check "a dump is made, with it" core_taken
+check "the secret is there" test "$(cat /run/cores)" -gt 0
+check "its processes are to be seen" sees_sleep
+check "the owner conceals it" owner conceal
+check "a dump is made, without it" core_taken
+check "the secret is not there any more" test "$(cat /run/cores)" = 0
+check "no process is to be seen any more" sees_not
+check "the user VM has gone on" con_answers "echo on-\$((40+2))" "^on-42"
+
 held veil 2
 check "a secret in registers is not to be seen" test "$seen" = 0
 check "vsbctl shows the veil" vsbctl veil vm1

@@ -372,10 +372,15 @@ struct vsb_key {
 /*
  * Returns a memory fd, see below, for the bound user VM. ENOENT: none is bound. EOPNOTSUPP: it
  * has no page table of four or five levels (its guest hypervisor is a 32-bit one, or shadows
- * page tables). ENODEV: the cloud VM's process is gone. EINVAL: the argument is not 0. EINTR,
- * ENOMEM, EMFILE.
+ * page tables). ENODEV: the cloud VM's process is gone. EINVAL: the argument is neither 0 nor
+ * VSB_MEMORY_PRIVATE. EINTR, ENOMEM, EMFILE.
  */
 #define VSB_GET_MEMORY		_IO(VSB_IOC, 0x25)
+/*
+ * With the private pages of the user VM's veil, if it has one, in place of what the cloud VM has
+ * there. Whether the user VM's owner allows that is for who asks to know.
+ */
+#define VSB_MEMORY_PRIVATE	0x1
 
 /* On a memory fd */
 
@@ -400,6 +405,9 @@ struct vsb_key {
  * @vcpus:	indices of VSB_GET_VCPU are less than this
  * @limit:	bytes of memory that the cloud VM has. A page table that shows more shows some
  *		of it twice
+ * @private_mask: the bit of the user VM's own page table entries, and of its CR3, that says
+ *		"private" and is none of the address; 0: it uses no veil, or
+ *		VSB_MEMORY_PRIVATE was not asked for
  * @pad:	0
  */
 struct vsb_memory_info {
@@ -407,7 +415,8 @@ struct vsb_memory_info {
 	__u32 levels;
 	__u32 vcpus;
 	__u64 limit;
-	__u64 pad[5];
+	__u64 private_mask;
+	__u64 pad[4];
 };
 
 /* ENODEV: as above. EINVAL: a member is not 0. */
