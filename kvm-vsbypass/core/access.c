@@ -143,11 +143,13 @@ struct vsb_proxy *vsb_cloud_get_proxy(struct vsb_l2 *u)
 
 /*
  * Devices do an access alone. Without a proxy that is until there is one again, so not
- * once the cloud fd is closed.
+ * once the cloud fd is closed; unless they keep what a proxy would take.
  */
-static bool vsb_cloud_alone(struct vsb_cloud *cloud, struct vsb_l2 *u)
+static bool vsb_cloud_alone(struct vsb_cloud *cloud, struct vsb_l2 *u,
+			    const struct vsb_slots *slots)
 {
-	return !READ_ONCE(cloud->closed) || rcu_access_pointer(u->proxy);
+	return !READ_ONCE(cloud->closed) || rcu_access_pointer(u->proxy) ||
+	       (slots && slots->keeps);
 }
 
 /**
@@ -160,15 +162,21 @@ static bool vsb_cloud_alone(struct vsb_cloud *cloud, struct vsb_l2 *u)
  */
 bool vsb_attempt_begin(struct vsb_attempt *a, struct kvm_vcpu *vcpu)
 {
-	bool settled, alone;
+	bool settled, alone = false;
+	struct vsb_slots *slots;
 
 	a->proxy = NULL;
 	a->again = false;
 	a->u = vsb_cloud_get_uservm(a->cloud, &a->id);
 	rcu_read_lock();
 	settled = vsb_uservm_settled(a->cloud, a->u, &a->id);
-	alone = settled && vsb_cloud_alone(a->cloud, a->u) &&
-		vsb_slots_answer(rcu_dereference(a->u->slots), a->v->port, a->v->size);
+	if (settled) {
+		slots = rcu_dereference(a->u->slots);
+		/* A proof is between the user VM and the module. */
+		alone = vsb_cloud_identifies(a->cloud, a->v->port, a->v->size) ||
+			(vsb_cloud_alone(a->cloud, a->u, slots) &&
+			 vsb_slots_answer(slots, a->v->port, a->v->size));
+	}
 	rcu_read_unlock();
 	if (!settled) {
 		vsb_uservm_learn(vcpu, a->cloud, &a->id);
@@ -243,7 +251,7 @@ static void vsb_access_set(struct vsb_access *a, u32 i, u8 value)
  */
 static bool vsb_access_devices(struct vsb_access *a, struct vsb_slots *slots)
 {
-	bool alone = vsb_cloud_alone(a->cloud, a->u), done = false;
+	bool alone = vsb_cloud_alone(a->cloud, a->u, slots), done = false;
 	u32 i;
 
 	for (i = 0; i < a->pio.size; i++) {

@@ -123,10 +123,10 @@ void vsb_proxy_expire_at(struct vsb_proxy *proxy, u64 until)
 /* It answers nothing any more; all that wait are released. Any context. */
 void vsb_proxy_kill(struct vsb_proxy *proxy)
 {
-	/* Its guest has never run and never shall. */
-	if (proxy->opened)
-		vsb_host->kill(proxy->vm.kvm);
 	vsb_proxy_release_all(proxy);
+	/* Its guest has never run and never shall. One that it gets now: vsb_proxy_has_vm(). */
+	if (proxy->opened && !vsb_proxy_rests(proxy))
+		vsb_host->kill(proxy->vm.kvm);
 	wake_up_interruptible_all(&proxy->events);
 }
 
@@ -145,6 +145,7 @@ static long vsb_proxy_report_all(struct vsb_proxy *proxy)
 	spin_lock(&proxy->lock);
 	vsb_irq_forget(&proxy->irqs);
 	proxy->changed = true;
+	proxy->wants = proxy->wanted;
 	spin_unlock(&proxy->lock);
 	wake_up_interruptible(&proxy->events);
 	return 0;
@@ -166,6 +167,10 @@ static ssize_t vsb_proxy_read(struct file *file, char __user *buf, size_t count,
 		if (proxy->changed) {
 			proxy->changed = false;
 			event = (struct vsb_event){ .type = VSB_EVENT_USERVM };
+			more = true;
+		} else if (proxy->wants) {
+			proxy->wants = false;
+			event = (struct vsb_event){ .type = VSB_EVENT_WANTED };
 			more = true;
 		} else {
 			more = vsb_proxy_tells(proxy) && vsb_irq_next(&proxy->irqs, &event);
@@ -191,6 +196,7 @@ static ssize_t vsb_proxy_read(struct file *file, char __user *buf, size_t count,
 			return -EAGAIN;
 		ret = wait_event_interruptible(proxy->events,
 					       READ_ONCE(proxy->changed) ||
+					       READ_ONCE(proxy->wants) ||
 					       READ_ONCE(proxy->dead) ||
 					       vsb_proxy_tells(proxy));
 		if (ret)
@@ -205,7 +211,7 @@ static __poll_t vsb_proxy_poll(struct file *file, poll_table *wait)
 
 	poll_wait(file, &proxy->events, wait);
 	spin_lock(&proxy->lock);
-	if (proxy->changed || vsb_proxy_tells(proxy))
+	if (proxy->changed || proxy->wants || vsb_proxy_tells(proxy))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (proxy->dead)
 		mask |= EPOLLHUP;
@@ -230,6 +236,75 @@ static long vsb_proxy_unbind(struct vsb_proxy *proxy)
 	return u ? 0 : -ENOENT;
 }
 
+/* Its VM is in the registry, and ours from now on. Return: -ESRCH: it was dead before. */
+static long vsb_proxy_has_vm(struct vsb_proxy *proxy)
+{
+	bool dead;
+
+	spin_lock(&proxy->lock);
+	WRITE_ONCE(proxy->has_vm, true);
+	dead = proxy->dead;
+	spin_unlock(&proxy->lock);
+	if (dead && proxy->opened)
+		vsb_host->kill(proxy->vm.kvm);
+	return dead ? -ESRCH : 0;
+}
+
+/* The user VM that it has, if any, finds the new VM as that of a new proxy. Under cloud->lock. */
+static long vsb_proxy_wakes(struct vsb_proxy *proxy)
+{
+	struct vsb_l2 *u = vsb_locked(proxy->cloud, proxy->uservm);
+	struct vsb_slots *slots;
+	long ret;
+
+	if (u)
+		vsb_proxy_set_replay(proxy, u);
+	ret = vsb_proxy_has_vm(proxy);
+	if (u && !ret) {
+		slots = vsb_locked(proxy->cloud, u->slots);
+		vsb_slots_attach(slots, proxy);
+		vsb_slots_attached(u, slots);
+	}
+	wake_up_all(&proxy->work);
+	return ret;
+}
+
+/* Nobody else gives it one meanwhile. */
+static long vsb_proxy_take_turn(struct vsb_proxy *proxy)
+{
+	struct vsb_cloud *cloud = proxy->cloud;
+	long ret = 0;
+
+	mutex_lock(&cloud->lock);
+	if (!vsb_proxy_rests(proxy) || proxy->taking)
+		ret = -EEXIST;
+	else if (READ_ONCE(proxy->dead))
+		ret = -ESRCH;
+	else
+		proxy->taking = true;
+	mutex_unlock(&cloud->lock);
+	return ret;
+}
+
+static long vsb_proxy_set_vm(struct vsb_proxy *proxy, unsigned long fd)
+{
+	struct vsb_cloud *cloud = proxy->cloud;
+	long ret;
+
+	if (fd > INT_MAX)
+		return -EBADF;
+	ret = vsb_proxy_take_turn(proxy);
+	if (ret)
+		return ret;
+	ret = vsb_vm_add(&proxy->vm, fd, &vsb_proxy_vm_ops);
+	mutex_lock(&cloud->lock);
+	if (!ret)
+		ret = vsb_proxy_wakes(proxy);
+	proxy->taking = false;
+	mutex_unlock(&cloud->lock);
+	return ret;
+}
+
 static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vsb_proxy *proxy = file->private_data;
@@ -245,6 +320,8 @@ static long vsb_proxy_ioctl(struct file *file, unsigned int cmd, unsigned long a
 		return arg ? -EINVAL : vsb_proxy_report_all(proxy);
 	case VSB_GIVE_BACK:
 		return arg ? -EINVAL : vsb_give_back(proxy);
+	case VSB_SET_VM:
+		return vsb_proxy_set_vm(proxy, arg);
 	case VSB_GET_MEMORY:
 		return vsb_memory_open(proxy, arg);
 	}
@@ -274,7 +351,8 @@ static void vsb_proxy_stop(struct vsb_proxy *proxy)
 	vsb_proxy_kill(proxy);
 	vsb_proxy_stop_lines(proxy);
 	cancel_delayed_work_sync(&proxy->expire);
-	vsb_vm_remove(&proxy->vm);
+	if (!vsb_proxy_rests(proxy))
+		vsb_vm_remove(&proxy->vm);
 }
 
 static int vsb_proxy_release(struct inode *inode, struct file *file)
@@ -362,6 +440,14 @@ static bool vsb_proxy_has_card(const struct vsb_create_proxy *args)
 	return false;
 }
 
+/* Has it a VM, or is to have one later? What a graphics card shows is in that. */
+static bool vsb_proxy_vm_ok(const struct vsb_create_proxy *args)
+{
+	if (!(args->flags & VSB_PROXY_RESTS))
+		return true;
+	return args->vm_fd == -1 && !vsb_proxy_has_card(args);
+}
+
 /* Behind a veil the hypervisor does not find the instruction that it is to emulate. */
 static bool vsb_proxy_card_ok(const struct vsb_create_proxy *args)
 {
@@ -399,10 +485,10 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	struct file *file;
 	int fd, ret;
 
-	if (args->flags & ~(VSB_PROXY_REQUIRED | VSB_PROXY_NO_FRONT) ||
+	if (args->flags & ~(VSB_PROXY_REQUIRED | VSB_PROXY_NO_FRONT | VSB_PROXY_RESTS) ||
 	    memchr_inv(args->pad, 0, sizeof(args->pad)) ||
 	    args->timeout_ms > 60000 || args->veil_mib > VSB_MAX_VEIL_MIB ||
-	    !vsb_name_ok(args->name) || !vsb_proxy_card_ok(args))
+	    !vsb_name_ok(args->name) || !vsb_proxy_card_ok(args) || !vsb_proxy_vm_ok(args))
 		return -EINVAL;
 	if (args->veil_mib) {
 		ret = vsb_cloud_veil(cloud);
@@ -431,6 +517,7 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 	memcpy(proxy->name, args->name, sizeof(proxy->name));
 	proxy->timeout = msecs_to_jiffies(args->timeout_ms ?: 5000);
 	proxy->front = !(args->flags & VSB_PROXY_NO_FRONT);
+	proxy->keeps = args->flags & VSB_PROXY_RESTS;
 	proxy->replay_by = -1;
 	spin_lock_init(&proxy->lock);
 	init_waitqueue_head(&proxy->work);
@@ -446,9 +533,12 @@ int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args)
 		ret = fd;
 		goto put;
 	}
-	ret = vsb_vm_add(&proxy->vm, args->vm_fd, &vsb_proxy_vm_ops);
-	if (ret)
-		goto put_fd;
+	if (!proxy->keeps) {
+		ret = vsb_vm_add(&proxy->vm, args->vm_fd, &vsb_proxy_vm_ops);
+		if (ret)
+			goto put_fd;
+		vsb_proxy_has_vm(proxy);
+	}
 	ret = vsb_proxy_see(proxy, args);
 	if (ret)
 		goto remove;

@@ -56,6 +56,7 @@ struct vsb_order {
  * @name:	of the user VM; constant
  * @timeout:	jiffies that an access may wait; constant
  * @front:	devices may answer themselves, without it; constant
+ * @keeps:	was made without a VM (VSB_PROXY_RESTS); constant
  * @claims:	ports; constant, lives as long as the proxy
  * @required:	VSB_PROXY_REQUIRED; constant
  * @veil:	pages that its user VM's veil may have, 0: it gets none; constant
@@ -73,6 +74,8 @@ struct vsb_order {
  * @queue:	accesses that no server has taken
  * @server:	the access that vCPU n has taken to user space
  * @job:	what it does there for a device, or did last; its own
+ * @has_vm:	@vm is one. Written under cloud->lock, too
+ * @taking:	VSB_SET_VM is on its way, or was; cloud->lock
  * @dead:	answers nothing any more
  * @stalled:	missed a time-out and has not been in KVM_RUN since
  * @idle:	vCPUs waiting in KVM_RUN
@@ -89,6 +92,8 @@ struct vsb_order {
  * @hold_until:	jiffies when @unhold does so in any case
  * @touched:	the user VM has made an access since @unhold ran
  * @changed:	VSB_EVENT_USERVM is due
+ * @wanted:	an access of the user VM has needed the VM, which it has not
+ * @wants:	VSB_EVENT_WANTED is due
  * @late:	edges are for the reader of events, too: the user VM does not run
  * @attend:	looks after what has waited too long (raise.c), at
  * @attend_at:	(jiffies)
@@ -101,6 +106,7 @@ struct vsb_proxy {
 	char name[VSB_NAME_LEN];
 	unsigned long timeout;
 	bool front;
+	bool keeps;
 	struct vsb_claims *claims;
 	bool required;
 	u64 veil;
@@ -118,6 +124,8 @@ struct vsb_proxy {
 	struct list_head queue;
 	struct vsb_queued *server[VSB_MAX_SERVERS];
 	struct vsb_job job[VSB_MAX_SERVERS];
+	bool has_vm;
+	bool taking;
 	bool dead;
 	bool stalled;
 	u32 idle;
@@ -134,10 +142,18 @@ struct vsb_proxy {
 	unsigned long hold_until;
 	bool touched;
 	bool changed;
+	bool wanted;
+	bool wants;
 	bool late;
 	struct delayed_work attend;
 	unsigned long attend_at;
 };
+
+/* Has it no VM yet? What needs one waits for it. */
+static inline bool vsb_proxy_rests(const struct vsb_proxy *proxy)
+{
+	return !READ_ONCE(proxy->has_vm);
+}
 
 int vsb_proxy_open(struct vsb_cloud *cloud, const struct vsb_create_proxy *args);
 struct vsb_proxy *vsb_proxy_get(struct kvm *kvm);

@@ -43,6 +43,22 @@ static bool vsb_proxy_answers(struct vsb_proxy *proxy)
 	       READ_ONCE(proxy->stalled);
 }
 
+/* There is an access for a proxy that has no VM: the reader of events is told, once. */
+static void vsb_proxy_want(struct vsb_proxy *proxy)
+{
+	bool news;
+
+	if (!vsb_proxy_rests(proxy))
+		return;
+	spin_lock(&proxy->lock);
+	news = !proxy->wanted && !proxy->dead;
+	proxy->wanted = true;
+	proxy->wants |= news;
+	spin_unlock(&proxy->lock);
+	if (news)
+		wake_up_interruptible(&proxy->events);
+}
+
 /* It missed its time; until it comes back to KVM_RUN nobody waits for it. */
 static void vsb_proxy_stall(struct vsb_proxy *proxy)
 {
@@ -66,6 +82,7 @@ int vsb_proxy_wait_idle(struct vsb_proxy *proxy)
 
 	if (vsb_proxy_answers(proxy))
 		return 0;
+	vsb_proxy_want(proxy);
 	left = wait_event_interruptible_timeout(proxy->ready, vsb_proxy_answers(proxy),
 						proxy->timeout);
 	if (left)
@@ -103,6 +120,7 @@ int vsb_proxy_access(struct vsb_proxy *proxy, const struct vsb_pio *pio, u32 *da
 	proxy->touched = true;
 	spin_unlock(&proxy->lock);
 	wake_up(&proxy->work);
+	vsb_proxy_want(proxy);
 
 	left = wait_for_completion_killable_timeout(&access.done, proxy->timeout);
 
@@ -188,6 +206,9 @@ static bool vsb_proxy_take(struct vsb_proxy *proxy, unsigned int n, struct vsb_o
 	struct vsb_queued *access;
 	bool taken = false;
 
+	/* Its VM is not in its place yet. */
+	if (vsb_proxy_rests(proxy))
+		return false;
 	spin_lock(&proxy->lock);
 	if (proxy->replay_pos < proxy->replay_nr) {
 		struct vsb_reg_write *w = &proxy->replay[proxy->replay_pos];

@@ -26,6 +26,7 @@ static void vsb_slots_place(struct vsb_slots *slots, void *room, const struct vs
 	slot->dev = room;
 	slot->dev->ops = ops;
 	slot->dev->base = r->first;
+	slot->dev->keeps = slots->keeps;
 	slot->dev->gsi = -1;
 	if (ops->init)
 		ops->init(slot->dev, ran);
@@ -43,19 +44,22 @@ static const u8 *vsb_slots_same(const struct vsb_slots *slots, u32 i)
 	return NULL;
 }
 
-static size_t vsb_slots_room(const struct vsb_range *r)
+static size_t vsb_slots_room(const struct vsb_range *r, bool keeps)
 {
-	return ALIGN(vsb_devices[r->device]->size, sizeof(u64));
+	const struct vsb_device_ops *ops = vsb_devices[r->device];
+
+	return ALIGN(ops->size + (keeps ? ops->kept : 0), sizeof(u64));
 }
 
 /**
  * vsb_slots_create - the devices behind claimed ports, as new ones are
  * @claims: the ports
  * @ran: the user VM ran before, and has programmed those of the guest hypervisor
+ * @keeps: see struct vsb_slots
  *
  * Return: or NULL, no memory.
  */
-struct vsb_slots *vsb_slots_create(const struct vsb_claims *claims, bool ran)
+struct vsb_slots *vsb_slots_create(const struct vsb_claims *claims, bool ran, bool keeps)
 {
 	struct vsb_slots *slots;
 	size_t size = struct_size(slots, slot, claims->nr);
@@ -64,11 +68,12 @@ struct vsb_slots *vsb_slots_create(const struct vsb_claims *claims, bool ran)
 	u32 i;
 
 	for (i = 0; i < claims->nr; i++)
-		size += vsb_slots_room(&claims->ranges[i]);
+		size += vsb_slots_room(&claims->ranges[i], keeps);
 	slots = kvzalloc(size, GFP_KERNEL_ACCOUNT);
 	if (!slots)
 		return NULL;
 	refcount_set(&slots->ref, 1);
+	slots->keeps = keeps;
 	slots->claims.nr = claims->nr;
 	memcpy(slots->claims.ranges, claims->ranges, sizeof(claims->ranges));
 	room = &slots->slot[claims->nr];
@@ -79,7 +84,7 @@ struct vsb_slots *vsb_slots_create(const struct vsb_claims *claims, bool ran)
 			vsb_slots_place(slots, room, &claims->ranges[i], ran);
 		else if (claims->ranges[i].first < slots->slot[*same].dev->base)
 			slots->slot[*same].dev->base = claims->ranges[i].first;
-		room += vsb_slots_room(&claims->ranges[i]);
+		room += vsb_slots_room(&claims->ranges[i], keeps);
 	}
 	return slots;
 }
@@ -194,7 +199,7 @@ static void vsb_slots_show(struct vsb_slots *slots, struct vsb_proxy *proxy, boo
 		vsb_vram_show(slots->vram, proxy->cloud->vm.kvm, shows);
 }
 
-/* @proxy is going to serve the user VM that has @slots. */
+/* @proxy is going to serve the user VM that has @slots, or has its VM now. */
 void vsb_slots_attach(struct vsb_slots *slots, struct vsb_proxy *proxy)
 {
 	static atomic64_t serial = ATOMIC64_INIT(0);
@@ -208,7 +213,7 @@ void vsb_slots_attach(struct vsb_slots *slots, struct vsb_proxy *proxy)
 
 		spin_lock(&slot->lock);
 		if (dev->ops->attach)
-			slot->due |= dev->ops->attach(dev, proxy->front);
+			slot->due |= dev->ops->attach(dev, proxy->front, vsb_proxy_rests(proxy));
 		slot->serial = atomic64_inc_return(&serial);
 		slot->required = proxy->required;
 		spin_unlock(&slot->lock);

@@ -51,6 +51,7 @@ struct vsb_slot {
  * @of:		the slot of each of these ranges; constant
  * @vram:	memory of the graphics card of the proxy that it has, or had last; referenced, or
  *		NULL. Written under cloud->lock
+ * @keeps:	its proxies may rest (VSB_PROXY_RESTS); constant
  * @nr:		of @slot; constant
  * @slot:	the devices are behind them
  */
@@ -60,6 +61,7 @@ struct vsb_slots {
 	struct vsb_claims claims;
 	u8 of[VSB_MAX_RANGES];
 	struct vsb_vram *vram;
+	bool keeps;
 	u32 nr;
 	struct vsb_slot slot[];
 };
@@ -70,7 +72,7 @@ struct vsb_job {
 	u64 serial;
 };
 
-struct vsb_slots *vsb_slots_create(const struct vsb_claims *claims, bool ran);
+struct vsb_slots *vsb_slots_create(const struct vsb_claims *claims, bool ran, bool keeps);
 struct vsb_slots *vsb_slots_get(struct vsb_l2 *u);
 void vsb_slots_put(struct vsb_slots *slots);
 

@@ -166,13 +166,13 @@ static bool vsb_uservm_ran(const struct vsb_l2 *u)
  * Under cloud->lock. Return: false: no memory.
  */
 static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name,
-			     const struct vsb_claims *claims)
+			     const struct vsb_claims *claims, bool keeps)
 {
 	struct vsb_slots *slots, *old = vsb_locked(cloud, u->slots);
 
 	/* Other devices: they start anew. */
 	if (!old || memcmp(old->claims.ranges, claims->ranges, sizeof(claims->ranges))) {
-		slots = vsb_slots_create(claims, vsb_uservm_ran(u));
+		slots = vsb_slots_create(claims, vsb_uservm_ran(u), keeps);
 		if (!slots)
 			return false;
 		if (old) {
@@ -199,7 +199,7 @@ static void vsb_uservm_bind(struct vsb_cloud *cloud, struct vsb_l2 *u,
 
 	if (proxy->veil && vsb_veil_begin(cloud, u, proxy->name, proxy->veil))
 		return;		/* stays as it is: absorbed */
-	if (!vsb_uservm_claim(cloud, u, proxy->name, proxy->claims))
+	if (!vsb_uservm_claim(cloud, u, proxy->name, proxy->claims, proxy->keeps))
 		return;
 	slots = vsb_locked(cloud, u->slots);
 	vsb_slots_attach(slots, proxy);
@@ -232,7 +232,7 @@ void vsb_uservm_move(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_proxy
 	}
 	/* A fresh one of this name will take @u over. */
 	vsb_uservm_disown(cloud, other);
-	vsb_uservm_claim(cloud, u, proxy->name, proxy->claims);
+	vsb_uservm_claim(cloud, u, proxy->name, proxy->claims, proxy->keeps);
 	vsb_proxy_retire(cloud, proxy);
 }
 
@@ -426,7 +426,7 @@ static struct vsb_l2 *vsb_uservm_succeed(struct vsb_cloud *cloud, struct vsb_l2 
 		u = vsb_uservm_create(cloud);
 		if (!u)
 			return NULL;
-		if (!vsb_uservm_claim(cloud, u, old->name, &slots->claims)) {
+		if (!vsb_uservm_claim(cloud, u, old->name, &slots->claims, slots->keeps)) {
 			vsb_uservm_forget(cloud, u);
 			return NULL;
 		}
@@ -639,6 +639,8 @@ void vsb_uservm_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_userv
 		info->flags |= VSB_USERVM_PROXY;
 	if (proxy && vsb_proxy_idle(proxy))
 		info->flags |= VSB_USERVM_READY;
+	if (proxy && vsb_proxy_rests(proxy))
+		info->flags |= VSB_USERVM_RESTS;
 	if (u->frames)
 		info->flags |= VSB_USERVM_FRAMES;
 	if (vsb_identity_proved(u, proxy))

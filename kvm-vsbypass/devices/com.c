@@ -53,6 +53,8 @@ static void com_init(struct vsb_device *dev, bool ran)
 	struct vsb_com *com = com_of(dev);
 
 	com->uart.base = dev->base;
+	com->front.out = (u16 *)(com + 1);
+	com->front.out_size = dev->keeps ? VSB_KEPT_SIZE : VSB_OUT_SIZE;
 	dev->gsi = vsb_uart_gsi(&com->uart);
 }
 
@@ -193,7 +195,7 @@ static unsigned int com_reset(struct vsb_device *dev)
 	return com_line_of_front(com);
 }
 
-static unsigned int com_attach(struct vsb_device *dev, bool front)
+static unsigned int com_attach(struct vsb_device *dev, bool front, bool rests)
 {
 	struct vsb_com *com = com_of(dev);
 	bool answers = front && dev->gsi >= 0;
@@ -204,13 +206,21 @@ static unsigned int com_attach(struct vsb_device *dev, bool front)
 	WRITE_ONCE(dev->answers, answers);
 	if (!answers)
 		return 0;
+	if (rests) {
+		vsb_front_keep(&com->front);
+		return com_after(com, false) | VSB_DO_LINE;
+	}
 	vsb_pump_attach(&com->front);
 	return com_after(com, false) | VSB_DO_LINE | VSB_DO_WORK;
 }
 
 static void com_detach(struct vsb_device *dev)
 {
-	if (dev->answers)
+	if (!dev->answers)
+		return;
+	if (dev->keeps)
+		vsb_front_keep(&com_of(dev)->front);
+	else
 		vsb_pump_detach(&com_of(dev)->front);
 }
 
@@ -221,6 +231,8 @@ static void com_clear(struct vsb_device *dev)
 	if (!dev->answers)
 		return;
 	vsb_front_init(&com->front, &com->uart);
+	if (dev->keeps)
+		vsb_front_keep(&com->front);
 	com_line_of_front(com);
 }
 
@@ -311,26 +323,33 @@ static unsigned int com_moment(struct vsb_device *dev)
 
 static bool com_drained(struct vsb_device *dev)
 {
-	return !dev->answers || vsb_pump_drained(&com_of(dev)->front);
+	const struct vsb_front *f = &com_of(dev)->front;
+
+	return !dev->answers || f->keep || vsb_pump_drained(f);
 }
 
 static void com_info(struct vsb_device *dev, struct vsb_uservm *info)
 {
-	static const u16 others[] = { 0x2f8, 0x3e8, 0x2e8 };
+	static const u16 bases[] = { 0x3f8, 0x2f8, 0x3e8, 0x2e8 };
 	u8 ier = com_of(dev)->uart.ier;
 	unsigned int i;
 
-	if (dev->base == 0x3f8)
-		info->ier = ier;
-	for (i = 0; i < ARRAY_SIZE(others); i++)
-		if (dev->base == others[i])
-			info->com_ier[i] = ier;
+	for (i = 0; i < ARRAY_SIZE(bases); i++) {
+		if (dev->base != bases[i])
+			continue;
+		if (i)
+			info->com_ier[i - 1] = ier;
+		else
+			info->ier = ier;
+		info->com_lost[i] = com_of(dev)->front.lost;
+	}
 	if (dev->answers)
 		info->flags |= VSB_USERVM_FRONT;
 }
 
 const struct vsb_device_ops vsb_com = {
-	.size = sizeof(struct vsb_com),
+	.size = sizeof(struct vsb_com) + VSB_OUT_SIZE * sizeof(u16),
+	.kept = (VSB_KEPT_SIZE - VSB_OUT_SIZE) * sizeof(u16),
 	.secret = BIT(UART_TX),
 	.replays = VSB_UART_WRITES + VSB_UART_WAKES,
 	.claim = com_claim,

@@ -78,6 +78,7 @@ struct vsb_device;
 /**
  * struct vsb_device_ops - a kind of device
  * @size:	of its state, which begins with struct vsb_device
+ * @kept:	that it is larger by with vsb_device.keeps
  * @whole:	one device has all claimed ranges of this kind; else one for each
  * @secret:	registers, a bit each, that may carry what nobody is to have before the
  *		user VM has proved who it is (VSB_PROXY_REQUIRED)
@@ -90,7 +91,8 @@ struct vsb_device;
  *		without: the whole device is unplugged until the proof
  * @boots:	the user VM was seen to boot with it
  * @reset:	the user VM was reset
- * @attach:	a proxy is going to serve the user VM, @front: not VSB_PROXY_NO_FRONT
+ * @attach:	a proxy is going to serve the user VM, @front: not VSB_PROXY_NO_FRONT; @rests: but
+ *		has no VM yet, with which this is called again
  * @detach:	it has none any more
  * @clear:	the user VM has another console: what the old one had is not for that. It has
  *		no proxy
@@ -108,6 +110,7 @@ struct vsb_device;
  */
 struct vsb_device_ops {
 	size_t size;
+	size_t kept;
 	bool whole;
 	u32 secret;
 	u32 replays;
@@ -118,7 +121,7 @@ struct vsb_device_ops {
 	void (*hide)(struct vsb_device *dev, struct vsb_byte *b);
 	void (*boots)(struct vsb_device *dev);
 	unsigned int (*reset)(struct vsb_device *dev);
-	unsigned int (*attach)(struct vsb_device *dev, bool front);
+	unsigned int (*attach)(struct vsb_device *dev, bool front, bool rests);
 	void (*detach)(struct vsb_device *dev);
 	void (*clear)(struct vsb_device *dev);
 	unsigned int (*replay)(struct vsb_device *dev, struct vsb_reg_write *out, bool again);
@@ -136,6 +139,7 @@ struct vsb_device_ops {
  * struct vsb_device - what all kinds have, at the beginning of their state
  * @ops:	its kind
  * @base:	first port
+ * @keeps:	its proxies may rest: it keeps what they would take. Constant
  * @answers:	it does accesses itself, without the proxy. May be read without the lock
  * @gsi:	interrupt line that is its own to set, or -1
  * @level:	of that. May be read without the lock
@@ -144,6 +148,7 @@ struct vsb_device_ops {
 struct vsb_device {
 	const struct vsb_device_ops *ops;
 	u16 base;
+	bool keeps;
 	bool answers;
 	int gsi;
 	bool level;

@@ -3,7 +3,8 @@
  * A 16550A as the user VM sees it (PC16550D data sheet; where that leaves a
  * choice, as QEMU's hw/char/serial.c). What it sends is queued, and it is at
  * once ready to send more; what it receives has been read ahead. Only when the
- * queue is long, as nobody takes from it, the transmitter is not empty.
+ * queue is long, as nobody takes from it, the transmitter is not empty; or, where it is
+ * not known when anybody will, the oldest entries go.
  *
  * The line has no time of its own here. Four character times without a
  * character, after which a FIFO below its trigger level is reported, have
@@ -204,21 +205,29 @@ void vsb_front_dry(struct vsb_front *f)
 
 static u32 vsb_front_out_room(const struct vsb_front *f)
 {
-	return VSB_OUT_SIZE - (f->out_head - f->out_tail);
+	return f->out_size - (f->out_head - f->out_tail);
+}
+
+/* Have room for so many entries, if the oldest may go for that. */
+static void vsb_front_make_room(struct vsb_front *f, u32 nr)
+{
+	while (f->keep && vsb_front_out_room(f) < nr)
+		vsb_pump_skip(f);
 }
 
 static void vsb_front_put(struct vsb_front *f, u8 reg, u8 value)
 {
-	f->out[f->out_head++ % VSB_OUT_SIZE] = VSB_ENTRY(reg, value);
+	*vsb_front_entry(f, f->out_head++) = VSB_ENTRY(reg, value);
 }
 
 static void vsb_front_send(struct vsb_front *f, u8 byte)
 {
+	vsb_front_make_room(f, VSB_OUT_SPARE + 1);
 	if (vsb_front_out_room(f) > VSB_OUT_SPARE)
 		vsb_front_put(f, VSB_OUT_DATA, byte);
 	else
 		f->dropped++;
-	if (f->out_head - f->out_tail >= VSB_OUT_HIGH)
+	if (!f->keep && f->out_head - f->out_tail >= VSB_OUT_HIGH)
 		f->full = true;
 }
 
@@ -246,6 +255,7 @@ void vsb_front_tell(struct vsb_front *f)
 	}
 	if (vsb_front_loops(f))
 		new.mcr = f->told.mcr;
+	vsb_front_make_room(f, 4);
 	if (vsb_front_out_room(f) < 4) {
 		f->behind = true;
 		return;
@@ -425,15 +435,37 @@ u8 vsb_front_read(struct vsb_front *f, u8 reg)
 	}
 }
 
-/* Begin, with what has been written to @uart before. */
+/* Begin, with what has been written to @uart before. It has had its room for output. */
 void vsb_front_init(struct vsb_front *f, struct vsb_uart *uart)
 {
+	u32 out_size = f->out_size;
+	u16 *out = f->out;
+
 	memset(f, 0, sizeof(*f));
+	f->out_size = out_size;
+	f->out = out;
 	f->uart = uart;
 	f->dry = true;
 	f->told = vsb_front_params(f);
 	f->pump.params = f->told;
 	vsb_front_ier(f, 0);
+}
+
+/*
+ * There is no proxy, and may be none for long: until vsb_pump_attach() the newest output is
+ * kept, and nobody held off.
+ */
+void vsb_front_keep(struct vsb_front *f)
+{
+	vsb_pump_detach(f);
+	f->keep = true;
+	if (f->behind) {
+		f->behind = false;
+		vsb_front_tell(f);
+	}
+	f->thri |= vsb_front_busy(f);
+	f->full = false;
+	vsb_front_update(f);
 }
 
 /* The RESET pin. What has been sent, and is still to be received, is not in here. */

@@ -12,6 +12,7 @@
 
 #define VSB_FIFO_SIZE	16
 #define VSB_OUT_SIZE	4096	/* entries, a power of two */
+#define VSB_KEPT_SIZE	65536	/* the same, where output is kept while nobody takes it */
 #define VSB_IN_SIZE	1024	/* bytes, a power of two */
 /*
  * The transmitter holds off from so many entries on, until there are as few. A
@@ -91,6 +92,8 @@ struct vsb_pump {
  * @in_soon:	there are more, for the next one, see vsb_front_moment()
  * @looked:	LSR has shown no data, and IIR was not read since
  * @full:	LSR.THRE is clear: the output has to drain first
+ * @keep:	nobody takes output, and is not waited for: the oldest makes room. The pump is off
+ * @lost:	bytes that have made room
  * @deltas:	MSR bits 0 to 3
  * @dry:	the proxy's UART has nothing to receive
  * @level:	interrupt line
@@ -98,8 +101,8 @@ struct vsb_pump {
  * @dropped:	bytes that a driver sent into a transmitter without any room
  * @told:	parameters in the output's last entries
  * @behind:	some did not fit, and are told when it is empty
- * @out:	output; positions count up. Before @out_tail: gone for certain,
- *		before @out_sent: given to the proxy, which may die with it
+ * @out:	output, @out_size entries; positions count up. Before @out_tail: gone for
+ *		certain, before @out_sent: given to the proxy, which may die with it
  * @in:		input, as in @fifo
  * @pump:	the other side
  */
@@ -114,6 +117,8 @@ struct vsb_front {
 	bool in_soon;
 	bool looked;
 	bool full;
+	bool keep;
+	u64 lost;
 	u8 deltas;
 	bool dry;
 	bool level;
@@ -124,11 +129,13 @@ struct vsb_front {
 	u32 out_head, out_sent, out_tail;
 	u32 in_head, in_tail;
 	struct vsb_pump pump;
-	u16 out[VSB_OUT_SIZE];
+	u32 out_size;
+	u16 *out;
 	u16 in[VSB_IN_SIZE];
 };
 
 void vsb_front_init(struct vsb_front *f, struct vsb_uart *uart);
+void vsb_front_keep(struct vsb_front *f);
 void vsb_front_reset(struct vsb_front *f);
 u8 vsb_front_read(struct vsb_front *f, u8 reg);
 void vsb_front_write(struct vsb_front *f, u8 reg, u8 value);
@@ -152,8 +159,15 @@ static inline u32 vsb_front_in_room(const struct vsb_front *f)
 	return VSB_IN_SIZE - (f->in_head - f->in_tail);
 }
 
+/* The entry at position @i. */
+static inline u16 *vsb_front_entry(const struct vsb_front *f, u32 i)
+{
+	return &f->out[i & (f->out_size - 1)];
+}
+
 void vsb_pump_attach(struct vsb_front *f);
 void vsb_pump_detach(struct vsb_front *f);
+void vsb_pump_skip(struct vsb_front *f);
 void vsb_pump_kick(struct vsb_front *f);
 bool vsb_pump_ready(const struct vsb_front *f);
 bool vsb_pump_urgent(const struct vsb_front *f);

@@ -42,7 +42,7 @@ enum vsb_pump_op {
 
 static u16 vsb_pump_entry(const struct vsb_front *f)
 {
-	return f->out[f->out_sent % VSB_OUT_SIZE];
+	return *vsb_front_entry(f, f->out_sent);
 }
 
 static enum vsb_pump_op vsb_pump_plan_output(const struct vsb_front *f)
@@ -96,6 +96,37 @@ static void vsb_pump_add_divisor(struct vsb_pump *p, u8 reg, u8 value)
 	vsb_pump_add(p, UART_LCR, p->params.lcr);
 }
 
+/* From @entry of the output on these are the parameters. */
+static void vsb_pump_note(struct vsb_pump *p, u16 entry)
+{
+	switch (VSB_ENTRY_REG(entry)) {
+	case VSB_OUT_LCR:
+		p->params.lcr = entry;
+		break;
+	case VSB_OUT_MCR:
+		p->params.mcr = entry;
+		break;
+	case VSB_OUT_DLL:
+		p->params.dll = entry;
+		break;
+	case VSB_OUT_DLM:
+		p->params.dlm = entry;
+		break;
+	}
+}
+
+/* The oldest entry of the output goes, while the pump is off. */
+void vsb_pump_skip(struct vsb_front *f)
+{
+	u16 entry = vsb_pump_entry(f);
+
+	if (VSB_ENTRY_REG(entry) == VSB_OUT_DATA)
+		f->lost++;
+	vsb_pump_note(&f->pump, entry);
+	f->out_sent++;
+	f->out_tail = f->out_sent;
+}
+
 /* The next entry of the output, a register, as writes. */
 static void vsb_pump_begin_entry(struct vsb_front *f)
 {
@@ -109,21 +140,18 @@ static void vsb_pump_begin_entry(struct vsb_front *f)
 	if (f->out_sent == f->out_head)
 		return;
 	value = vsb_pump_entry(f);
+	vsb_pump_note(p, vsb_pump_entry(f));
 	switch (VSB_ENTRY_REG(vsb_pump_entry(f))) {
 	case VSB_OUT_LCR:
-		p->params.lcr = value;
 		vsb_pump_add(p, UART_LCR, value);
 		break;
 	case VSB_OUT_MCR:
-		p->params.mcr = value;
 		vsb_pump_add(p, UART_MCR, value);
 		break;
 	case VSB_OUT_DLL:
-		p->params.dll = value;
 		vsb_pump_add_divisor(p, UART_DLL, value);
 		break;
 	case VSB_OUT_DLM:
-		p->params.dlm = value;
 		vsb_pump_add_divisor(p, UART_DLM, value);
 		break;
 	}
@@ -367,6 +395,7 @@ void vsb_pump_attach(struct vsb_front *f)
 	struct vsb_pump *p = &f->pump;
 
 	vsb_pump_detach(f);
+	f->keep = false;
 	p->on = true;
 	p->kick = true;
 	if (p->params.dll || p->params.dlm) {

@@ -95,6 +95,35 @@ void faults_proxy(void)
 	CHECK(each_place("VSB_CREATE_PROXY", create_proxy, close_proxy) > 1);
 }
 
+static int resting;
+
+static long set_vm(void)
+{
+	return ioctl(resting, VSB_SET_VM, (long)s.proxy_vm.vm);
+}
+
+static void close_resting(long ret)
+{
+	struct vsb_create_proxy p = vsb_proxy_args(-1, "vm2");
+
+	close_proxy(resting);
+	p.flags = VSB_PROXY_RESTS;
+	resting = OK(vsb_proxy(s.cloud, &p));
+}
+
+/* It has none as before, and takes it the next time. */
+void faults_set_vm(void)
+{
+	struct vsb_create_proxy p = vsb_proxy_args(-1, "vm2");
+
+	faults_begin();
+	s = set_new();
+	s.proxy_vm = vm_new();
+	p.flags = VSB_PROXY_RESTS;
+	resting = OK(vsb_proxy(s.cloud, &p));
+	CHECK(each_place("VSB_SET_VM", set_vm, close_resting) > 1);
+}
+
 static long set_key(void)
 {
 	struct vsb_key k = { .key = { 1 } };

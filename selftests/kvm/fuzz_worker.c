@@ -186,6 +186,10 @@ static int create_proxy(int cloud)
 	/* It would take its user VMs away. */
 	if (p.vm_fd == slots[SLOT_VM].fd && !one_in(16))
 		return 0;
+	if (one_in(4)) {
+		p.flags |= VSB_PROXY_RESTS;
+		p.vm_fd = -1;
+	}
 	memcpy(p.name, "vm0", 4);
 	p.name[2] += below(4);
 	draw_ranges(&p);
@@ -240,13 +244,25 @@ static int do_cloud_call(void)
 	}
 }
 
+static int set_vm(int proxy)
+{
+	int vm = one_in(4) ? slot_of(KIND_VM)->fd : do_new_vm();
+
+	/* As above. */
+	if (vm == slots[SLOT_VM].fd && !one_in(16))
+		return 0;
+	return ioctl(proxy, VSB_SET_VM, (long)vm);
+}
+
 static int do_proxy_call(void)
 {
 	struct vsb_key key = { .key = { below(3) } };
 	struct vsb_uservm u = { 0 };
 	int fd = slot_of(KIND_PROXY)->fd;
 
-	switch (below(8)) {
+	switch (below(9)) {
+	case 8:
+		return set_vm(fd);
 	case 0:
 		return ioctl(fd, VSB_UNBIND, one_in(16));
 	case 1:

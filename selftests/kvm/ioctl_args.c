@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Arguments: every call with every kind of wrong one. */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ void args_wrong_object(void)
 		{ "VSB_SET_KEY", VSB_SET_KEY, false, false, true },
 		{ "VSB_REPORT_ALL", VSB_REPORT_ALL, false, false, true },
 		{ "VSB_GIVE_BACK", VSB_GIVE_BACK, false, false, true },
+		{ "VSB_SET_VM", VSB_SET_VM, false, false, true },
 		{ "an unknown number", _IO(VSB_IOC, 0x7f), false, false, false },
 		{ "another size", _IOW(VSB_IOC, 0x01, __u32), false, false, false },
 		{ "another direction", _IOR(VSB_IOC, 0x10, struct vsb_create_proxy),
@@ -552,6 +554,91 @@ void args_give_back(void)
 		if (!round)
 			OK(ioctl(s.cloud, VSB_START, 0));
 	}
+}
+
+/* A proxy without a VM. */
+void args_rests(void)
+{
+	static const int fds[] = { 0, 1, 777, 0x7fffffff, -2, (int)0x80000000 };
+	struct test_set s = set_new();
+	struct test_vm v = vm_new();
+	struct vsb_create_proxy good = vsb_proxy_args(-1, "vm2"), p;
+	struct pollfd pollfd = { .events = POLLIN };
+	struct vsb_event e;
+
+	EXPECT_ERR(vsb_proxy(s.cloud, &good), EBADF, "without the flag");
+	good.flags = VSB_PROXY_RESTS;
+	for (int i = 0; i < 6; i++) {
+		p = good;
+		p.vm_fd = fds[i];
+		EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "a number");
+	}
+	p = good;
+	p.vm_fd = v.vm;
+	EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "a VM");
+	/* The memory of its card would be that of a VM. */
+	p = good;
+	p.nr_ranges = 2;
+	p.ranges[0] = (struct vsb_range){ 0x3b0, 0x3df, VSB_DEV_VGA, 0 };
+	p.ranges[1] = (struct vsb_range){ 0x1ce, 0x1d1, VSB_DEV_VGA, 0 };
+	p.vram_mib = 8;
+	EXPECT_ERR(vsb_proxy(s.cloud, &p), EINVAL, "a graphics card");
+	p = good;
+	strcpy(p.name, "vm1");
+	EXPECT_ERR(vsb_proxy(s.cloud, &p), EEXIST, "a name that is taken");
+
+	pollfd.fd = OK(vsb_proxy(s.cloud, &good));
+	EXPECT_ERR(vsb_proxy(s.cloud, &good), EEXIST, "its name is, too");
+	CHECK_EQ(OK(poll(&pollfd, 1, 0)), 0);
+	CHECK_ERR(ioctl(pollfd.fd, VSB_UNBIND, 0), ENOENT);
+	CHECK_ERR(ioctl(pollfd.fd, VSB_GET_MEMORY, 0), ENOENT);
+	OK(close(pollfd.fd));
+	good.flags |= VSB_PROXY_REQUIRED | VSB_PROXY_NO_FRONT;
+	pollfd.fd = OK(vsb_proxy(s.cloud, &good));
+	OK(close(s.cloud));
+	CHECK_EQ(OK(poll(&pollfd, 1, 0)), 1);
+	CHECK_EQ(pollfd.revents, POLLHUP);
+	CHECK_EQ(OK(read(pollfd.fd, &e, sizeof(e))), 0);
+	CHECK_ERR(ioctl(pollfd.fd, VSB_SET_VM, (long)v.vm), ESRCH);
+}
+
+/* The VM of one that has none: once, and a wrong one changes nothing. */
+void args_set_vm(void)
+{
+	struct test_set s = set_new();
+	struct test_vm v = vm_new(), other = vm_new();
+	struct vsb_create_proxy p = vsb_proxy_args(-1, "vm2");
+	struct kvm_irq_level l = { .irq = 4, .level = 1 };
+	struct foreign f[NR_FOREIGN];
+	struct vsb_event e;
+	int proxy;
+
+	CHECK_ERR(ioctl(s.proxy, VSB_SET_VM, (long)v.vm), EEXIST);
+	p.flags = VSB_PROXY_RESTS;
+	proxy = OK(vsb_proxy(s.cloud, &p));
+	foreign_open(f, &v, s.dev, s.cloud);
+	for (int i = 0; i < NR_FOREIGN; i++)
+		EXPECT_ERR(ioctl(proxy, VSB_SET_VM, (long)f[i].fd), f[i].want, f[i].what);
+	EXPECT_ERR(ioctl(proxy, VSB_SET_VM, 1ul << 32 | v.vm), EBADF, "more than an int");
+	EXPECT_ERR(ioctl(proxy, VSB_SET_VM, (long)s.cloud_vm.vm), EBUSY, "the cloud VM");
+	EXPECT_ERR(ioctl(proxy, VSB_SET_VM, (long)s.proxy_vm.vm), EBUSY, "another proxy's");
+	/* Neither is one of its lines before. */
+	OK(ioctl(v.vm, KVM_IRQ_LINE, &l));
+	OK(ioctl(proxy, VSB_SET_VM, (long)v.vm));
+	CHECK_ERR(ioctl(proxy, VSB_SET_VM, (long)v.vm), EEXIST);
+	CHECK_ERR(ioctl(proxy, VSB_SET_VM, (long)other.vm), EEXIST);
+	CHECK_ERR(ioctl(proxy, VSB_SET_VM, -1l), EBADF);
+	OK(ioctl(v.vm, KVM_IRQ_LINE, &l));
+	CHECK_EQ(OK(read(proxy, &e, sizeof(e))), sizeof(e));
+	CHECK_EQ(e.type, VSB_EVENT_IRQ);
+	CHECK_EQ(e.gsi, 4);
+	OK(close(proxy));
+	/* Its VM is one for good, and dead; the name is free. */
+	CHECK_ERR(ioctl(v.vm, KVM_IRQ_LINE, &l), EIO);
+	proxy = OK(vsb_proxy(s.cloud, &p));
+	OK(ioctl(proxy, VSB_SET_VM, (long)other.vm));
+	OK(close(s.cloud));
+	CHECK_ERR(ioctl(other.vm, KVM_IRQ_LINE, &l), EIO);
 }
 
 void args_set_key(void)

@@ -9,6 +9,7 @@
 
 static struct vsb_uart uart;
 static struct vsb_front front;
+static guint16 room[VSB_KEPT_SIZE];
 static struct model *proxy;
 
 /* ---- a proxy around the front ---- */
@@ -80,6 +81,8 @@ static void begin(void)
 	uart.base = 0x3f8;
 	g_free(proxy);
 	proxy = g_new0(struct model, 1);
+	front.out = room;
+	front.out_size = VSB_OUT_SIZE;
 	vsb_front_init(&front, &uart);
 	new_proxy();
 	settle();
@@ -612,6 +615,110 @@ static void test_absent(void)
 	g_assert_cmphex(RD(UART_LSR), ==, 0x60);
 }
 
+/* ---- a proxy that rests ---- */
+
+static void begin_rest(guint size)
+{
+	begin();
+	front.out_size = size;
+	front.out_head = front.out_sent = front.out_tail = 0;
+	vsb_front_keep(&front);
+}
+
+/* The newest output is there for who comes, and how much is not; nobody was held off. */
+static void test_rest(void)
+{
+	guint n = VSB_KEPT_SIZE + 10000, kept = VSB_KEPT_SIZE - VSB_OUT_SPARE, at = 0;
+
+	begin_rest(VSB_KEPT_SIZE);
+	WR(UART_FCR, 0x01);
+	WR(UART_IER, UART_IER_THRI);
+	RD(UART_IIR);
+	for (guint i = 0; i < n; i++) {
+		g_assert_cmphex(RD(UART_LSR), ==, 0x60);
+		rose();
+		WR(UART_TX, i % 251);
+		g_assert_true(rose());
+		g_assert_false(vsb_pump_ready(&front));
+	}
+	g_assert_cmpuint(front.dropped, ==, 0);
+	g_assert_cmpuint(front.lost, ==, n - kept);
+	new_proxy();
+	settle();
+	g_assert_cmpuint(proxy->nr_sent, ==, kept);
+	for (guint i = n - kept; i < n; i++)
+		g_assert_cmphex(proxy->sent[at++], ==, i % 251);
+	g_assert_cmphex(RD(UART_LSR), ==, 0x60);
+	/* Then it holds off, as ever. */
+	proxy->blocked = TRUE;
+	for (guint i = 0; RD(UART_LSR) & UART_LSR_THRE; i++) {
+		g_assert_cmpuint(i, <, VSB_OUT_SIZE);
+		WR(UART_TX, i);
+	}
+	g_assert_cmpuint(front.lost, ==, n - kept);
+}
+
+/* Parameters that have made room hold from the first byte on that is left. */
+static void test_rest_params(void)
+{
+	begin_rest(VSB_OUT_SIZE);
+	WR(UART_LCR, 0x83);
+	WR(UART_DLL, 0x0c);
+	WR(UART_DLM, 0x01);
+	WR(UART_LCR, 0x1b);
+	WR(UART_MCR, 0x0b);
+	for (guint i = 0; i < 2 * VSB_OUT_SIZE; i++)
+		WR(UART_TX, 'x');
+	WR(UART_LCR, 0x03);
+	for (guint i = 0; i < 100; i++)
+		WR(UART_TX, 'y');
+	g_assert_false(front.behind);
+	new_proxy();
+	g_assert_cmphex(front.pump.params.lcr, ==, 0x1b);
+	settle();
+	g_assert_cmphex(proxy->divisor, ==, 0x10c);
+	g_assert_cmphex(proxy->mcr & 0x0f, ==, 0x0b);
+	g_assert_cmphex(proxy->lcr, ==, 0x03);
+	/* They are told where they have changed. */
+	g_assert_cmphex(proxy->sent[proxy->nr_sent - 101], ==, MODEL_PARAMS | 0x03);
+	g_assert_cmphex(proxy->sent[proxy->nr_sent - 102], ==, 'x');
+	g_assert_cmphex(proxy->sent[proxy->nr_sent - 1], ==, 'y');
+	g_assert_cmpuint(front.lost, >, VSB_OUT_SIZE);
+}
+
+/* One that goes to rest while the user VM is held off lets it go, and loses nothing. */
+static void test_rest_again(void)
+{
+	guint n = 0;
+
+	begin();
+	WR(UART_FCR, 0x01);
+	WR(UART_IER, UART_IER_THRI);
+	proxy->blocked = TRUE;
+	settle();
+	while (RD(UART_LSR) & UART_LSR_THRE)
+		WR(UART_TX, n++ % 251);
+	RD(UART_IIR);
+	rose();
+	vsb_front_keep(&front);
+	g_assert_cmphex(RD(UART_LSR), ==, 0x60);
+	g_assert_true(rose());
+	g_assert_cmphex(RD(UART_IIR), ==, 0xc2);
+	for (guint i = 0; i < 500; i++)
+		WR(UART_TX, n++ % 251);
+	new_proxy();
+	settle();
+	g_assert_cmpuint(front.lost, ==, 0);
+	g_assert_cmpuint(proxy->nr_sent, ==, n);
+	for (guint i = 0; i < n; i++)
+		g_assert_cmphex(proxy->sent[i], ==, i % 251);
+	/* Its interrupts and loopback are its own. */
+	vsb_front_keep(&front);
+	WR(UART_MCR, UART_MCR_LOOP);
+	WR(UART_TX, 'l');
+	g_assert_cmphex(RD(UART_RX), ==, 'l');
+}
+
 /* It answers anything: nothing breaks, nothing is endless. */
 static void test_hostile(void)
 {
@@ -638,6 +745,8 @@ static void test_hostile(void)
 				vsb_pump_attach(&front);
 			else if (g_rand_int_range(rand, 0, 100) == 0)
 				vsb_pump_detach(&front);
+			else if (g_rand_int_range(rand, 0, 100) == 0)
+				vsb_front_keep(&front);
 			break;
 		default:
 			if (!vsb_pump_next(&front, &io))
@@ -807,6 +916,9 @@ int main(int argc, char **argv)
 	g_test_add_func("/proxy/none", test_no_proxy);
 	g_test_add_func("/proxy/absent", test_absent);
 	g_test_add_func("/proxy/hostile", test_hostile);
+	g_test_add_func("/rest/kept", test_rest);
+	g_test_add_func("/rest/params", test_rest_params);
+	g_test_add_func("/rest/again", test_rest_again);
 	g_test_add_func("/proxy/random", test_random);
 	g_test_add_func("/proxy/random-kills", test_random_kills);
 	g_test_add_func("/in-use", test_in_use);

@@ -114,11 +114,19 @@ struct vsb_range {
  * With the flag each access is handed to the proxy.
  */
 #define VSB_PROXY_NO_FRONT	0x2
+/*
+ * The proxy has no VM yet (vm_fd is -1); it gets one by VSB_SET_VM. Until then, and between
+ * two proxies of this kind, devices that the module answers itself do so, and the last 64 KiB
+ * of what a VSB_DEV_16550 sends are kept. An access to another one is told by
+ * VSB_EVENT_WANTED, and waits as for a proxy that is slow. After the cloud fd is closed such
+ * devices of a user VM that has been bound go on as well. Not with VSB_DEV_VGA.
+ */
+#define VSB_PROXY_RESTS		0x4
 
 /**
  * struct vsb_create_proxy - add a proxy VM to the end of a cloud VM's pool
- * @vm_fd:	its kvm-vm descriptor. From now on its KVM_RUN never enters the
- *		guest; one in progress does until it returns, for instance for a
+ * @vm_fd:	its kvm-vm descriptor, or -1 (VSB_PROXY_RESTS). From now on its KVM_RUN never
+ *		enters the guest; one in progress does until it returns, for instance for a
  *		signal. When the proxy fd is closed the VM is dead: a KVM_RUN in
  *		progress returns KVM_EXIT_SHUTDOWN, later ioctls on it EIO.
  * @flags:	VSB_PROXY_*
@@ -170,6 +178,7 @@ struct vsb_counters {
 #define VSB_USERVM_FRONT	0x20	/* its 16550s are the module's */
 #define VSB_USERVM_VEIL		0x40	/* has a veil */
 #define VSB_USERVM_VEILED	0x80	/* and uses it: has private pages */
+#define VSB_USERVM_RESTS	0x100	/* its proxy has no VM yet (VSB_PROXY_RESTS) */
 
 /**
  * struct vsb_uservm - what is known of a user VM
@@ -198,6 +207,8 @@ struct vsb_counters {
  * @veil_shared: page faults, while it is used, that the guest hypervisor's pages resolved
  * @veil_pushes: times that the guest hypervisor was given an instruction to decode
  * @veil_resets: times that the pages were dropped, as the user VM was reset
+ * @com_lost:	of each COM port, 0x3f8 first: bytes sent that were not kept, as 64 KiB newer ones
+ *		were there before its proxy had a VM
  */
 struct vsb_uservm {
 	__u32 index;
@@ -222,6 +233,7 @@ struct vsb_uservm {
 	__u64 veil_shared;
 	__u64 veil_pushes;
 	__u64 veil_resets;
+	__u64 com_lost[4];
 };
 
 /*
@@ -239,6 +251,7 @@ struct vsb_uservm {
  */
 #define VSB_EVENT_IRQ		1	/* line @gsi of the proxy is now @level */
 #define VSB_EVENT_USERVM	2	/* binding, frames or proof changed: VSB_GET_USERVM */
+#define VSB_EVENT_WANTED	3	/* an access waits for the VM (VSB_SET_VM); told once */
 
 struct vsb_event {
 	__u32 type;		/* VSB_EVENT_* */
@@ -267,10 +280,10 @@ struct vsb_event {
 
 /*
  * Returns a proxy fd. Errors as for VSB_CREATE_CLOUD, and EINVAL: name or
- * range malformed, ranges overlap; EEXIST: the name is taken; ENOSPC: the
- * pool is full; EOPNOTSUPP: this kernel or CPU has no veils, or no screens; ENXIO: the proxy has
- * no memory of its own at vram_frame, or not as much. A user VM with VSB_DEV_VGA has no veil
- * (EINVAL). The name of a proxy whose
+ * range malformed, ranges overlap, VSB_PROXY_RESTS with a vm_fd or VSB_DEV_VGA; EEXIST: the
+ * name is taken; ENOSPC: the pool is full; EOPNOTSUPP: this kernel or CPU has no veils, or no
+ * screens; ENXIO: the proxy has no memory of its own at vram_frame, or not as much. A user VM
+ * with VSB_DEV_VGA has no veil (EINVAL). The name of a proxy whose
  * process has ended is free.
  */
 #define VSB_CREATE_PROXY	_IOW(VSB_IOC, 0x10, struct vsb_create_proxy)
@@ -381,6 +394,13 @@ struct vsb_key {
  * there. Whether the user VM's owner allows that is for who asks to know.
  */
 #define VSB_MEMORY_PRIVATE	0x1
+/*
+ * The argument is the kvm-vm descriptor of a proxy that has none (VSB_PROXY_RESTS). From now on
+ * it is as if created with it. EEXIST: it has one, or gets it now. ESRCH: the proxy is dead, or
+ * the VM's process is ending. EBADF, EINVAL, EBUSY, ENOMEM, EINTR: as for VSB_CREATE_PROXY; the
+ * proxy is as before.
+ */
+#define VSB_SET_VM		_IO(VSB_IOC, 0x26)
 
 /* On a memory fd */
 
