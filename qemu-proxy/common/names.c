@@ -82,6 +82,7 @@ static gboolean parse_range(char *text, struct vsb_range *range)
 #define VGA		"vga"
 #define VEIL		"veil="
 #define WATCH		"watch="
+#define RESTS		"start=client"
 
 /*
  * What it stands for. QEMU for PCs has a mouse at VMware's port, too, which drivers
@@ -213,8 +214,9 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 	g_autofree char *veil = NULL, *watch = NULL;
 	gboolean ps2, vga;
 
-	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 6);
+	words = g_strsplit(spec, ",", VSB_MAX_RANGES + 7);
 	parsed.no_front = take_word(words, FRONT_OFF);
+	parsed.rests = take_word(words, RESTS);
 	ps2 = take_word(words, PS2);
 	vga = take_word(words, VGA);
 	veil = take_prefixed(words, VEIL);
@@ -227,7 +229,13 @@ gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **err
 			    VEIL " or " VGA, shown);
 		return FALSE;
 	}
-	if ((parsed.no_front || ps2 || vga || veil) && !words[0]) {
+	if (vga && parsed.rests) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "ports '%s': a screen is memory of the proxy's process; leave out "
+			    RESTS " or " VGA, shown);
+		return FALSE;
+	}
+	if ((parsed.no_front || parsed.rests || ps2 || vga || veil) && !words[0]) {
 		g_strfreev(words);
 		words = g_strsplit(VSB_DEFAULT_PORTS, ",", 0);
 	}
@@ -280,6 +288,8 @@ char *vsb_ports_format(const struct vsb_ports *ports)
 		g_string_append(text, "," VGA);
 	if (ports->no_front)
 		g_string_append(text, "," FRONT_OFF);
+	if (ports->rests)
+		g_string_append(text, "," RESTS);
 	if (ports->veil_mib)
 		g_string_append_printf(text, "," VEIL "%u", ports->veil_mib);
 	if (ports->watch != VSB_WATCH_OWNER)

@@ -28,6 +28,7 @@ enum vsb_watch {
  *		8 ports is a VSB_DEV_16550, a port of a debug console alone a
  *		VSB_DEV_DEBUGCON; those of "ps2" and "vga" come last
  * @no_front:	the proxy answers each access, also to a 16550
+ * @rests:	its proxy has no process before somebody needs one
  * @veil_mib:	memory of the host that the user VM's veil may have; 0: it has none
  * @watch:	who lets the host read what is behind it
  */
@@ -35,16 +36,17 @@ struct vsb_ports {
 	guint nr;
 	struct vsb_range range[VSB_MAX_RANGES];
 	gboolean no_front;
+	gboolean rests;
 	guint veil_mib;
 	enum vsb_watch watch;
 };
 
 /*
  * "0x3f8-0x3ff,0x80": 0x hexadecimal or decimal, ranges separated by commas. Among
- * them may be "front=off", "veil=MIB", "ps2": the keyboard controller, ports 0x60 and 0x64,
- * and VMware's port, where there is no other mouse then; and "vga": the graphics card, which
- * goes without a veil. With "veil=MIB" there may be "watch=owner", which is the default,
- * "watch=host" or "watch=none".
+ * them may be "front=off", "veil=MIB", "start=client", "ps2": the keyboard controller, ports
+ * 0x60 and 0x64, and VMware's port, where there is no other mouse then; and "vga": the graphics
+ * card, which goes without a veil, and from the start. With "veil=MIB" there may be
+ * "watch=owner", which is the default, "watch=host" or "watch=none".
  * Without a range these are beside VSB_DEFAULT_PORTS.
  */
 gboolean vsb_ports_parse(const char *spec, struct vsb_ports *ports, GError **error);

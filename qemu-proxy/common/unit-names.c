@@ -64,6 +64,9 @@ static void test_ports(void)
 		  "0x1,0x2,0x3,0x4,0x5,0x6,0x7,0x8,0x9,0xa,0xb,0xc,0xd,0xe,0xf,0x10,front=off",
 		  16, 0, 0 },
 		{ "ps2", "0x3f8-0x3ff,ps2", 4, 0x3f8, 4 },
+		{ "start=client", "0x3f8-0x3ff,start=client", 1, 0x3f8, 4 },
+		{ "start=client,veil=1,ps2,front=off,0x2f8-0x2ff",
+		  "0x2f8-0x2ff,ps2,front=off,start=client,veil=1", 4, 0x2f8, 3 },
 		{ "ps2,front=off", "0x3f8-0x3ff,ps2,front=off", 4, 0x3f8, 4 },
 		{ "0x2f8-0x2ff,front=off,ps2", "0x2f8-0x2ff,ps2,front=off", 4, 0x2f8, 3 },
 		{ "0x61-0x63,ps2,0x80", "0x61-0x63,0x80,ps2", 5, 0, 0 },
@@ -83,6 +86,7 @@ static void test_ports(void)
 	static const char * const bad[] = {
 		"veil", "veil=", "veil=0", "veil=524289", "veil=-1", "veil=1M", "veil=1,veil=1",
 		"0x60,veil=x", "veil=1,", "VEIL=1",
+		"start", "start=", "start=now", "start=client,start=client", "start=client,vga",
 		"", ",", "0x3f8,", ",0x3f8", "0x3f8-", "-0x3f8", "-1", "0x3ff-0x3f8", "0x",
 		"0x0x3f8", "0x10000", "65536", "99999999999999999999", "com1", "3f8", " 1", "1 ",
 		"1-2-3", "0x3f8-0x3ff,0x3ff", "1,1", "5-10,1-5", "5-10,6", "1;2", "+1",
@@ -107,6 +111,7 @@ static void test_ports(void)
 		g_assert_true(vsb_ports_parse(good[i].spec, &ports, &error));
 		g_assert_cmpuint(ports.nr, ==, good[i].nr);
 		g_assert_cmpint(ports.no_front, ==, strstr(good[i].spec, "front=off") != NULL);
+		g_assert_cmpint(ports.rests, ==, strstr(good[i].spec, "start=client") != NULL);
 		g_assert_cmpint(ports.veil_mib != 0, ==, strstr(good[i].spec, "veil=") != NULL);
 		g_assert_cmpint(vsb_ports_ps2(&ports), ==, strstr(good[i].spec, "ps2") != NULL);
 		g_assert_cmpint(vsb_ports_vga(&ports), ==, strstr(good[i].spec, "vga") != NULL);

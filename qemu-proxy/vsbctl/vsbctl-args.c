@@ -338,7 +338,8 @@ static const struct command commands[] = {
 	  "Attaches a cloud VM, with a proxy for each user VM\n"
 	  "NAMEs are in the order in which the user VMs will start. PORTS are ranges such as\n"
 	  "0x3f8-0x3ff (the default), separated by commas; with front=off among them the\n"
-	  "module hands each access to the proxy, ps2 adds keyboard and mouse. With veil=MIB the\n"
+	  "module hands each access to the proxy, ps2 adds keyboard and mouse, start=client has the\n"
+	  "proxy's process started by the first client of its console. With veil=MIB the\n"
 	  "user VM's memory is kept from the cloud VM, up to so much; WHO lets the host read it: owner\n"
 	  "(the default), host or none. MODE is first-seen (the default) or\n"
 	  "required: nothing passes until the user VM has proved who it is.",

@@ -120,6 +120,8 @@ static void show_uservm(GString *text, JsonObject *uservm)
 				       "-", "-", "-");
 	g_string_append_printf(text, "  %-17s  %s", identity_of(uservm), text_of(uservm, "ports"));
 	show_consoles(text, uservm);
+	if (is_true(uservm, "resting"))
+		g_string_append(text, " (proxy: rests)");
 	if (json_object_has_member(uservm, "domain"))
 		g_string_append_printf(text, " (proxy: domain %s)", text_of(uservm, "domain"));
 	g_string_append_c(text, '\n');

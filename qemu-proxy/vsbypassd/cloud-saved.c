@@ -138,6 +138,11 @@ static gboolean resume(struct cloud *cloud, const struct saved *saved,
 
 		if (!proxy)
 			break;
+		if (!life->pid && uservm->ports.rests) {
+			proxy_recall(proxy, life);
+			proxy_start(proxy);
+			continue;
+		}
 		if (proxy_resume(proxy, life, &cause)) {
 			cloud_tell_agent(cloud, proxy);
 			proxy_note_proved(proxy, cloud_is_proved(proxy));

@@ -46,6 +46,25 @@ static void add_veil(JsonObject *object, const struct proxy *proxy, const struct
 	json_object_set_object_member(object, "veil", veil);
 }
 
+/* What its consoles have not kept, while nobody was there. */
+static void add_rest(JsonObject *object, const struct proxy *proxy, const struct vsb_uservm *uservm)
+{
+	struct vsb_com_port coms[VSB_MAX_COMS];
+	JsonArray *lost;
+	guint nr;
+
+	if (!proxy_ports(proxy)->rests)
+		return;
+	json_object_set_boolean_member(object, "resting", proxy_is_resting(proxy));
+	if (!uservm)
+		return;
+	lost = json_array_new();
+	nr = vsb_ports_coms(proxy_ports(proxy), coms);
+	for (guint i = 0; i < nr; i++)
+		json_array_add_int_element(lost, (gint64)uservm->com_lost[coms[i].number - 1]);
+	json_object_set_array_member(object, "lost", lost);
+}
+
 static void add_typing(JsonObject *object, const struct proxy *proxy)
 {
 	JsonObject *typing;
@@ -107,6 +126,7 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 				       uservm.flags & VSB_USERVM_PROVED);
 	json_object_set_string_member(object, "line", line_of(cloud, proxy));
 	add_typing(object, proxy);
+	add_rest(object, proxy, bound ? &uservm : NULL);
 	if (!bound)
 		return object;
 	ept = g_strdup_printf("0x%" G_GINT64_MODIFIER "x", (guint64)uservm.ept_pointer);

@@ -145,7 +145,8 @@ static void on_ready(struct proxy *proxy, gpointer data)
 		return;
 	}
 	if (cloud->attached) {
-		g_message("proxy '%s': serves again", proxy_name(proxy));
+		g_message("proxy '%s': %s", proxy_name(proxy),
+			  proxy_is_resting(proxy) ? "rests" : "serves again");
 		cloud_tell_agent(cloud, proxy);
 		return;
 	}
@@ -351,7 +352,7 @@ struct cloud *cloud_new(const struct attach_args *args, int device_fd,
 	for (guint i = 0; cloud && i < args->uservms->len; i++) {
 		struct proxy *proxy = cloud_add_proxy(cloud, env, args->uservms->pdata[i], error);
 
-		if (!proxy || !proxy_listen(proxy, error)) {
+		if (!proxy || !proxy_open(proxy, error)) {
 			cloud_free(cloud);
 			return NULL;
 		}
@@ -512,6 +513,11 @@ gboolean cloud_unbind(struct cloud *cloud, struct proxy *proxy, GError **error)
 	return TRUE;
 }
 
+gboolean cloud_rest(struct cloud *cloud, struct proxy *proxy, GError **error)
+{
+	return check_settled(cloud, proxy, error) && proxy_rest(proxy, error);
+}
+
 gboolean cloud_serve(struct cloud *cloud, struct proxy *proxy, pid_t pid, const char *domain,
 		     GError **error)
 {
@@ -528,6 +534,8 @@ gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *
 		cloud_set_busy(cloud, error);
 		return FALSE;
 	}
+	if (!attach_uservms_fit(uservms, cloud->unclaimed, error))
+		return FALSE;
 	if (before + uservms->len > VSB_MAX_PROXIES) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
 			    "cloud VM '%s' has %u user VMs; %d are possible", cloud->name, before,
@@ -537,7 +545,7 @@ gboolean cloud_add(struct cloud *cloud, const struct proxy_env *env, GPtrArray *
 	for (guint i = 0; i < uservms->len; i++) {
 		struct proxy *proxy = cloud_add_proxy(cloud, env, uservms->pdata[i], error);
 
-		if (proxy && proxy_listen(proxy, error))
+		if (proxy && proxy_open(proxy, error))
 			continue;
 		while (cloud->proxies->len > before)
 			drop_proxy(cloud, cloud->proxies->len - 1);

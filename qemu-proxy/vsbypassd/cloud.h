@@ -78,6 +78,9 @@ gboolean cloud_has_process(const struct cloud *cloud, pid_t pid);
 gboolean cloud_serve(struct cloud *cloud, struct proxy *proxy, pid_t pid, const char *domain,
 		     GError **error);
 
+/* See proxy_rest(). */
+gboolean cloud_rest(struct cloud *cloud, struct proxy *proxy, GError **error);
+
 /*
  * Return: (transfer full): a descriptor of the memory of the proxy's user VM, or -1. *@conceals:
  * NULL, or why what is behind its veil is left out

@@ -160,6 +160,24 @@ const char *unclaimed_text(guint unclaimed)
 	return unclaimed == VSB_UNCLAIMED_REFLECT ? "reflect" : "absorb";
 }
 
+/*
+ * While vsbypassd starts anew a proxy without a process has no place in the pool: a user VM that
+ * comes then is new to all.
+ */
+gboolean attach_uservms_fit(const GPtrArray *uservms, guint unclaimed, GError **error)
+{
+	for (guint i = 0; i < uservms->len; i++) {
+		const struct attach_uservm *uservm = uservms->pdata[i];
+
+		if (!uservm->ports.rests || unclaimed == VSB_UNCLAIMED_ABSORB)
+			continue;
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "user VM '%s': 'start=client' goes with unclaimed=absorb only", uservm->name);
+		return FALSE;
+	}
+	return TRUE;
+}
+
 static gboolean parse_unclaimed(const char *text, guint *unclaimed, GError **error)
 {
 	if (!strcmp(text, "absorb")) {
@@ -195,7 +213,8 @@ static struct attach_args *parse_attach(JsonObject *object, gboolean whole, GErr
 	    !json_line_string(object, "unclaimed", FALSE, &unclaimed, error) ||
 	    !parse_unclaimed(unclaimed, &args->unclaimed, error) ||
 	    (cloud && !vsb_name_check("cloud VM", cloud, error)) ||
-	    !parse_uservms(object, args->uservms, error))
+	    !parse_uservms(object, args->uservms, error) ||
+	    !attach_uservms_fit(args->uservms, args->unclaimed, error))
 		goto fail;
 	if (agent && (agent[0] != '/' || strlen(agent) >= path_max)) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
@@ -375,6 +394,16 @@ static gboolean call_memory(struct call *call, GError **error)
 	return TRUE;
 }
 
+static gboolean call_rest(struct call *call, GError **error)
+{
+	const char *name = NULL;
+
+	if (!get_uservm(call, &name, error))
+		return FALSE;
+	call->ops->rest(name, call->done, call->done_data, call->data);
+	return TRUE;
+}
+
 static gboolean call_reveal(struct call *call, GError **error)
 {
 	const char *name = NULL;
@@ -471,6 +500,7 @@ static const struct {
 	{ "memory", COMMAND_PEER_ROOT, call_memory },
 	{ "reveal", COMMAND_PEER_CONSOLE, call_reveal },
 	{ "conceal", COMMAND_PEER_CONSOLE, call_conceal },
+	{ "rest", COMMAND_PEER_CONSOLE, call_rest },
 	{ "add", COMMAND_PEER_ROOT, call_add },
 	{ "remove", COMMAND_PEER_ROOT, call_remove },
 	{ "serve", COMMAND_PEER_ROOT, call_serve },
@@ -509,7 +539,7 @@ static gboolean dispatch(JsonObject *request, enum command_peer peer, struct cal
 	shown = vsb_error_shown(name, 40);
 	g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 		    "unknown command '%s'; there are attach, check, detach, status, send-break, "
-		    "send-key, type, unbind, memory, reveal, conceal, add, remove, serve, log", shown);
+		    "send-key, type, unbind, memory, reveal, conceal, rest, add, remove, serve, log", shown);
 	return FALSE;
 }
 

@@ -14,7 +14,8 @@
 /* Who asks. */
 enum command_peer {
 	COMMAND_PEER_NOBODY,	/* nothing is allowed */
-	COMMAND_PEER_CONSOLE,	/* user of vsb-console: status, send-break, send-key, reveal, conceal */
+	/* user of vsb-console: status, send-break, send-key, reveal, conceal, rest */
+	COMMAND_PEER_CONSOLE,
 	COMMAND_PEER_ROOT,
 };
 
@@ -56,6 +57,9 @@ void attach_args_free(struct attach_args *args);
 struct attach_args *attach_args_parse(JsonObject *object, GError **error);
 JsonObject *attach_args_format(const struct attach_args *args);
 
+/* Whether @uservms (struct attach_uservm) go with this policy. */
+gboolean attach_uservms_fit(const GPtrArray *uservms, guint unclaimed, GError **error);
+
 /* "absorb" or "reflect". */
 const char *unclaimed_text(guint unclaimed);
 
@@ -91,6 +95,7 @@ struct command_ops {
 	/* @reveal: or conceal */
 	void (*reveal)(const char *uservm, gboolean reveal, command_done done, gpointer done_data,
 		       gpointer data);
+	void (*rest)(const char *uservm, command_done done, gpointer done_data, gpointer data);
 	/* takes uservms over: struct attach_uservm, names different, at least one */
 	void (*add)(const char *cloud, GPtrArray *uservms, command_done done,
 		    gpointer done_data, gpointer data);

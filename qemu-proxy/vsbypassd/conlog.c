@@ -41,6 +41,13 @@ static GSubprocess *start_writer(const char *dir, const char *name, goffset max,
 	return g_subprocess_launcher_spawnv(launcher, argv, error);
 }
 
+gboolean conlog_kept(const char *dir, const char *name)
+{
+	g_autofree char *path = g_strconcat(dir, "/", name, ".log", NULL);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 int conlog_start(const char *dir, const char *name, goffset max, guint keep)
 {
 	struct conlog_file file = { .dirfd = -1, .fd = -1 };

@@ -29,6 +29,9 @@
  */
 int conlog_start(const char *dir, const char *name, goffset max, guint keep);
 
+/* Whether there is one of this name. */
+gboolean conlog_kept(const char *dir, const char *name);
+
 /*
  * Adds the log to QEMU's arguments @argv (transfer full), to the chardev whose argument
  * begins with @chardev. @fd: the pipe as QEMU has it, another one for each log.

@@ -17,7 +17,8 @@
 /**
  * struct consoles - see consoles.h
  * @names:	vsb_ports_consoles(), @nr of them
- * @paths:	of their sockets
+ * @paths:	of their sockets,
+ * @rests:	and of the files that say that they rest
  * @listen_fd:	shared with each QEMU; -1: only the QEMU has it that was resumed
  * @log_fd:	conlog_start()'s, until QEMU has opened it, else -1
  * @debugs:	ports of debug consoles, @nr_debugs of them, which have nothing but a log each
@@ -30,12 +31,19 @@ struct consoles {
 	guint nr;
 	char **names;
 	char *paths[VSB_MAX_COMS];
+	char *rests[VSB_MAX_COMS];
 	int listen_fd[VSB_MAX_COMS];
 	int log_fd[VSB_MAX_COMS];
 	guint nr_debugs;
 	guint debugs[VSB_MAX_DEBUGS];
 	int debug_fd[VSB_MAX_DEBUGS];
 };
+
+/* Of the log of debug console @i. */
+static char *debug_name(const struct consoles *consoles, guint i)
+{
+	return g_strdup_printf("%s.0x%x", consoles->names[0], consoles->debugs[i]);
+}
 
 static void close_fd(int *fd)
 {
@@ -59,6 +67,7 @@ struct consoles *consoles_new(const char *dir, gid_t gid, const char *log_dir, c
 		consoles->debug_fd[i] = -1;
 	for (guint i = 0; i < consoles->nr; i++) {
 		consoles->paths[i] = g_strdup_printf("%s/%s.sock", dir, consoles->names[i]);
+		consoles->rests[i] = g_strdup_printf("%s/%s.rest", dir, consoles->names[i]);
 		consoles->listen_fd[i] = -1;
 		consoles->log_fd[i] = -1;
 	}
@@ -71,6 +80,7 @@ void consoles_free(struct consoles *consoles)
 	for (guint i = 0; i < consoles->nr; i++) {
 		close_fd(&consoles->listen_fd[i]);
 		g_free(consoles->paths[i]);
+		g_free(consoles->rests[i]);
 	}
 	g_strfreev(consoles->names);
 	g_free(consoles->log_dir);
@@ -90,8 +100,41 @@ gboolean consoles_listen(struct consoles *consoles, GError **error)
 	return TRUE;
 }
 
+gboolean consoles_rest(struct consoles *consoles, gboolean rest, GError **error)
+{
+	for (guint i = 0; i < consoles->nr; i++) {
+		if (!rest)
+			unlink(consoles->rests[i]);
+		else if (!g_file_set_contents(consoles->rests[i], "", 0, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+void consoles_watch(struct consoles *consoles, guint ids[VSB_MAX_COMS], GUnixFDSourceFunc wake,
+		    gpointer data)
+{
+	for (guint i = 0; i < consoles->nr; i++)
+		ids[i] = g_unix_fd_add(consoles->listen_fd[i], G_IO_IN, wake, data);
+}
+
+gboolean consoles_logged(const struct consoles *consoles)
+{
+	gboolean kept = FALSE;
+
+	for (guint i = 0; i < consoles->nr; i++)
+		kept |= conlog_kept(consoles->log_dir, consoles->names[i]);
+	for (guint i = 0; i < consoles->nr_debugs; i++) {
+		g_autofree char *name = debug_name(consoles, i);
+
+		kept |= conlog_kept(consoles->log_dir, name);
+	}
+	return kept;
+}
+
 void consoles_remove(struct consoles *consoles)
 {
+	consoles_rest(consoles, FALSE, NULL);
 	for (guint i = 0; i < consoles->nr; i++) {
 		close_fd(&consoles->listen_fd[i]);
 		unlink(consoles->paths[i]);
@@ -132,8 +175,7 @@ static gboolean give_all(struct consoles *consoles, GSubprocessLauncher *launche
 	}
 	for (guint i = 0; i < consoles->nr_debugs; i++) {
 		g_autofree char *chardev = proxy_cmd_debug(consoles->debugs[i]);
-		g_autofree char *name = g_strdup_printf("%s.0x%x", consoles->names[0],
-							consoles->debugs[i]);
+		g_autofree char *name = debug_name(consoles, i);
 
 		if (!give_log(consoles, launcher, name, chardev, PROXY_DEBUG_FD(i),
 			      &consoles->debug_fd[i], argv))

@@ -7,6 +7,7 @@
 #define VSB_CONSOLES_H
 
 #include <gio/gio.h>
+#include <glib-unix.h>
 
 #include "names.h"
 
@@ -32,6 +33,19 @@ void consoles_remove(struct consoles *consoles);
  */
 char **consoles_give(struct consoles *consoles, GSubprocessLauncher *launcher, char **argv,
 		     GError **error);
+
+/*
+ * Nobody is to come unless he has a client: NAME.rest beside each socket says so. @rest: or no
+ * longer.
+ */
+gboolean consoles_rest(struct consoles *consoles, gboolean rest, GError **error);
+
+/* Calls @wake, which removes what this has put into @ids, when somebody connects. */
+void consoles_watch(struct consoles *consoles, guint ids[VSB_MAX_COMS], GUnixFDSourceFunc wake,
+		    gpointer data);
+
+/* Whether the log of any is kept. */
+gboolean consoles_logged(const struct consoles *consoles);
 
 /* QEMU has opened its descriptors, see conlog_opened(). */
 void consoles_opened(struct consoles *consoles);

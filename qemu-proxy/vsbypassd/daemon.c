@@ -420,6 +420,17 @@ static void op_memory(const char *name, command_done done, gpointer done_data, g
 	done(done_data, result, error);
 }
 
+static void op_rest(const char *name, command_done done, gpointer done_data, gpointer data)
+{
+	g_autoptr(GError) error = NULL;
+	struct cloud *cloud;
+	struct proxy *proxy = find_proxy(data, name, &cloud, &error);
+
+	if (proxy)
+		cloud_rest(cloud, proxy, &error);
+	done(done_data, NULL, error);
+}
+
 static void op_reveal(const char *name, gboolean reveal, command_done done, gpointer done_data,
 		      gpointer data)
 {
@@ -520,6 +531,7 @@ const struct command_ops daemon_ops = {
 	.unbind = op_unbind,
 	.memory = op_memory,
 	.reveal = op_reveal,
+	.rest = op_rest,
 	.add = op_add,
 	.remove = op_remove,
 	.serve = op_serve,

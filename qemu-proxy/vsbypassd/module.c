@@ -66,7 +66,8 @@ int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 {
 	struct vsb_create_proxy arg = {
 		.vm_fd = vm_fd,
-		.flags = flags | (ports->no_front ? VSB_PROXY_NO_FRONT : 0),
+		.flags = flags | (ports->no_front ? VSB_PROXY_NO_FRONT : 0) |
+			 (vm_fd < 0 ? VSB_PROXY_RESTS : 0),
 		.nr_ranges = ports->nr,
 		.veil_mib = ports->veil_mib,
 		.vram_frame = vsb_ports_vga(ports) ? PROXY_VRAM_FRAME : 0,
@@ -112,6 +113,19 @@ gboolean module_set_key(int proxy_fd, const guint8 *key, GError **error)
 	set_error(error, "VSB_SET_KEY", err, err == EINVAL ?
 		  "its ports may not have those at which user VMs prove who they are" :
 		  err == EOPNOTSUPP ? "the kernel has no hmac(sha256)" : NULL);
+	return FALSE;
+}
+
+gboolean module_set_vm(int proxy_fd, int vm_fd, GError **error)
+{
+	int ret;
+
+	do
+		ret = ioctl(proxy_fd, VSB_SET_VM, (long)vm_fd);
+	while (ret < 0 && errno == EINTR);
+	if (!ret)
+		return TRUE;
+	set_error(error, "VSB_SET_VM", errno, NULL);
 	return FALSE;
 }
 

@@ -18,12 +18,15 @@ int module_open(const char *device, GError **error);
 int module_create_cloud(int device_fd, int vm_fd, guint32 flags, guint32 unclaimed,
 			GError **error);
 
-/* Return: proxy descriptor (non-blocking) or -1. @flags: VSB_PROXY_*. */
+/* Return: proxy descriptor (non-blocking) or -1. @flags: VSB_PROXY_*; @vm_fd: -1: it rests. */
 int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 			const struct vsb_ports *ports, guint32 flags, GError **error);
 
 /* The key of its user VM, 32 bytes; once. */
 gboolean module_set_key(int proxy_fd, const guint8 *key, GError **error);
+
+/* The VM of a proxy that rests. */
+gboolean module_set_vm(int proxy_fd, int vm_fd, GError **error);
 
 gboolean module_start(int cloud_fd, GError **error);
 

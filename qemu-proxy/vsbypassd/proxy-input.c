@@ -26,6 +26,7 @@ static struct qmp *may_type(gpointer data, guint64 *reads, GError **error)
 	struct vsb_uservm uservm;
 
 	if (proxy->state != READY || !proxy->qmp) {
+		proxy_wanted(proxy);
 		set_no_qmp(proxy, "send-key", error);
 		return NULL;
 	}
@@ -85,6 +86,7 @@ void proxy_send_break(struct proxy *proxy, guint console, qmp_done done, gpointe
 	if (proxy->state != READY || !proxy->qmp) {
 		g_autofree char *instead = NULL;
 
+		proxy_wanted(proxy);
 		vsb_ports_coms(&proxy->ports, coms);
 		instead = g_strdup_printf("qemu-monitor-command --hmp' with "
 					  "'chardev-send-break charserial%u",

@@ -9,7 +9,7 @@
 #include "lineio.h"
 #include "proxy.h"
 
-enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
+enum proxy_state { IDLE, RESTING, STARTING, WAITING, REGISTERED, READY };
 
 /**
  * struct proxy - see proxy.h
@@ -19,6 +19,10 @@ enum proxy_state { IDLE, STARTING, WAITING, REGISTERED, READY };
  * @cancel:	of the wait for @process
  * @pidfd:	of QEMU; @pidfd_id: its end, if it is not @process that tells
  * @fd:		proxy descriptor of the module, -1: none
+ * @wakes:	it has no VM yet, the process is started to be that
+ * @begin_id:	it begins to rest,
+ * @wake_ids:	until somebody connects to a console, or
+ * @wanted_id:	some time after the user VM has needed the process
  * @kept:	fdstore_keep() has a copy of it
  * @bound:	it has had a user VM
  * @reveal_end:	see proxy_reveal(); of g_get_monotonic_time(), 0: nothing is revealed
@@ -49,6 +53,10 @@ struct proxy {
 	guint pidfd_id;
 	struct qmp *qmp;
 	int fd;
+	gboolean wakes;
+	guint begin_id;
+	guint wake_ids[VSB_MAX_COMS];
+	guint wanted_id;
 	gboolean kept;
 	gboolean bound;
 	gint64 reveal_end;
@@ -70,6 +78,9 @@ gboolean proxy_is_domain(const struct proxy *proxy);
 
 /* The run is over. @why is logged and told, then the next one is scheduled. */
 void proxy_died(struct proxy *proxy, const char *why);
+
+/* The first process starts, or none, see proxy-rest.c. */
+void proxy_begin(struct proxy *proxy);
 
 /* All of this run but the process. */
 void proxy_let_go(struct proxy *proxy);
@@ -106,6 +117,23 @@ void proxy_wait_process(struct proxy *proxy);
 
 /* It was killed or has ended: nothing is known of it any more. */
 void proxy_forget_process(struct proxy *proxy);
+
+/* proxy-rest.c: there is no process */
+
+/* Need there be none? */
+gboolean proxy_may_rest(const struct proxy *proxy);
+
+/* It is WAITING, and can be registered, soon. */
+void proxy_rest_begin(struct proxy *proxy);
+
+/* It is registered, and has no VM. */
+void proxy_rests(struct proxy *proxy);
+
+/* The user VM needs it. */
+void proxy_wanted(struct proxy *proxy);
+
+/* None of this any more. */
+void proxy_rest_end(struct proxy *proxy);
 
 /* proxy-input.c */
 extern const struct keyboard_ops proxy_keyboard_ops;

@@ -74,6 +74,7 @@ static void drop_qmp(struct proxy *proxy)
 
 void proxy_let_go(struct proxy *proxy)
 {
+	proxy_rest_end(proxy);
 	remove_source(&proxy->fd_id);
 	close_fd(&proxy->fd);
 	remove_source(&proxy->timeout_id);
@@ -101,6 +102,21 @@ void proxy_kill(struct proxy *proxy)
 		unlink(proxy->vnc_path);
 }
 
+void proxy_begin(struct proxy *proxy)
+{
+	if (proxy_may_rest(proxy))
+		proxy_rest_begin(proxy);
+	else
+		proxy_spawn(proxy);
+}
+
+/* Who has no client is not to come, and have it started, before it rests. */
+static void warn_off(struct proxy *proxy)
+{
+	if (proxy_may_rest(proxy))
+		consoles_rest(proxy->consoles, TRUE, NULL);
+}
+
 static gboolean on_restart(gpointer data)
 {
 	struct proxy *proxy = data;
@@ -109,7 +125,7 @@ static gboolean on_restart(gpointer data)
 	proxy->life.restarts++;
 	g_message("proxy '%s': starting it again (restart %u)", proxy->name,
 		  proxy->life.restarts);
-	proxy_spawn(proxy);
+	proxy_begin(proxy);
 	return G_SOURCE_REMOVE;
 }
 
@@ -120,6 +136,7 @@ void proxy_died(struct proxy *proxy, const char *why)
 
 	if (proxy->restart_id)
 		return;
+	warn_off(proxy);
 	proxy_kill(proxy);
 	proxy_forget_process(proxy);
 	pause_s = backoff_ended(&proxy->backoff, g_get_monotonic_time(), DIED_PAUSE_S);
@@ -133,7 +150,7 @@ static gboolean on_renew(gpointer data)
 	struct proxy *proxy = data;
 
 	proxy->restart_id = 0;
-	proxy_spawn(proxy);
+	proxy_begin(proxy);
 	return G_SOURCE_REMOVE;
 }
 
@@ -148,7 +165,11 @@ void proxy_renew(struct proxy *proxy, const char *why)
 	proxy->ops->changed(proxy, proxy->data);
 	if (proxy->restart_id)
 		return;
+	warn_off(proxy);
 	proxy_kill(proxy);
+	/* One that rests takes the name at once. */
+	if (proxy->ports.rests)
+		proxy_wait_process(proxy);
 	proxy_forget_process(proxy);
 	/* At once, but not as often as the cloud VM likes. */
 	pause_s = backoff_ended(&proxy->backoff, g_get_monotonic_time(), 0);
@@ -214,6 +235,8 @@ static gboolean on_event(int fd, GIOCondition condition, gpointer data)
 		else if (events[i].type == VSB_EVENT_USERVM) {
 			proxy->bound |= module_get_uservm(fd, &uservm);
 			proxy->ops->uservm(proxy, proxy->data);
+		} else if (events[i].type == VSB_EVENT_WANTED) {
+			proxy_wanted(proxy);
 		}
 	}
 	return G_SOURCE_CONTINUE;
@@ -223,7 +246,11 @@ void proxy_serves(struct proxy *proxy)
 {
 	remove_source(&proxy->timeout_id);
 	proxy->state = READY;
-	proxy->ops->ready(proxy, proxy->data);
+	/* One that has rested was ready when it began to. */
+	if (proxy->wakes)
+		proxy->wakes = FALSE;
+	else
+		proxy->ops->ready(proxy, proxy->data);
 }
 
 static void on_kept(gpointer data, JsonNode *result, const GError *error)
@@ -273,13 +300,11 @@ void proxy_watch_events(struct proxy *proxy)
 	proxy->fd_id = g_unix_fd_add(proxy->fd, G_IO_IN | G_IO_ERR | G_IO_HUP, on_event, proxy);
 }
 
-gboolean proxy_hand_over(struct proxy *proxy, int cloud_fd, int vm_fd, GError **error)
+/* @vm_fd: -1: it rests. */
+static gboolean create(struct proxy *proxy, int cloud_fd, int vm_fd, GError **error)
 {
-	if (vm_fd < 0)
-		return FALSE;
 	proxy->fd = module_create_proxy(cloud_fd, vm_fd, proxy->name, &proxy->ports,
 					proxy->identity.required ? VSB_PROXY_REQUIRED : 0, error);
-	close(vm_fd);
 	if (proxy->fd < 0 ||
 	    (proxy->identity.has_key &&
 	     !module_set_key(proxy->fd, proxy->identity.key.bytes, error)))
@@ -289,11 +314,43 @@ gboolean proxy_hand_over(struct proxy *proxy, int cloud_fd, int vm_fd, GError **
 	return TRUE;
 }
 
+gboolean proxy_hand_over(struct proxy *proxy, int cloud_fd, int vm_fd, GError **error)
+{
+	gboolean created;
+
+	if (vm_fd < 0)
+		return FALSE;
+	created = create(proxy, cloud_fd, vm_fd, error);
+	close(vm_fd);
+	return created;
+}
+
+/* It has its place in the module already. */
+static gboolean give_vm(struct proxy *proxy, GError **error)
+{
+	int vm_fd = take_own_vm(proxy, error);
+	gboolean given;
+
+	if (vm_fd < 0)
+		return FALSE;
+	given = module_set_vm(proxy->fd, vm_fd, error);
+	close(vm_fd);
+	proxy->state = REGISTERED;
+	return given;
+}
+
 void proxy_register(struct proxy *proxy, int cloud_fd)
 {
 	g_autoptr(GError) error = NULL;
 
 	g_return_if_fail(proxy->state == WAITING);
+	if (!proxy_pid(proxy)) {
+		if (create(proxy, cloud_fd, -1, &error))
+			proxy_rests(proxy);
+		else
+			proxy_died(proxy, error->message);
+		return;
+	}
 	if (proxy_hand_over(proxy, cloud_fd, take_own_vm(proxy, &error), &error))
 		qmp_execute(proxy->qmp, "cont", NULL, on_cont, proxy);
 	else
@@ -302,9 +359,16 @@ void proxy_register(struct proxy *proxy, int cloud_fd)
 
 static void waits(struct proxy *proxy)
 {
+	g_autoptr(GError) error = NULL;
+
 	consoles_opened(proxy->consoles);
 	proxy->state = WAITING;
-	proxy->ops->waiting(proxy, proxy->data);
+	if (!proxy->wakes)
+		proxy->ops->waiting(proxy, proxy->data);
+	else if (give_vm(proxy, &error))
+		qmp_execute(proxy->qmp, "cont", NULL, on_cont, proxy);
+	else
+		proxy_died(proxy, error->message);
 }
 
 static void on_vnc_listens(gpointer data, JsonNode *result, const GError *error)
@@ -346,7 +410,7 @@ static void on_qmp_ready(struct qmp *qmp, gpointer data)
 {
 	struct proxy *proxy = data;
 
-	if (proxy->fd >= 0)
+	if (proxy->fd >= 0 && !proxy->wakes)
 		proxy_serves(proxy);		/* as it did before us */
 	else if (proxy->vnc_path)
 		give_vnc_socket(proxy);
@@ -363,7 +427,7 @@ const struct qmp_ops proxy_qmp_ops = { on_qmp_ready, on_qmp_closed };
 
 void proxy_start(struct proxy *proxy)
 {
-	proxy_spawn(proxy);
+	proxy_begin(proxy);
 }
 
 gboolean proxy_listen(struct proxy *proxy, GError **error)
@@ -503,7 +567,7 @@ gboolean proxy_is_waiting(const struct proxy *proxy)
 
 gboolean proxy_is_ready(const struct proxy *proxy)
 {
-	return proxy->state == READY;
+	return proxy->state == READY || (proxy->ports.rests && proxy->fd >= 0);
 }
 
 struct activity *proxy_activity(struct proxy *proxy)

@@ -94,7 +94,10 @@ struct proxy *proxy_new(const struct proxy_env *env, guint id, const char *name,
 /* Makes the sockets of its consoles, if it has none. */
 gboolean proxy_listen(struct proxy *proxy, GError **error);
 
-/* Starts QEMU for the first time; later failures come as died(). */
+/* The same, before it is started. One that rests says so before anybody finds them. */
+gboolean proxy_open(struct proxy *proxy, GError **error);
+
+/* Starts QEMU for the first time, or lets it rest; later failures come as died(). */
 void proxy_start(struct proxy *proxy);
 
 /*
@@ -123,6 +126,12 @@ gboolean proxy_serve(struct proxy *proxy, int cloud_fd, pid_t pid, const char *d
  */
 void proxy_renew(struct proxy *proxy, const char *why);
 
+/* Nobody is attached: its QEMU, if it has one, ends, until somebody needs it. */
+gboolean proxy_rest(struct proxy *proxy, GError **error);
+
+/* What is known of the one that rested when an earlier vsbypassd ended. */
+void proxy_recall(struct proxy *proxy, const struct proxy_life *life);
+
 /* The same at the word of the host's administrator, at once. */
 void proxy_renew_now(struct proxy *proxy, const char *why);
 
@@ -143,7 +152,8 @@ int proxy_fd(const struct proxy *proxy);	/* -1: none now */
 pid_t proxy_pid(const struct proxy *proxy);	/* 0: none now */
 void proxy_get_life(const struct proxy *proxy, struct proxy_life *life);
 gboolean proxy_is_waiting(const struct proxy *proxy);
-gboolean proxy_is_ready(const struct proxy *proxy);
+gboolean proxy_is_ready(const struct proxy *proxy);	/* it has its place in the module */
+gboolean proxy_is_resting(const struct proxy *proxy);	/* or its QEMU does not serve yet */
 
 #define PROXY_REVEAL_S	600
 

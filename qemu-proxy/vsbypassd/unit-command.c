@@ -103,6 +103,12 @@ static void op_memory(const char *uservm, command_done done, gpointer done_data,
 	done(done_data, NULL, NULL);
 }
 
+static void op_rest(const char *uservm, command_done done, gpointer done_data, gpointer data)
+{
+	g_string_append_printf(calls, "rest %s", uservm);
+	done(done_data, NULL, NULL);
+}
+
 static void op_reveal(const char *uservm, gboolean reveal, command_done done, gpointer done_data,
 		      gpointer data)
 {
@@ -144,7 +150,7 @@ static void op_log(guint lines, command_done done, gpointer done_data, gpointer 
 }
 
 static const struct command_ops ops = {
-	op_attach, op_check, op_detach, op_status, op_send_break, op_type, op_unbind, op_memory, op_reveal,
+	op_attach, op_check, op_detach, op_status, op_send_break, op_type, op_unbind, op_memory, op_reveal, op_rest,
 	op_add, op_remove, op_serve, op_log
 };
 
@@ -223,6 +229,7 @@ static void test_good(void)
 		{ "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"v\"}}", "memory v" },
 		{ "{\"execute\":\"reveal\",\"arguments\":{\"uservm\":\"v\"}}", "reveal v" },
 		{ "{\"execute\":\"conceal\",\"arguments\":{\"uservm\":\"v\"}}", "conceal v" },
+		{ "{\"execute\":\"rest\",\"arguments\":{\"uservm\":\"v\"}}", "rest v" },
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -265,6 +272,7 @@ static void test_bad(void)
 		TYPE(",\"text\":\"a\\u0000b\""), TYPE(",\"text\":\"a\\u001b\""),
 		"{\"execute\":\"memory\"}", "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"/\"}}",
 		"{\"execute\":\"reveal\"}", "{\"execute\":\"conceal\",\"arguments\":{\"uservm\":\"/\"}}",
+		"{\"execute\":\"rest\"}", "{\"execute\":\"rest\",\"arguments\":{\"uservm\":\"v.com1/\"}}",
 		"{\"execute\":\"unbind\"}", "{\"execute\":\"remove\"}", "{\"execute\":\"add\"}",
 		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\"}}",
 		"{\"execute\":\"add\",\"arguments\":{\"cloud\":\"c\",\"uservms\":[]}}",
@@ -296,6 +304,8 @@ static void test_bad(void)
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"x\":1}]"),
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"ports\":\"\"}]"),
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"ports\":[]}]"),
+		ATTACH(FINE ",\"unclaimed\":\"reflect\",\"uservms\":[{\"name\":\"w\"},"
+		       "{\"name\":\"v\",\"ports\":\"start=client\"}]"),
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"ports\":\"1,1\"}]"),
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"identity\":\"\"}]"),
 		ATTACH(FINE ",\"uservms\":[{\"name\":\"v\",\"identity\":\"Required\"}]"),
@@ -331,6 +341,7 @@ static void test_rights(void)
 		{ KEYS(",\"keys\":\"alt-sysrq-h\""), TRUE },
 		{ "{\"execute\":\"reveal\",\"arguments\":{\"uservm\":\"v\"}}", TRUE },
 		{ "{\"execute\":\"conceal\",\"arguments\":{\"uservm\":\"v\"}}", TRUE },
+		{ "{\"execute\":\"rest\",\"arguments\":{\"uservm\":\"v\"}}", TRUE },
 		{ TYPE(",\"text\":\"a\""), FALSE },
 		{ "{\"execute\":\"unbind\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },
 		{ "{\"execute\":\"memory\",\"arguments\":{\"uservm\":\"v\"}}", FALSE },

@@ -90,7 +90,7 @@ int module_create_proxy(int cloud_fd, int vm_fd, const char *name,
 	if (fails("create_proxy", error))
 		return -1;
 	g_ptr_array_add(fake.names, g_strdup(name));
-	fake.proxy_flags = flags;
+	fake.proxy_flags = flags | (vm_fd < 0 ? VSB_PROXY_RESTS : 0);
 	fake.keyed = FALSE;
 	g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
 			==, 0);
@@ -106,6 +106,14 @@ gboolean module_set_key(int proxy_fd, const guint8 *key, GError **error)
 		return FALSE;
 	memcpy(fake.key, key, sizeof(fake.key));
 	fake.keyed = TRUE;
+	return TRUE;
+}
+
+gboolean module_set_vm(int proxy_fd, int vm_fd, GError **error)
+{
+	if (fails("set_vm", error))
+		return FALSE;
+	fake.vms++;
 	return TRUE;
 }
 

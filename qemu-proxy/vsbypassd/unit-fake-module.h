@@ -18,6 +18,7 @@
  * @frozen:	VSB_FREEZE, and not to 0 later
  * @names:	of VSB_CREATE_PROXY calls, in order
  * @proxy_flags: of the last one
+ * @vms:	VSB_SET_VM calls
  * @keyed:	and whether it was given a key,
  * @key:	which
  * @irq:	last VSB_SET_IRQ, 0: none
@@ -47,6 +48,7 @@ struct fake_module {
 	gboolean frozen;
 	GPtrArray *names;
 	guint32 proxy_flags;
+	guint vms;
 	gboolean keyed;
 	guint8 key[32];
 	guint32 irq;
