@@ -101,6 +101,7 @@ static void attach(struct vsb_channel *channel, enum vsb_client_mode mode)
 	}
 	/* Before what the hub has to say. */
 	vsb_link_send(owner->link, VSB_WIRE_ATTACHED, channel->number, 0, NULL, 0, -1);
+	vsb_server_connect(owner->server, hub);
 	if (!vsb_hub_attach(hub, &channel->client, &error)) {
 		vsb_log("'%s': %s is not attached: %s", owner->console, owner->who,
 			error->message);

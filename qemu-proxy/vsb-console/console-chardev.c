@@ -120,6 +120,10 @@ static gboolean on_event(gint fd, GIOCondition condition, gpointer data)
 	struct vsb_chardev *chardev = data;
 	gboolean alive = TRUE;
 
+	if (chardev->hub->waits) {
+		chardev->hub->waits = false;
+		chardev->hub->ops->comes(chardev->hub);
+	}
 	if (condition & G_IO_OUT)
 		alive = send_pending(chardev);
 	if (alive && (condition & (G_IO_IN | G_IO_HUP | G_IO_ERR)))
@@ -147,6 +151,9 @@ void vsb_chardev_update(struct vsb_chardev *chardev)
 	if (chardev->fd < 0)
 		return;
 	if (!chardev->pause && vsb_hub_output_room(chardev->hub))
+		wanted |= G_IO_IN | G_IO_HUP | G_IO_ERR;
+	/* Nothing is read, but that there is something has to be known. */
+	if (chardev->hub->waits)
 		wanted |= G_IO_IN | G_IO_HUP | G_IO_ERR;
 	if (chardev->hub->tx.len)
 		wanted |= G_IO_OUT;

@@ -299,6 +299,34 @@ const char *vsb_control_uservm_ports(JsonObject *status, const char *name)
 	return vm ? string_member(vm, "ports") : NULL;
 }
 
+bool vsb_control_uservm_rests(JsonObject *status, const char *name)
+{
+	JsonObject *vm = vsb_control_uservm(status, name);
+	JsonNode *node = vm ? json_object_get_member(vm, "resting") : NULL;
+
+	return node && json_node_get_value_type(node) == G_TYPE_BOOLEAN && json_node_get_boolean(node);
+}
+
+gint64 vsb_control_console_lost(JsonObject *status, const char *uservm, const char *console)
+{
+	JsonObject *vm = vsb_control_uservm(status, uservm);
+	JsonArray *names = vm ? array_member(vm, "consoles") : NULL;
+	JsonArray *lost = vm ? array_member(vm, "lost") : NULL;
+
+	if (!names || !lost || json_array_get_length(names) != json_array_get_length(lost))
+		return 0;
+	for (guint i = 0; i < json_array_get_length(names); i++) {
+		JsonNode *name = json_array_get_element(names, i);
+		JsonNode *node = json_array_get_element(lost, i);
+
+		if (json_node_get_value_type(name) == G_TYPE_STRING &&
+		    json_node_get_value_type(node) == G_TYPE_INT64 &&
+		    !strcmp(json_node_get_string(name), console))
+			return json_node_get_int(node);
+	}
+	return 0;
+}
+
 /*
  * Return: its state, or "absent" if vsbypassd knows none of this name, "domain" if the proxy
  * is one of libvirt's.

@@ -161,6 +161,7 @@ void vsb_hub_set_state(struct vsb_hub *hub, const char *state, gint64 generation
 	/* What the last user VM wrote is not for the clients of this one. */
 	if (generation >= 0 && generation != hub->generation) {
 		forget_backlog(hub);
+		hub->lost = 0;
 		another = hub->generation >= 0;
 		hub->generation = generation;
 	}
@@ -184,6 +185,19 @@ void vsb_hub_set_state(struct vsb_hub *hub, const char *state, gint64 generation
 	/* That it starts is part of that it is away, which was told. */
 	if ((news || another) && (hub->up || g_strcmp0(state, "starting")))
 		notice_all(hub, NULL, text);
+}
+
+void vsb_hub_set_lost(struct vsb_hub *hub, gint64 lost)
+{
+	g_autofree char *text = NULL;
+
+	if (lost <= hub->lost || !hub->checked)
+		return;
+	text = g_strdup_printf("while nobody was attached the last 64 KiB were kept: %"
+			       G_GINT64_FORMAT " bytes from before that are missing here",
+			       lost - hub->lost);
+	hub->lost = lost;
+	notice_all(hub, NULL, text);
 }
 
 static void finish(struct vsb_client *client, int status, const char *text);
@@ -610,6 +624,7 @@ void vsb_hub_link(struct vsb_hub *hub, bool up)
 		return;
 	hub->up = up;
 	hub->checked = false;
+	hub->waits = false;
 	vsb_ring_skip(&hub->tx, lost);
 	/* What is there is told when it is known, see vsb_hub_set_state(). */
 	if (up) {

@@ -83,6 +83,8 @@ struct vsb_hub_ops {
 	void (*send_break)(struct vsb_hub *hub, guint64 id);
 	/* Send Alt-SysRq-@key on the keyboard, likewise. */
 	void (*send_sysrq)(struct vsb_hub *hub, guint64 id, char key);
+	/* hub->waits, and there is something to read now. */
+	void (*comes)(struct vsb_hub *hub);
 	/* What was said of the identity must be old: ask again. */
 	void (*ask_identity)(struct vsb_hub *hub);
 };
@@ -103,7 +105,9 @@ struct vsb_hub {
 	bool asked;			/* it was asked */
 	enum vsb_identity identity;	/* likewise */
 	bool checked;			/* whose it is has been asked since it is up */
+	bool waits;			/* not yet: its proxy is being started for us */
 	gint64 generation;		/* whose it is: vsbypassd's number, -1: unknown */
+	gint64 lost;			/* bytes of its that were not kept, of which it was told */
 };
 
 struct vsb_hub *vsb_hub_new(const char *name, const struct vsb_hub_ops *ops, void *owner);
@@ -133,6 +137,11 @@ void vsb_hub_link(struct vsb_hub *hub, bool up);
  */
 void vsb_hub_set_state(struct vsb_hub *hub, const char *state, gint64 generation);
 void vsb_hub_set_identity(struct vsb_hub *hub, enum vsb_identity identity);
+/*
+ * So many bytes of this user VM were not kept for this, ever: after vsb_hub_set_state(), and
+ * before the next is read.
+ */
+void vsb_hub_set_lost(struct vsb_hub *hub, gint64 lost);
 void vsb_hub_notice_to(struct vsb_hub *hub, guint64 id, const char *text);
 
 char *vsb_hub_who(const struct vsb_hub *hub);

@@ -29,11 +29,14 @@
  */
 #define HUB_KEEP_S	60
 #define STATE_EVERY_S	3	/* while somebody is attached */
+#define REST_AFTER_S	60	/* nobody is attached: a proxy that may rest does */
 
 struct hub_entry {
 	struct vsb_hub *hub;
 	struct vsb_chardev *chardev;
 	guint seen;		/* server->seconds when the socket was there */
+	bool rests;		/* its proxy waits for a client */
+	guint busy;		/* server->seconds when somebody was attached, or it came */
 	struct vsb_ports ports;	/* of the user VM of this name; nr is 0: not known */
 };
 
@@ -96,6 +99,14 @@ static void on_hub_sysrq(struct vsb_hub *hub, guint64 id, char key)
 			 send_request_new(hub, id, "SysRq"));
 }
 
+static void on_hub_comes(struct vsb_hub *hub)
+{
+	struct vsb_server *server = hub->owner;
+
+	server->stale = server->asking;
+	vsb_server_ask_state(server);
+}
+
 static void on_hub_identity(struct vsb_hub *hub)
 {
 	struct vsb_server *server = hub->owner;
@@ -111,6 +122,7 @@ static const struct vsb_hub_ops hub_ops = {
 	.update = on_hub_update,
 	.send_break = on_hub_break,
 	.send_sysrq = on_hub_sysrq,
+	.comes = on_hub_comes,
 	.ask_identity = on_hub_identity,
 };
 
@@ -186,32 +198,76 @@ struct vsb_hub *vsb_server_console(struct vsb_server *server, const char *consol
 	return hub;
 }
 
-/* Finds the sockets in RUN/console, connects to those that are new or back. */
+static void connect_entry(struct vsb_server *server, struct hub_entry *entry)
+{
+	bool up = entry->hub->up;
+
+	vsb_chardev_connect(entry->chardev);
+	if (up || !entry->hub->up)
+		return;
+	entry->busy = server->seconds;
+	/* How much is lost by then is known when there is something to read. */
+	entry->hub->waits = entry->rests;
+	vsb_chardev_update(entry->chardev);
+	server->stale = server->asking;
+	vsb_server_ask_state(server);
+}
+
+void vsb_server_connect(struct vsb_server *server, struct vsb_hub *hub)
+{
+	struct hub_entry *entry = g_hash_table_lookup(server->hubs, hub->name);
+
+	if (entry)
+		connect_entry(server, entry);
+}
+
+/* What of @files ends in @suffix, without that. */
+static GHashTable *names_of(GPtrArray *files, const char *suffix)
+{
+	GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+	for (guint i = 0; i < files->len; i++) {
+		const char *file = files->pdata[i];
+
+		if (g_str_has_suffix(file, suffix))
+			g_hash_table_add(names, g_strndup(file, strlen(file) - strlen(suffix)));
+	}
+	return names;
+}
+
+static GPtrArray *files_in(const char *path)
+{
+	GPtrArray *files = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *file;
+
+	while (dir && (file = g_dir_read_name(dir)))
+		g_ptr_array_add(files, g_strdup(file));
+	return files;
+}
+
+/*
+ * Finds the sockets in RUN/console, connects to those that are new or back. Where a file says
+ * that the proxy rests that would start it: only for a client.
+ */
 static void scan(struct vsb_server *server)
 {
-	g_autofree char *dir_path = g_build_filename(server->run_dir, "console", NULL);
-	g_autoptr(GDir) dir = g_dir_open(dir_path, 0, NULL);
+	g_autofree char *path = g_build_filename(server->run_dir, "console", NULL);
+	g_autoptr(GPtrArray) files = files_in(path);
+	g_autoptr(GHashTable) sockets = names_of(files, ".sock"), rests = names_of(files, ".rest");
 	struct hub_entry *entry;
 	GHashTableIter iter;
-	const char *file;
-	bool up;
+	const char *name;
 
-	while (dir && (file = g_dir_read_name(dir))) {
-		g_autofree char *name = NULL;
-
-		if (!g_str_has_suffix(file, ".sock"))
-			continue;
-		name = g_strndup(file, strlen(file) - strlen(".sock"));
+	g_hash_table_iter_init(&iter, sockets);
+	while (g_hash_table_iter_next(&iter, (gpointer *)&name, NULL)) {
 		if (!vsb_console_name_check(name, NULL) || !vsb_server_hub(server, name))
 			continue;
 		entry = g_hash_table_lookup(server->hubs, name);
 		entry->seen = server->seconds;
-		up = entry->hub->up;
-		vsb_chardev_connect(entry->chardev);
-		if (!up && entry->hub->up) {
-			server->stale = server->asking;
-			vsb_server_ask_state(server);
-		}
+		entry->rests = g_hash_table_contains(rests, name);
+		if (!entry->rests || entry->hub->clients)
+			connect_entry(server, entry);
 	}
 	g_hash_table_iter_init(&iter, server->hubs);
 	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry)) {
@@ -230,6 +286,53 @@ static void learn_ports(struct hub_entry *entry, JsonObject *reply)
 	if (spec && !vsb_ports_parse(spec, &ports, NULL))
 		ports.nr = 0;
 	entry->ports = ports;
+}
+
+static void on_rest_done(JsonObject *reply, const char *error, gpointer data)
+{
+	g_autofree char *name = data;
+
+	if (!reply)
+		vsb_log("'%s': its proxy does not rest: %s", name, error);
+}
+
+/* How long has no console of this user VM had a client? */
+static guint idle_s(struct vsb_server *server, const struct hub_entry *uservm)
+{
+	g_auto(GStrv) names = vsb_ports_consoles(&uservm->ports, uservm->hub->name);
+	guint least = G_MAXUINT;
+
+	for (char **name = names; *name; name++) {
+		struct hub_entry *entry = g_hash_table_lookup(server->hubs, *name);
+
+		if (entry && entry->hub->clients)
+			entry->busy = server->seconds;
+		if (entry)
+			least = MIN(least, server->seconds - entry->busy);
+	}
+	return least;
+}
+
+/* A keyboard's registers are in the proxy, and who looks at a screen is not here. */
+static void let_rest(struct vsb_server *server, struct hub_entry *entry)
+{
+	if (!entry->hub->up || !entry->hub->checked || !entry->ports.rests ||
+	    vsb_ports_ps2(&entry->ports) || idle_s(server, entry) < REST_AFTER_S)
+		return;
+	/* Once more after as long if it does not. */
+	entry->busy = server->seconds;
+	vsb_control_call(server->control_path, "rest", entry->hub->name, NULL, on_rest_done,
+			 g_strdup(entry->hub->name));
+}
+
+static void let_all_rest(struct vsb_server *server)
+{
+	struct hub_entry *entry;
+	GHashTableIter iter;
+
+	g_hash_table_iter_init(&iter, server->hubs);
+	while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&entry))
+		let_rest(server, entry);
 }
 
 static void check_hubs(struct vsb_server *server)
@@ -257,12 +360,17 @@ static void on_state(JsonObject *reply, const char *error, gpointer data)
 		if (reply) {
 			state = vsb_control_uservm_state(reply, uservm);
 			/* What was said before it came does not count. */
-			if (!stale)
+			if (!stale && !vsb_control_uservm_rests(reply, uservm))
+				entry->hub->waits = false;
+			if (!stale && !entry->hub->waits)
 				generation = vsb_control_uservm_generation(reply, uservm);
 		}
 		if (reply && !stale)
 			learn_ports(entry, reply);
 		vsb_hub_set_state(entry->hub, state, generation);
+		if (reply && !stale)
+			vsb_hub_set_lost(entry->hub, vsb_control_console_lost(reply, uservm,
+									      entry->hub->name));
 		vsb_hub_set_identity(entry->hub, vsb_identity_of(reply, uservm));
 	}
 	check_hubs(server);
@@ -318,6 +426,7 @@ static gboolean on_tick(gpointer data)
 	server->seconds++;
 	ready_alive();
 	scan(server);
+	let_all_rest(server);
 	for (GList *l = peers; l; l = l->next)
 		vsb_peer_tick(l->data);
 	vsb_sources_tick(server->sources);

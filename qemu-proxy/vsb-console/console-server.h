@@ -52,6 +52,8 @@ void vsb_server_gone(struct vsb_server *server, struct vsb_source *source);
 struct vsb_hub *vsb_server_hub(struct vsb_server *server, const char *name);
 /* Return: the hub that console @console of a user is, or NULL: it is none. */
 struct vsb_hub *vsb_server_console(struct vsb_server *server, const char *console, GError **error);
+/* Somebody comes to this console: its proxy may have waited for that. */
+void vsb_server_connect(struct vsb_server *server, struct vsb_hub *hub);
 void vsb_server_ask_state(struct vsb_server *server);
 
 #endif

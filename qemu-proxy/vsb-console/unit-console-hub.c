@@ -445,6 +445,34 @@ static void test_state(void)
 	vsb_hub_free(hub);
 }
 
+/* What was not kept is told once, before the rest is read. */
+static void test_lost(void)
+{
+	struct vsb_hub *hub = vsb_hub_new("vm1", &hub_ops, NULL);
+	struct person *a = attach(hub, "anna", VSB_MODE_CONSOLE);
+
+	/* Nobody's yet. */
+	vsb_hub_set_lost(hub, 5);
+	link_up(hub);
+	vsb_hub_set_lost(hub, 0);
+	g_free(shown(a));
+	vsb_hub_set_lost(hub, 1000);
+	say(hub, "kept");
+	expect_shown(a, "1000 bytes from before that are missing here");
+	vsb_hub_set_lost(hub, 1000);
+	vsb_hub_set_lost(hub, 0);
+	expect_shown(a, NULL);
+	vsb_hub_set_lost(hub, 1007);
+	expect_shown(a, "7 bytes from before");
+	/* Another one's count begins anew. */
+	vsb_hub_set_state(hub, "bound", 2);
+	g_free(shown(a));
+	vsb_hub_set_lost(hub, 3);
+	expect_shown(a, "3 bytes from before");
+	leave(a);
+	vsb_hub_free(hub);
+}
+
 /* Another user VM of the same name: what the first one wrote is not shown. */
 static void test_generation(void)
 {
@@ -624,6 +652,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/hub/generation", test_generation);
 	g_test_add_func("/console/hub/identity", test_identity);
 	g_test_add_func("/console/hub/break", test_break);
+	g_test_add_func("/console/hub/lost", test_lost);
 	g_test_add_func("/console/hub/disconnect", test_disconnect);
 	g_test_add_func("/console/hub/limit", test_limit);
 	return g_test_run();
