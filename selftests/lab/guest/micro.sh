@@ -16,6 +16,23 @@ micro_unseen() { l1 "cat /run/micro-$1.log; test ! -s /run/micro-$1.log && kill 
 # talks NUMBER OUT IN: with the micro guest vmNUMBER, over SSH
 talks() { /lab/tests/talk "$1" "$2" "$3" $SSH -T "vm$1@127.0.0.1" raw; }
 
+uptime_cs() { tr -d . </proc/uptime | cut -d' ' -f1; }
+# first_byte NUMBER: centiseconds from the start of a client to the first byte that it has
+first_byte() {
+	local begin pid tries=0
+	begin=$(uptime_cs)
+	: >/run/first
+	$SSH -T "vm$1@127.0.0.1" watch </dev/null >/run/first 2>/dev/null &
+	pid=$!
+	until [ -s /run/first ]; do
+		[ $((tries += 1)) -lt 3000 ] || break
+		sleep 0.02
+	done
+	echo $(($(uptime_cs) - begin))
+	kill "$pid"
+	[ -s /run/first ]
+}
+
 # states: of each user VM, "NAME STATE" a line
 states() {
 	vsbctl status --json | tr -d ' \n' | grep -o '"name":"vm[0-9]*","state":"[a-z]*"' |

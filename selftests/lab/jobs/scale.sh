@@ -2,11 +2,12 @@
 # Many user VMs in one cloud VM: micro guests, each with its console. How long attach and status take and
 # what a user VM costs that does nothing are remarks (make check T=scale-amd prints them); that
 # none of it grows faster than the number is judged by memory and sizes, as times are the machine's.
+# Once with a proxy's QEMU for each from the start, and once for whom somebody comes (start=client).
 . /lab/micro.sh
 
 SIZES=${SIZES:-8 16 32 64 128 200}
 NAMES=${NAMES:-1000}
-uptime_cs() { tr -d . </proc/uptime | cut -d' ' -f1; }
+HOWS=${HOWS:-process start=client}
 # took COMMAND...: seconds
 took() {
 	local begin
@@ -17,6 +18,8 @@ took() {
 # ticks that vsbypassd has had the CPU
 cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$(cat /run/vsb/vsbypassd.pid)/stat"; }
 names() { seq 1 "$1" | sed 's/^/vm/'; }
+# attached N: so many, with what their proxies are attached with
+attached() { names "$1" | sed "s/\$/${HOW:+=$HOW}/"; }
 # measured FILE: of all processes of ours, and of the kernel
 measured() {
 	settle
@@ -35,6 +38,7 @@ less() { awk -v n="$3" 'NR == FNR { a[$1] = $2; next } { printf "%s %.0f ", $1, 
 of() { awk -v what="$2" '$1 == what { print $2 }' "$1"; }
 # where: of what the private memory of a proxy's QEMU is, KiB
 where() {
+	[ -n "$1" ] || return 0
 	awk '/^[0-9a-f]+-[0-9a-f]+ / { what = $6 == "" ? "anonymous" : $6 ~ /qemu-system/ ? "program" : $6 ~ /^\[/ ? $6 : $6 ~ /\.so/ ? "libraries" : "other" }
 		/^Private_/ { n[what] += $2 } END { for (what in n) printf "%s %d ", what, n[what] }' "/proc/$1/smaps"
 }
@@ -44,10 +48,10 @@ increase() { echo $(($(of /run/bound "$1") - $(of /run/before "$1"))); }
 
 one() {
 	local n=$1 seconds ticks
-	stage "scale: $n user VMs"
+	stage "scale: $n user VMs${HOW:+, $HOW}"
 	measured /run/before
 	ticks=$(cpu_ticks)
-	seconds=$(took bypass_on $(names "$n")) || { cat /run/took.out; return 1; }
+	seconds=$(took bypass_on $(attached "$n")) || { cat /run/took.out; return 1; }
 	wait_for 600 states_are "$n" waiting || return
 	ticks=$(($(cpu_ticks) - ticks))
 	measured /run/attached
@@ -60,6 +64,8 @@ one() {
 	note "$n: bound; status $(took vsbctl status --json) s; KiB for each: $(less /run/before /run/bound "$n")"
 	echo "$n $(increase used) $(increase qemu) $(status_bytes) $(daemon_fds) $ticks" >>/run/scale
 }
+# least MOST: of /run/scale, so many KiB are used at most by each of the largest number
+least() { tail -n 1 /run/scale | awk -v most="$1" '{ print $2 / $1 " KiB"; exit $2 / $1 > most }'; }
 # grown NUMBER UNIT: of /run/scale, for each user VM it is no more than a quarter above the least that it
 # was with fewer; what is there once for all makes it less
 grown() {
@@ -79,7 +85,31 @@ gone() {
 
 echo_of() { note "$n: $1, echo of a line, ms, median and 99 %: $(sed -n 's/^talk [0-9]* [0-9]* //p' /run/check.out)"; }
 
-: >/run/scale
+each_size() {
+	: >/run/scale
+	for n in $SIZES; do
+		check "$n user VMs: each has its console" one "$n" || break
+		grep '^# ' /run/check.out
+		note "$n: private memory of a proxy, KiB: $(where "$(proxies | head -n 1)")"
+		[ -z "$HOW" ] || check "$n: none has a process" test -z "$(proxies)"
+		note "$n: first byte to a client, s/100: $(first_byte $((n / 2)))"
+		check "$n: the last one is who it should be, each byte" talks "$n" 0 20
+		echo_of "all are idle"
+		check "$n: all but two print" l1 "kill -USR1 \$(cat /run/micro-many.pid)"
+		check "$n: one of those answers all that is typed" talks $((n - 1)) 0 40
+		echo_of "all print"
+		check "$n: nothing of it is in the cloud VM" micro_unseen many
+		check "$n: nor of those" micro_unseen two
+		check "$n: they end" gone
+	done
+	note "user VMs, KiB used, KiB of QEMUs, bytes of status, descriptors, ticks: $(tr '\n' ';' </run/scale)"
+	check "memory grows no worse than linearly" grown 2 KiB
+	check "so does that of QEMUs" grown 3 KiB
+	check "so does what status says" grown 4 bytes
+	check "so do descriptors of vsbypassd" grown 5 descriptors
+	[ -z "$HOW" ] || check "one to whom nobody is attached costs a MiB at most" least 1024
+}
+
 # as the unit has
 ulimit -n 16384
 bypass_off
@@ -88,23 +118,9 @@ check "the bypass is set up" bypass_on vm1 || exit 0
 check "and away" gone
 # of all of them vsb-console knows keys
 for n in $(names "$NAMES"); do cp $SSH_KEY.pub "/etc/vsbypass/keys/$n"; done
-for n in $SIZES; do
-	check "$n user VMs: each has its console" one "$n" || break
-	grep '^# ' /run/check.out
-	note "$n: private memory of a proxy, KiB: $(where "$(proxies | head -n 1)")"
-	check "$n: the last one is who it should be, each byte" talks "$n" 0 20
-	echo_of "all are idle"
-	check "$n: all but two print" l1 "kill -USR1 \$(cat /run/micro-many.pid)"
-	check "$n: one of those answers all that is typed" talks $((n - 1)) 0 40
-	echo_of "all print"
-	check "$n: nothing of it is in the cloud VM" micro_unseen many
-	check "$n: nor of those" micro_unseen two
-	check "$n: they end" gone
+for HOW in $HOWS; do
+	[ "$HOW" != process ] || HOW=
+	each_size
 done
-note "user VMs, KiB used, KiB of QEMUs, bytes of status, descriptors, ticks: $(tr '\n' ';' </run/scale)"
-check "memory grows no worse than linearly" grown 2 KiB
-check "so does that of QEMUs" grown 3 KiB
-check "so does what status says" grown 4 bytes
-check "so do descriptors of vsbypassd" grown 5 descriptors
 l1 dmesg | klog_of l1
 check "the bypass is taken away, and the module" bypass_off
