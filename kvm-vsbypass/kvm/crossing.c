@@ -39,7 +39,7 @@ struct vsb_emulator vsb_emulator;
  * @nobody:	that is nobody's, or NOWHERE
  * @linear:	what was translated to an address with VSB_TRAPPED last, and
  * @addr:	that
- * @end:	linear address behind the last access there; 0: none
+ * @end:	linear address behind the last access there, or NOWHERE
  * @count:	RCX then: a string instruction goes on by it, or
  * @to:		by RDI, which other instructions leave alone
  */
@@ -151,7 +151,8 @@ static gpa_t crossing_translate(struct kvm_vcpu *vcpu, struct kvm_mmu *mmu, gpa_
 	gpa_t addr = c->translate(vcpu, mmu, linear, access, exception);
 	u64 missed = c->asked;
 
-	if (addr == INVALID_GPA &&
+	/* Instructions are fetched before there are operands. */
+	if (addr == INVALID_GPA && !(access & PFERR_FETCH_MASK) &&
 	    (crossing_ends(c, linear) || crossing_begins(c, mmu, linear, access))) {
 		/*
 		 * If what is missing is of L2's page tables this fails, too: no table is read
@@ -193,7 +194,7 @@ int vsb_crossing_emulate(struct kvm_vcpu *vcpu, u64 gpa, void *insn, int insn_le
 	struct kvm_mmu *mmu = &vcpu->arch.nested_mmu;
 	struct vsb_crossing c = {
 		.vcpu = vcpu, .translate = mmu->gva_to_gpa, .asked = NOWHERE, .nobody = NOWHERE,
-		.addr = NOWHERE,
+		.addr = NOWHERE, .end = NOWHERE,
 	};
 	int ret;
 

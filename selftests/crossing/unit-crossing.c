@@ -40,6 +40,7 @@ static struct {
 	gboolean tables;	/* L2's own are missing in the guest hypervisor's */
 	struct ctxt ctxt;
 	guint64 from;		/* the instruction reads that first, or 0 */
+	guint64 access;		/* PFERR_* */
 	guint64 linear;		/* the access: */
 	guint32 size;
 	guint32 times;		/* by a string instruction */
@@ -90,7 +91,7 @@ static gboolean part(guint64 linear, guint32 size)
 {
 	struct x86_exception exception;
 	struct kvm_mmu *mmu = &m.vcpu.arch.nested_mmu;
-	gpa_t gpa = mmu->gva_to_gpa(&m.vcpu, mmu, linear, 0, &exception);
+	gpa_t gpa = mmu->gva_to_gpa(&m.vcpu, mmu, linear, m.access, &exception);
 	guint64 at = linear - BASE;
 
 	if (gpa == INVALID_GPA)
@@ -241,11 +242,30 @@ static void test_copies(void)
 	}
 }
 
+/* An instruction that lies across the card's begin is the guest hypervisor's. */
+static void test_fetches(void)
+{
+	any_access();
+	m.page[0] = MISSING;
+	m.page[1] = CARD;
+	m.tables = FALSE;
+	/* what the instruction before that had */
+	m.ctxt.dst.type = 1;
+	m.ctxt.dst.bytes = 8;
+	m.size = 8;
+	m.times = 1;
+	m.access = PFERR_FETCH_MASK;
+	m.linear = BASE + PAGE_SIZE - 4;
+	vsb_crossing_emulate(&m.vcpu, 0, NULL, 0);
+	g_assert_true(m.faulted);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/crossing/random", test_random);
 	g_test_add_func("/crossing/unknown", test_unknown);
 	g_test_add_func("/crossing/copies", test_copies);
+	g_test_add_func("/crossing/fetches", test_fetches);
 	return g_test_run();
 }

@@ -8,7 +8,8 @@
 
 typedef u64 gpa_t;
 
-#define INVALID_GPA	(~(gpa_t)0)
+#define INVALID_GPA		(~(gpa_t)0)
+#define PFERR_FETCH_MASK	(1ull << 4)
 
 enum { VCPU_REGS_RCX, VCPU_REGS_RDI, NR_REGS };
 
