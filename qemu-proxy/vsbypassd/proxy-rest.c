@@ -114,6 +114,8 @@ gboolean proxy_is_resting(const struct proxy *proxy)
 
 gboolean proxy_rest(struct proxy *proxy, GError **error)
 {
+	gint64 reveal_end = proxy->reveal_end;
+
 	if (proxy->state == RESTING)
 		return TRUE;
 	if (!proxy_may_rest(proxy) || proxy_is_domain(proxy) || vsb_ports_ps2(&proxy->ports)) {
@@ -134,6 +136,8 @@ gboolean proxy_rest(struct proxy *proxy, GError **error)
 	proxy_kill(proxy);
 	proxy_wait_process(proxy);
 	proxy_forget_process(proxy);
+	/* It keeps its user VM, and what that one's owner has said. */
+	proxy->reveal_end = reveal_end;
 	proxy->ops->died(proxy, "it rests", proxy->data);
 	proxy_rest_begin(proxy);
 	return TRUE;
