@@ -32,9 +32,12 @@ in_order() {
 		/missing here/ { last = -1; wait = ""; next }
 		wait == "" && /^o [0-9a-f][0-9a-f][0-9a-f][0-9a-f] / {
 			n = hex($2); lines++
-			if (last >= 0 && n != (last + 1) % 65536) { wrong++; print "behind " last ": " n }
+			if (last >= 0 && n != (last + 1) % 65536) { wrong++; print "behind " last ": " n ", between:" between }
 			last = n
+			between = ""
+			next
 		}
+		{ between = between "\n" $0 }
 		END { print lines + 0 " lines, " wrong + 0 " not in order"; exit wrong > 0 || lines < 20 }'
 }
 # gap_is BYTES: so many are missing where the notice is, but for lines that are cut there, and one that the
