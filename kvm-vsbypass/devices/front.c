@@ -222,7 +222,7 @@ static void vsb_front_put(struct vsb_front *f, u8 reg, u8 value)
 
 static void vsb_front_send(struct vsb_front *f, u8 byte)
 {
-	vsb_front_make_room(f, VSB_OUT_SPARE + 1);
+	vsb_front_make_room(f, VSB_KEPT_FREE + 1);
 	if (vsb_front_out_room(f) > VSB_OUT_SPARE)
 		vsb_front_put(f, VSB_OUT_DATA, byte);
 	else
@@ -465,6 +465,17 @@ void vsb_front_keep(struct vsb_front *f)
 	}
 	f->thri |= vsb_front_busy(f);
 	f->full = false;
+	vsb_front_update(f);
+}
+
+/* Somebody takes it from now on: the user VM is held off as ever. */
+void vsb_front_keep_end(struct vsb_front *f)
+{
+	if (!f->keep)
+		return;
+	f->keep = false;
+	f->full = f->out_head - f->out_tail >= VSB_OUT_HIGH;
+	f->thri &= !vsb_front_busy(f);
 	vsb_front_update(f);
 }
 

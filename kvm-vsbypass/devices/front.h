@@ -22,6 +22,11 @@
 #define VSB_OUT_HIGH	3072
 #define VSB_OUT_LOW	1024
 #define VSB_OUT_SPARE	16
+/*
+ * While the oldest entries go, so many are free: who has seen THRE fills a FIFO without another
+ * look, and that may be when they go no more.
+ */
+#define VSB_KEPT_FREE	(VSB_OUT_SPARE + VSB_FIFO_SIZE)
 /* So many entries are worth to wake the proxy for, while more come. */
 #define VSB_OUT_BATCH	256
 
@@ -136,6 +141,7 @@ struct vsb_front {
 
 void vsb_front_init(struct vsb_front *f, struct vsb_uart *uart);
 void vsb_front_keep(struct vsb_front *f);
+void vsb_front_keep_end(struct vsb_front *f);
 void vsb_front_reset(struct vsb_front *f);
 u8 vsb_front_read(struct vsb_front *f, u8 reg);
 void vsb_front_write(struct vsb_front *f, u8 reg, u8 value);

@@ -395,7 +395,7 @@ void vsb_pump_attach(struct vsb_front *f)
 	struct vsb_pump *p = &f->pump;
 
 	vsb_pump_detach(f);
-	f->keep = false;
+	vsb_front_keep_end(f);
 	p->on = true;
 	p->kick = true;
 	if (p->params.dll || p->params.dlm) {

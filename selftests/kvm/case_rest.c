@@ -14,7 +14,7 @@
 #include "proxy.h"
 #include "tap.h"
 
-#define KEPT	(65536 - 16)	/* bytes, if there is nothing else */
+#define KEPT	(65536 - 32)	/* bytes, if there is nothing else */
 #define KEY	7
 
 static struct cloud *c;

@@ -628,7 +628,7 @@ static void begin_rest(guint size)
 /* The newest output is there for who comes, and how much is not; nobody was held off. */
 static void test_rest(void)
 {
-	guint n = VSB_KEPT_SIZE + 10000, kept = VSB_KEPT_SIZE - VSB_OUT_SPARE, at = 0;
+	guint n = VSB_KEPT_SIZE + 10000, kept = VSB_KEPT_SIZE - VSB_KEPT_FREE, at = 0;
 
 	begin_rest(VSB_KEPT_SIZE);
 	WR(UART_FCR, 0x01);
@@ -656,6 +656,33 @@ static void test_rest(void)
 		WR(UART_TX, i);
 	}
 	g_assert_cmpuint(front.lost, ==, n - kept);
+}
+
+/* The proxy comes while the driver sends, which has looked and does not again for a whole FIFO. */
+static void test_rest_ends(void)
+{
+	guint n = VSB_KEPT_SIZE + 10000, at = 0, kept;
+
+	begin_rest(VSB_KEPT_SIZE);
+	WR(UART_FCR, 0x01);
+	WR(UART_IER, UART_IER_THRI);
+	for (guint i = 0; i < n; i++)
+		WR(UART_TX, i % 251);
+	g_assert_cmphex(RD(UART_LSR), ==, 0x60);
+	new_proxy();
+	for (guint i = 0; i < VSB_FIFO_SIZE; i++)
+		WR(UART_TX, n++ % 251);
+	g_assert_cmpuint(front.dropped, ==, 0);
+	/* From now on it is told that it has to wait, and then that it has not. */
+	g_assert_cmphex(RD(UART_LSR), ==, 0);
+	g_assert_cmphex(RD(UART_IIR), ==, 0xc1);
+	kept = n - (guint)front.lost;
+	settle();
+	g_assert_cmphex(RD(UART_IIR), ==, 0xc2);
+	g_assert_cmphex(RD(UART_LSR), ==, 0x60);
+	g_assert_cmpuint(proxy->nr_sent, ==, kept);
+	for (guint i = n - kept; i < n; i++)
+		g_assert_cmphex(proxy->sent[at++], ==, i % 251);
 }
 
 /* Parameters that have made room hold from the first byte on that is left. */
@@ -917,6 +944,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/proxy/absent", test_absent);
 	g_test_add_func("/proxy/hostile", test_hostile);
 	g_test_add_func("/rest/kept", test_rest);
+	g_test_add_func("/rest/ends", test_rest_ends);
 	g_test_add_func("/rest/params", test_rest_params);
 	g_test_add_func("/rest/again", test_rest_again);
 	g_test_add_func("/proxy/random", test_random);
