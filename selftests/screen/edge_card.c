@@ -17,46 +17,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CARD	0x11111234
-#define FRAME	0x10
-#define REGS	0x18
+#include "card.h"
+
 #define PAGE	0x1000
 
 /* Where there is nothing before and behind it. */
 #define FRAME_AT	0xbf000000
 #define REGS_AT		0x501ff000
 
-static int card, memory;
-
-static uint32_t read_reg(uint32_t reg)
-{
-	uint32_t value = 0;
-
-	return pread(card, &value, sizeof(value), reg) == sizeof(value) ? value : 0;
-}
-
-static void write_reg(uint32_t reg, uint32_t value)
-{
-	if (pwrite(card, &value, sizeof(value), reg) != (ssize_t)sizeof(value)) {
-		perror("edge_card: configuration of the card");
-		exit(1);
-	}
-}
-
-static void find(void)
-{
-	char path[64];
-
-	for (unsigned int device = 0; device < 32; device++) {
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/0000:00:%02x.0/config", device);
-		card = open(path, O_RDWR);
-		if (card >= 0 && read_reg(0) == CARD)
-			return;
-		close(card);
-	}
-	fprintf(stderr, "edge_card: no card\n");
-	exit(1);
-}
+static int memory;
 
 /* Two pages: @edge is where the second one begins. */
 static volatile uint8_t *around(uint32_t edge)
@@ -117,11 +86,11 @@ int main(void)
 		fprintf(stderr, "edge_card: not root\n");
 		return 1;
 	}
-	find();
-	frame = read_reg(FRAME);
-	regs = read_reg(REGS);
-	write_reg(FRAME, FRAME_AT);
-	write_reg(REGS, REGS_AT);
+	card_find();
+	frame = card_read(FRAME);
+	regs = card_read(REGS);
+	card_write(FRAME, FRAME_AT);
+	card_write(REGS, REGS_AT);
 	cross("before-frame", FRAME_AT, 3);
 	cross("in-frame", FRAME_AT + PAGE, 5);
 	cross("middle-of-frame", FRAME_AT + (8 << 20), 2);
@@ -131,8 +100,8 @@ int main(void)
 	cross("before-window", 0xa0000, 1);
 	cross("in-window", 0xa1000, 7);
 	cross("behind-window", 0xc0000, 4);
-	write_reg(FRAME, frame);
-	write_reg(REGS, regs);
+	card_write(FRAME, frame);
+	card_write(REGS, regs);
 	printf("done\n");
 	return 0;
 }

@@ -20,10 +20,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define CARD		0x11111234
+#include "card.h"
+
 #define COMMAND		0x04
-#define FRAME		0x10
-#define REGS		0x18
 
 #define WINDOW		0xa0000
 #define WINDOW_SIZE	0x20000
@@ -37,32 +36,12 @@ static const uint32_t regs[] = { 0x50000000, 0x501ff000, 0xd0000000 };
 #define NR(a)	(sizeof(a) / sizeof((a)[0]))
 
 static volatile uint8_t *window, *frame_at[NR(frames)], *regs_at[NR(regs)];
-static int card, ports;
+static int ports;
 static unsigned int moves;
 
 static uint32_t any(uint32_t end)
 {
 	return ((uint32_t)random() << 8 ^ (uint32_t)random()) % end;
-}
-
-static void write_part(uint32_t reg, uint32_t value, unsigned int size)
-{
-	if (pwrite(card, &value, size, reg) != (ssize_t)size) {
-		perror("fuzz_card: configuration of the card");
-		exit(1);
-	}
-}
-
-static void write_reg(uint32_t reg, uint32_t value)
-{
-	write_part(reg, value, sizeof(value));
-}
-
-static uint32_t read_reg(uint32_t reg)
-{
-	uint32_t value = 0;
-
-	return pread(card, &value, sizeof(value), reg) == sizeof(value) ? value : 0;
 }
 
 /* With a margin on both sides. */
@@ -75,21 +54,6 @@ static volatile uint8_t *map(int fd, uint32_t at, uint32_t size)
 		exit(1);
 	}
 	return (volatile uint8_t *)p + MARGIN;
-}
-
-static void find(void)
-{
-	char path[64];
-
-	for (unsigned int device = 0; device < 32; device++) {
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/0000:00:%02x.0/config", device);
-		card = open(path, O_RDWR);
-		if (card >= 0 && read_reg(0) == CARD)
-			return;
-		close(card);
-	}
-	fprintf(stderr, "fuzz_card: no card\n");
-	exit(1);
 }
 
 static void port(void)
@@ -171,35 +135,35 @@ static void move(void)
 	switch (any(7)) {
 	case 0:
 		/* what has it? */
-		write_reg(reg, 0xffffffff);
-		read_reg(reg);
-		write_reg(reg, at);
+		card_write(reg, 0xffffffff);
+		card_read(reg);
+		card_write(reg, at);
 		break;
 	case 1:
-		write_reg(reg, 0xffffffff);
+		card_write(reg, 0xffffffff);
 		break;
 	case 2:
-		write_part(reg + 2, at >> 16, 2);
+		card_write_part(reg + 2, at >> 16, 2);
 		break;
 	case 3:
-		write_part(reg + 3, at >> 24, 1);
-		write_part(reg + 2, at >> 16, 1);
-		write_part(reg + 1, at >> 8, 1);
+		card_write_part(reg + 3, at >> 24, 1);
+		card_write_part(reg + 2, at >> 16, 1);
+		card_write_part(reg + 1, at >> 8, 1);
 		break;
 	case 4:
 		/* it is not decoded meanwhile */
-		write_reg(COMMAND, 0);
-		write_reg(reg, at);
+		card_write(COMMAND, 0);
+		card_write(reg, at);
 		touch((frame ? frame_at : regs_at)[any(NR(regs))]);
-		write_reg(COMMAND, 3);
+		card_write(COMMAND, 3);
 		break;
 	case 5:
-		write_reg(reg, at | any(0x1000000));
-		read_reg(reg);
-		write_reg(reg, at);
+		card_write(reg, at | any(0x1000000));
+		card_read(reg);
+		card_write(reg, at);
 		break;
 	default:
-		write_reg(reg, at);
+		card_write(reg, at);
 		break;
 	}
 }
@@ -217,10 +181,10 @@ int main(int argc, char **argv)
 	}
 	srandom(strtoul(argv[1], NULL, 0));
 	steps = strtoul(argv[2], NULL, 0);
-	find();
-	was[0] = read_reg(FRAME);
-	was[1] = read_reg(REGS);
-	was[2] = read_reg(COMMAND);
+	card_find();
+	was[0] = card_read(FRAME);
+	was[1] = card_read(REGS);
+	was[2] = card_read(COMMAND);
 	window = map(fd, WINDOW, WINDOW_SIZE);
 	for (unsigned int i = 0; i < NR(frames); i++)
 		frame_at[i] = map(fd, frames[i], SIZE);
@@ -250,9 +214,9 @@ int main(int argc, char **argv)
 			break;
 		}
 	}
-	write_reg(FRAME, was[0]);
-	write_reg(REGS, was[1]);
-	write_reg(COMMAND, was[2] & 0xffff);
+	card_write(FRAME, was[0]);
+	card_write(REGS, was[1]);
+	card_write(COMMAND, was[2] & 0xffff);
 	printf("%u steps, %u moves\n", steps, moves);
 	return 0;
 }
