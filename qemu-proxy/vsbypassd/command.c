@@ -374,64 +374,57 @@ static gboolean call_type(struct call *call, GError **error)
 	return TRUE;
 }
 
-static gboolean call_unbind(struct call *call, GError **error)
+/* A command that has a user VM for its only argument. */
+static gboolean call_uservm(struct call *call,
+			    void (*op)(const char *uservm, command_done done, gpointer done_data,
+				       gpointer data), GError **error)
 {
 	const char *name = NULL;
 
 	if (!get_uservm(call, &name, error))
 		return FALSE;
-	call->ops->unbind(name, call->done, call->done_data, call->data);
+	op(name, call->done, call->done_data, call->data);
 	return TRUE;
+}
+
+static gboolean call_unbind(struct call *call, GError **error)
+{
+	return call_uservm(call, call->ops->unbind, error);
 }
 
 static gboolean call_memory(struct call *call, GError **error)
 {
-	const char *name = NULL;
-
-	if (!get_uservm(call, &name, error))
-		return FALSE;
-	call->ops->memory(name, call->done, call->done_data, call->data);
-	return TRUE;
+	return call_uservm(call, call->ops->memory, error);
 }
 
 static gboolean call_rest(struct call *call, GError **error)
+{
+	return call_uservm(call, call->ops->rest, error);
+}
+
+static gboolean call_reveals(struct call *call, gboolean reveal, GError **error)
 {
 	const char *name = NULL;
 
 	if (!get_uservm(call, &name, error))
 		return FALSE;
-	call->ops->rest(name, call->done, call->done_data, call->data);
+	call->ops->reveal(name, reveal, call->done, call->done_data, call->data);
 	return TRUE;
 }
 
 static gboolean call_reveal(struct call *call, GError **error)
 {
-	const char *name = NULL;
-
-	if (!get_uservm(call, &name, error))
-		return FALSE;
-	call->ops->reveal(name, TRUE, call->done, call->done_data, call->data);
-	return TRUE;
+	return call_reveals(call, TRUE, error);
 }
 
 static gboolean call_conceal(struct call *call, GError **error)
 {
-	const char *name = NULL;
-
-	if (!get_uservm(call, &name, error))
-		return FALSE;
-	call->ops->reveal(name, FALSE, call->done, call->done_data, call->data);
-	return TRUE;
+	return call_reveals(call, FALSE, error);
 }
 
 static gboolean call_remove(struct call *call, GError **error)
 {
-	const char *name = NULL;
-
-	if (!get_uservm(call, &name, error))
-		return FALSE;
-	call->ops->remove(name, call->done, call->done_data, call->data);
-	return TRUE;
+	return call_uservm(call, call->ops->remove, error);
 }
 
 static gboolean call_serve(struct call *call, GError **error)
