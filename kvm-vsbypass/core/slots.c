@@ -89,6 +89,32 @@ struct vsb_slots *vsb_slots_create(const struct vsb_claims *claims, bool ran, bo
 	return slots;
 }
 
+/**
+ * vsb_slots_inherit - devices that are in both claims go on where they were
+ * @slots: of the next proxy; nobody has seen them yet
+ * @old: the user VM has these until now, without a proxy
+ *
+ * A user VM that does nothing but wait for an interrupt writes no register that would tell
+ * what it has programmed. What it writes to @old in the moment between this and the change is lost.
+ * Under cloud->lock.
+ */
+void vsb_slots_inherit(struct vsb_slots *slots, struct vsb_slots *old)
+{
+	u32 i;
+
+	for (i = 0; i < slots->nr; i++) {
+		struct vsb_device *dev = slots->slot[i].dev;
+		struct vsb_slot *was = vsb_slots_find(old, dev->base);
+
+		if (!was || was->dev->ops != dev->ops || was->dev->base != dev->base ||
+		    !dev->ops->inherit)
+			continue;
+		spin_lock(&was->lock);
+		dev->ops->inherit(dev, was->dev);
+		spin_unlock(&was->lock);
+	}
+}
+
 /* For who sleeps; others are under rcu_read_lock(). Return: or NULL. */
 struct vsb_slots *vsb_slots_get(struct vsb_l2 *u)
 {

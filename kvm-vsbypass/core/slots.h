@@ -73,6 +73,7 @@ struct vsb_job {
 };
 
 struct vsb_slots *vsb_slots_create(const struct vsb_claims *claims, bool ran, bool keeps);
+void vsb_slots_inherit(struct vsb_slots *slots, struct vsb_slots *old);
 struct vsb_slots *vsb_slots_get(struct vsb_l2 *u);
 void vsb_slots_put(struct vsb_slots *slots);
 

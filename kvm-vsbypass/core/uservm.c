@@ -170,22 +170,27 @@ static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const ch
 {
 	struct vsb_slots *slots, *old = vsb_locked(cloud, u->slots);
 
-	/* Other devices: they start anew. */
+	/* Those that it did not have start anew. */
 	if (!old || memcmp(old->claims.ranges, claims->ranges, sizeof(claims->ranges))) {
 		slots = vsb_slots_create(claims, vsb_uservm_ran(u), keeps);
 		if (!slots)
 			return false;
 		if (old) {
+			vsb_slots_inherit(slots, old);
 			vsb_uservm_absorb(u);
 		} else {
 			cloud->nr_unbound--;
 			u->bound_ns = ktime_get_boottime_ns();
 		}
+	} else {
+		slots = old;
+	}
+	/* What one console has typed, or is shown, is not for another. */
+	if (old && memcmp(u->name, name, sizeof(u->name)))
+		vsb_slots_clear(slots);
+	if (slots != old) {
 		rcu_assign_pointer(u->slots, slots);
 		vsb_slots_put(old);
-	} else if (memcmp(u->name, name, sizeof(u->name))) {
-		/* What one console has typed, or is shown, is not for another. */
-		vsb_slots_clear(old);
 	}
 	memcpy(u->name, name, sizeof(u->name));
 	return true;

@@ -58,6 +58,20 @@ static void com_init(struct vsb_device *dev, bool ran)
 	dev->gsi = vsb_uart_gsi(&com->uart);
 }
 
+/* Registers, and what a front has; which has as much room, or there was none. */
+static void com_inherit(struct vsb_device *dev, struct vsb_device *old)
+{
+	struct vsb_com *com = com_of(dev), *was = com_of(old);
+
+	com->uart = was->uart;
+	if (!old->answers || old->keeps != dev->keeps)
+		return;
+	vsb_front_inherit(&com->front, &com->uart, &was->front);
+	dev->answers = true;
+	dev->level = old->level;
+	dev->rose = old->rose;
+}
+
 /* What the front has done to its line. */
 static unsigned int com_line_of_front(struct vsb_com *com)
 {
@@ -354,6 +368,7 @@ const struct vsb_device_ops vsb_com = {
 	.replays = VSB_UART_WRITES + VSB_UART_WAKES,
 	.claim = com_claim,
 	.init = com_init,
+	.inherit = com_inherit,
 	.access = com_access,
 	.served = com_served,
 	.hide = com_hide,

@@ -85,6 +85,8 @@ struct vsb_device;
  * @replays:	most accesses of @replay
  * @claim:	may these ranges be claimed? It looks at those of its kind
  * @init:	it is new, all else is 0; @ran: the user VM has programmed another one
+ * @inherit:	it goes on where @old was, of the same kind at the same place, which has no proxy
+ *		and is not used any more
  * @access:	the user VM makes an access; without: VSB_DO_PASS
  * @served:	one that was passed on is done, or (!@done) nobody was there
  * @hide:	take what is secret out of the value, before a write or after a read;
@@ -116,6 +118,7 @@ struct vsb_device_ops {
 	u32 replays;
 	bool (*claim)(const struct vsb_range *ranges, u32 nr);
 	void (*init)(struct vsb_device *dev, bool ran);
+	void (*inherit)(struct vsb_device *dev, struct vsb_device *old);
 	unsigned int (*access)(struct vsb_device *dev, struct vsb_byte *b);
 	unsigned int (*served)(struct vsb_device *dev, struct vsb_byte *b, bool done);
 	void (*hide)(struct vsb_device *dev, struct vsb_byte *b);

@@ -451,6 +451,17 @@ void vsb_front_init(struct vsb_front *f, struct vsb_uart *uart)
 	vsb_front_ier(f, 0);
 }
 
+/* Begin where @old was, which is not used any more. @f has had its room, as much as @old. */
+void vsb_front_inherit(struct vsb_front *f, struct vsb_uart *uart, const struct vsb_front *old)
+{
+	u16 *out = f->out;
+
+	*f = *old;
+	f->uart = uart;
+	f->out = out;
+	memcpy(out, old->out, old->out_size * sizeof(*out));
+}
+
 /*
  * There is no proxy, and may be none for long: until vsb_pump_attach() the newest output is
  * kept, and nobody held off.

@@ -140,6 +140,7 @@ struct vsb_front {
 };
 
 void vsb_front_init(struct vsb_front *f, struct vsb_uart *uart);
+void vsb_front_inherit(struct vsb_front *f, struct vsb_uart *uart, const struct vsb_front *old);
 void vsb_front_keep(struct vsb_front *f);
 void vsb_front_keep_end(struct vsb_front *f);
 void vsb_front_reset(struct vsb_front *f);

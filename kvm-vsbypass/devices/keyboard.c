@@ -47,6 +47,11 @@ static void kbd_init(struct vsb_device *dev, bool ran)
 		vsb_i8042_init(kbd_of(dev));
 }
 
+static void kbd_inherit(struct vsb_device *dev, struct vsb_device *old)
+{
+	*kbd_of(dev) = *kbd_of(old);
+}
+
 static unsigned int kbd_access(struct vsb_device *dev, struct vsb_byte *b)
 {
 	if (b->in)
@@ -78,6 +83,7 @@ const struct vsb_device_ops vsb_keyboard = {
 	.replays = VSB_KBD_WRITES,
 	.claim = kbd_claim,
 	.init = kbd_init,
+	.inherit = kbd_inherit,
 	.access = kbd_access,
 	.reset = kbd_reset,
 	.replay = kbd_replay,

@@ -17,17 +17,25 @@
 static struct cloud *c;
 static struct proxy *p;
 
-static struct proxy *keyboard_new(void)
+/* With so many ports at PLAIN */
+static struct proxy *keyboard_with(unsigned int plain)
 {
 	struct proxy *new = proxy_new("vm1");
 
-	new->args.nr_ranges = 3;
+	memset(new->args.ranges, 0, sizeof(new->args.ranges));
+	new->args.nr_ranges = plain ? 3 : 2;
 	new->args.ranges[0] = (struct vsb_range){ DATA, DATA, VSB_DEV_I8042, 0 };
 	new->args.ranges[1] = (struct vsb_range){ COMMAND, COMMAND, VSB_DEV_I8042, 0 };
-	new->args.ranges[2] = (struct vsb_range){ PLAIN, PLAIN + 7, VSB_DEV_PLAIN, 0 };
+	if (plain)
+		new->args.ranges[2] = (struct vsb_range){ PLAIN, PLAIN + plain - 1, VSB_DEV_PLAIN, 0 };
 	proxy_attach(new, c);
 	proxy_run(new);
 	return new;
+}
+
+static struct proxy *keyboard_new(void)
+{
+	return keyboard_with(8);
 }
 
 /* A user VM that has just booted, with a keyboard controller. */
@@ -164,6 +172,25 @@ void keyboard_successor_replay(void)
 	p->seen = p->shm->nr;
 	L2_RUN(c, 0, IN(PLAIN, 1));
 	EXPECT(p, RD(PLAIN, 1));
+}
+
+/* So is one that has other ports beside it. */
+void keyboard_ports_changed(void)
+{
+	static const struct access last[] = {
+		WR(COMMAND, 1, 0xd4), WR(DATA, 1, 0xf4), RD(DATA, 1),
+		WR(COMMAND, 1, 0x60), WR(DATA, 1, 0x65), RD(COMMAND, 1),
+	};
+
+	begin();
+	L2_RUN(c, 0, OUT(COMMAND, 1, 0x60), OUT(DATA, 1, 0x65), OUT(COMMAND, 1, 0xd4),
+	       OUT(DATA, 1, 0xf4), OUT(COMMAND, 1, 0xa7));
+	proxy_kill(p);
+	close(p->vm_fd);
+	proxy_close(p);
+	p = keyboard_with(0);
+	L2_RUN(c, 0, IN(COMMAND, 1));
+	check_last(p, last, sizeof(last) / sizeof(last[0]));
 }
 
 /* A reset of the user VM is one of its devices. */

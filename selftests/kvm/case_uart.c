@@ -480,6 +480,74 @@ void uart_front_switched(void)
 	CHECK_EQ(L1_EXITS(c), 0);
 }
 
+/* Another proxy of this name, which has a second UART, or PLAIN in its place. */
+static void use_other(bool second)
+{
+	struct proxy *new = proxy_new("vm1");
+
+	lose_proxy();
+	new->shm->has_uart = true;
+	model_reset(&new->shm->uart16550);
+	if (front)
+		new->args.flags = 0;
+	if (second) {
+		model_reset(&new->shm->uart2);
+		new->shm->gsi2 = 3;
+		new->shm->base2 = 0x2f8;
+		new->args.ranges[1] = (struct vsb_range){ 0x2f8, 0x2ff, VSB_DEV_16550, 0 };
+	}
+	proxy_attach(new, c);
+	proxy_run(new);
+	use(new);
+	settle();
+}
+
+/*
+ * The user VM waits for an interrupt, and does nothing else: its UART is what it was, with its
+ * front on and off, whatever else is claimed from now on.
+ */
+void uart_ports_changed(void)
+{
+	begin(true);
+	L2_RUN(c, 0, OUT(COM1 + 3, 1, 0x1b), OUT(COM1 + 2, 1, 0x81), OUT(COM1 + 4, 1, 0x0b),
+	       OUT(COM1 + 1, 1, 0x05), OUT(COM1 + 7, 1, 0x5a));
+	for (int i = 0; i < 4; i++) {
+		settle();
+		front = i & 1;
+		use_other(!(i & 2));
+		CHECK_EQ(m->lcr, 0x1b);
+		CHECK_EQ(m->ier, 0x05);
+		type("t");
+		expect_event(1);
+		CHECK_EQ(read_reg(UART_IIR), 0xcc);
+		CHECK_EQ(read_reg(UART_RX), 't');
+		check_registers(0x1b);
+	}
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
+/* What it sends while nobody is there is for who comes, if he has its name. */
+void uart_ports_changed_while_away(void)
+{
+	uint8_t far;
+
+	begin(true);
+	write_reg(UART_FCR, 0x07);
+	settle();
+	lose_proxy();
+	for (int i = 0; i < 100; i++)
+		write_reg(UART_TX, i);
+	use(proxy_add_uarts(c, "vm1", 0x2f8, 3));
+	check_sent(0, 100, 0);
+	type("t");
+	lose_proxy();
+	/* It has been read ahead for this console. */
+	use(proxy_add_uart(c, "vm1", true));
+	far = read_reg(UART_RX);
+	CHECK_EQ(far, 't');
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
 /* As proxy_uart_in_use and proxy_uart_idle. */
 void uart_front_in_use(void)
 {
