@@ -169,21 +169,20 @@ static bool vsb_uservm_claim(struct vsb_cloud *cloud, struct vsb_l2 *u, const ch
 			     const struct vsb_claims *claims, bool keeps)
 {
 	struct vsb_slots *slots, *old = vsb_locked(cloud, u->slots);
+	bool same = old && !memcmp(old->claims.ranges, claims->ranges, sizeof(claims->ranges));
 
-	/* Those that it did not have start anew. */
-	if (!old || memcmp(old->claims.ranges, claims->ranges, sizeof(claims->ranges))) {
-		slots = vsb_slots_create(claims, vsb_uservm_ran(u), keeps);
-		if (!slots)
-			return false;
-		if (old) {
-			vsb_slots_inherit(slots, old);
+	slots = same && old->keeps == keeps ? old :
+		vsb_slots_create(claims, vsb_uservm_ran(u), keeps);
+	if (!slots)
+		return false;
+	if (!old) {
+		cloud->nr_unbound--;
+		u->bound_ns = ktime_get_boottime_ns();
+	} else if (slots != old) {
+		/* Those that it did not have start anew. */
+		vsb_slots_inherit(slots, old);
+		if (!same)
 			vsb_uservm_absorb(u);
-		} else {
-			cloud->nr_unbound--;
-			u->bound_ns = ktime_get_boottime_ns();
-		}
-	} else {
-		slots = old;
 	}
 	/* What one console has typed, or is shown, is not for another. */
 	if (old && memcmp(u->name, name, sizeof(u->name)))

@@ -58,13 +58,13 @@ static void com_init(struct vsb_device *dev, bool ran)
 	dev->gsi = vsb_uart_gsi(&com->uart);
 }
 
-/* Registers, and what a front has; which has as much room, or there was none. */
+/* Registers, and what a front has. */
 static void com_inherit(struct vsb_device *dev, struct vsb_device *old)
 {
 	struct vsb_com *com = com_of(dev), *was = com_of(old);
 
 	com->uart = was->uart;
-	if (!old->answers || old->keeps != dev->keeps)
+	if (!old->answers)
 		return;
 	vsb_front_inherit(&com->front, &com->uart, &was->front);
 	dev->answers = true;

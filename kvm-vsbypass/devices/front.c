@@ -451,15 +451,23 @@ void vsb_front_init(struct vsb_front *f, struct vsb_uart *uart)
 	vsb_front_ier(f, 0);
 }
 
-/* Begin where @old was, which is not used any more. @f has had its room, as much as @old. */
+/*
+ * Begin where @old was, which is not used any more and has no proxy. @f has had its room; of
+ * what has none there the newest is kept.
+ */
 void vsb_front_inherit(struct vsb_front *f, struct vsb_uart *uart, const struct vsb_front *old)
 {
+	u32 i, out_size = f->out_size;
 	u16 *out = f->out;
 
 	*f = *old;
 	f->uart = uart;
+	while (f->out_head - f->out_tail > out_size - VSB_KEPT_FREE)
+		vsb_pump_skip(f);
+	for (i = f->out_tail; i != f->out_head; i++)
+		out[i & (out_size - 1)] = *vsb_front_entry(f, i);
 	f->out = out;
-	memcpy(out, old->out, old->out_size * sizeof(*out));
+	f->out_size = out_size;
 }
 
 /*

@@ -204,6 +204,56 @@ void rest_late(void)
 	CHECK_EQ(L1_EXITS(c), 0);
 }
 
+/* One that serves, then one of the same name and ports that rests: it keeps as much as any. */
+void rest_from_now_on(void)
+{
+	uint32_t n = 100000;
+
+	c = cloud_new();
+	cloud_attach(c, 0, VSB_UNCLAIMED_ABSORB);
+	p = proxy_add_uart(c, "vm1", true);
+	m = &p->shm->uart16550;
+	cloud_start(c);
+	L2_RUN(c, 0, OUT(COM1 + UART_FCR, 1, 0x07), OUT(COM1 + UART_SCR, 1, 0x5a));
+	lose();
+	send(1000);
+	rests("vm1", 0);
+	send(n);
+	CHECK_EQ(proxy_uservm(p).com_lost[0], 1000 + n - KEPT);
+	wake();
+	check_out(KEPT, n);
+	L2_RUN(c, 0, IN(COM1 + UART_SCR, 1));
+	CHECK_EQ(GOT(c, 0), rax_after(1, 0x5a));
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
+/* The other way round: what a front has room for comes, and then the user VM is held off. */
+void rest_no_more(void)
+{
+	uint32_t n = 10000, room = 4096 - 32;
+
+	begin(0, 0);
+	L2_RUN(c, 0, OUT(COM1 + UART_FCR, 1, 0x07));
+	send(n);
+	CHECK_EQ(proxy_uservm(p).com_lost[0], 0);
+	lose();
+	p = proxy_add_uart(c, "vm1", true);
+	m = &p->shm->uart16550;
+	check_out(room, n);
+	CHECK_EQ(proxy_uservm(p).com_lost[0], n - room);
+	lose();
+	L2_RUN(c, 0, IN(COM1 + UART_LSR, 1), OUTS(COM1, 1, 0, REP(3500)),
+	       IN(COM1 + UART_LSR, 1));
+	CHECK_EQ(GOT(c, 0), rax_after(1, 0x60));
+	CHECK_EQ(GOT(c, 2), rax_after(1, 0x00));
+	p = proxy_add_uart(c, "vm1", true);
+	m = &p->shm->uart16550;
+	WAIT_FOR(m->nr_sent >= 3500);
+	L2_RUN(c, 0, IN(COM1 + UART_LSR, 1));
+	CHECK_EQ(GOT(c, 0), rax_after(1, 0x60));
+	CHECK_EQ(L1_EXITS(c), 0);
+}
+
 /* It dies, the next one rests: what it had not sent is the third one's. */
 void rest_again(void)
 {
