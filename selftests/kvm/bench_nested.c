@@ -6,15 +6,18 @@
  * Of 2000 of a kind the least: of the price itself, all are alike, and some pay for
  * a timer's interrupt, too. Prints "NAME VALUE" lines.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "test_util.h"
 #include "kvm_util.h"
 #include "processor.h"
 
+#include "card.h"
 #include "module.h"
 #include "proxy.h"
 #include "tap.h"
@@ -62,12 +65,27 @@ static void time_send(struct cloud *c, struct proxy *p)
 	CHECK_EQ(m->lost, 0);
 }
 
+/* Another user VM of the cloud VM has a screen. Return: its proxy. */
+static int card_add(struct cloud *c)
+{
+	int kvm = OK(open("/dev/kvm", O_RDWR | O_CLOEXEC));
+	int vm = OK(ioctl(kvm, KVM_CREATE_VM, 0));
+	struct vsb_create_proxy p;
+
+	OK(ioctl(vm, KVM_CREATE_IRQCHIP, 0));
+	OK(ioctl(vm, KVM_CREATE_VCPU, 0));
+	card_memory(vm, 0);
+	p = card_args(vm);
+	return OK(vsb_proxy(c->fd, &p));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct op cpuid = { .kind = OP_CPUID };
 	static const struct op out = { .kind = OP_TIMED_OUT, .port = COM1 + 7, .value = 0x5a };
 	struct cloud *c = cloud_new();
 	struct proxy *p;
+	int screen;
 
 	module_set_path(argv[argc - 1]);
 	CHECK(!module_loaded());
@@ -82,6 +100,9 @@ int main(int argc, char **argv)
 	CHECK_EQ(L1_EXITS(c), 0);
 	time_send(c, p);
 	time_op(c, "cpuid_with", cpuid);
+	screen = card_add(c);
+	time_op(c, "cpuid_screen", cpuid);
+	OK(close(screen));
 	proxy_close(p);
 	proxy_kill(p);
 	cloud_close(c);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include <linux/kvm.h>
+
+#include "card.h"
+#include "tap.h"
+
+struct vsb_create_proxy card_args(int vm)
+{
+	static const struct vsb_range ranges[] = {
+		{ .first = 0x3b0, .last = 0x3df, .device = VSB_DEV_VGA },
+		{ .first = 0x1ce, .last = 0x1d1, .device = VSB_DEV_VGA },
+	};
+	struct vsb_create_proxy p = vsb_proxy_args(vm, "vm2");
+
+	memcpy(p.ranges, ranges, sizeof(ranges));
+	p.nr_ranges = 2;
+	p.vram_frame = VRAM_FRAME;
+	p.vram_mib = VRAM_MIB;
+	return p;
+}
+
+void card_memory(int vm, uint32_t flags)
+{
+	struct kvm_userspace_memory_region region = {
+		.flags = flags, .guest_phys_addr = (uint64_t)VRAM_FRAME << 12,
+		.memory_size = VRAM_MIB << 20,
+	};
+	void *memory = mmap(NULL, region.memory_size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(memory != MAP_FAILED);
+	region.userspace_addr = (uintptr_t)memory;
+	OK(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region));
+}
