@@ -72,6 +72,10 @@ def free_port():
         return s.getsockname()[1]
 
 
+# A disk of the AMD host, if it is in the working folder: what a job leaves there is for us.
+SCRATCH = "scratch"
+
+
 class Host:
     """One running L0. Subclasses know the emulator."""
 
@@ -199,7 +203,8 @@ class Amd(Host):
                 "-netdev", f"user,id=n,restrict=on,hostfwd=tcp:127.0.0.1:{self.ssh_port}-:2222,"
                 f"hostfwd=tcp:127.0.0.1:{self.shell_port}-:24",
                 "-device", "virtio-net-pci,netdev=n,romfile="] + \
-            (["-drive", "file=disk,format=raw,if=virtio,snapshot=on"] if self.disk else [])
+            (["-drive", "file=disk,format=raw,if=virtio,snapshot=on"] if self.disk else []) + \
+            (["-drive", f"file={SCRATCH},format=raw,if=virtio"] if os.path.exists(os.path.join(self.dir, SCRATCH)) else [])
 
     def started(self):
         with open(os.path.join(self.dir, "shell-port"), "w", encoding="ascii") as f:
