@@ -42,6 +42,7 @@ struct vsb_vcpu {
 	bool entering;		/* KVM's own VMRUN is */
 	bool leaving;		/* KVM's own exit from L2 to L1 is running, veil.c */
 	bool unpaged;		/* L2's paging is off, behind its veil */
+	bool refused;		/* L2 is not to execute anything, behind its veil */
 	bool armed;		/* a vector of ours is in its VMCB; raise.c counts that */
 	const void *kept;	/* the user VM whose HLT this vCPU executes, to compare */
 	bool woken;		/* that is to look; others write it, too */

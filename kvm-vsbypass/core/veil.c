@@ -16,6 +16,7 @@
 #include "core/uservm.h"
 #include "core/veil.h"
 
+#define VSB_VEIL_WARNINGS	100	/* of one user VM */
 #define VSB_VEIL_RUN	512	/* pages that are looked at with the user VM kept waiting */
 
 static void vsb_veil_wipe(struct page *page)
@@ -38,11 +39,32 @@ static void vsb_veil_free_pages(struct vsb_veil *veil)
 	WRITE_ONCE(veil->nr, 0);
 }
 
-static void vsb_veil_wipe_regs(struct vsb_veil *veil)
+static void vsb_veil_wipe_kept(struct vsb_veil *veil)
 {
+	int i;
+
 	spin_lock(&veil->regs_lock);
-	memzero_explicit(veil->regs, sizeof(veil->regs));
+	for (i = 0; i < VSB_MAX_ANCHORS; i++) {
+		struct vsb_veil_kept *kept = veil->kept[i];
+
+		if (kept) {
+			kept->valid = false;
+			memzero_explicit(kept->data, kept->size);
+		}
+	}
+	bitmap_zero(veil->starts, VSB_VEIL_PAGES);
 	spin_unlock(&veil->regs_lock);
+}
+
+/* Nobody has it any more. */
+static void vsb_veil_free(struct rcu_head *rcu)
+{
+	struct vsb_veil *veil = container_of(rcu, struct vsb_veil, rcu);
+	int i;
+
+	for (i = 0; i < VSB_MAX_ANCHORS; i++)
+		kfree_sensitive(veil->kept[i]);
+	kfree(veil);
 }
 
 /* Under rcu_read_lock(), where it was found with its user VM. */
@@ -54,7 +76,7 @@ void vsb_veil_get(struct vsb_veil *veil)
 void vsb_veil_put(struct vsb_veil *veil)
 {
 	if (refcount_dec_and_test(&veil->ref))
-		kfree_rcu(veil, rcu);
+		call_rcu(&veil->rcu, vsb_veil_free);
 }
 
 /**
@@ -107,7 +129,7 @@ void vsb_veil_end(struct vsb_cloud *cloud, struct vsb_l2 *u)
 	veil->dead = true;
 	vsb_host->veil_unhook(veil->kvm, veil->table);
 	vsb_veil_free_pages(veil);
-	vsb_veil_wipe_regs(veil);
+	vsb_veil_wipe_kept(veil);
 	mutex_unlock(&veil->lock);
 	vsb_host->veil_table_free(veil->table);
 	vsb_veil_put(veil);
@@ -121,9 +143,10 @@ void vsb_veil_reset(struct vsb_veil *veil)
 		WRITE_ONCE(veil->told, false);
 		vsb_host->veil_unmap(veil->kvm, veil->table);
 		vsb_veil_free_pages(veil);
-		vsb_veil_wipe_regs(veil);
+		vsb_veil_wipe_kept(veil);
 		veil->resets++;
 		veil->complained = false;
+		WRITE_ONCE(veil->stopped, NULL);
 	}
 	mutex_unlock(&veil->lock);
 }
@@ -209,6 +232,17 @@ void vsb_veil_complain(struct vsb_veil *veil, int err)
 			veil->name, err);
 }
 
+/* The guest hypervisor has changed what it may not: no vCPU gets to execute anything. */
+void vsb_veil_stop(struct vsb_veil *veil, const char *changed)
+{
+	if (cmpxchg(&veil->stopped, NULL, changed))
+		return;
+	/* He can have it so as often as he likes: to the log not more than that can bear. */
+	if (atomic64_inc_return(&veil->stops) < VSB_VEIL_WARNINGS)
+		pr_warn("user VM '%s' is stopped: its guest hypervisor has changed %s; a reset starts it anew, without what was in its memory\n",
+			veil->name, changed);
+}
+
 /* For user space. Under cloud->lock. */
 void vsb_veil_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm *info)
 {
@@ -220,11 +254,14 @@ void vsb_veil_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm 
 	mutex_lock(&veil->lock);
 	if (veil->nr)
 		info->flags |= VSB_USERVM_VEILED;
+	if (READ_ONCE(veil->stopped))
+		info->flags |= VSB_USERVM_STOPPED;
 	info->veil_limit = veil->limit;
 	info->veil_pages = veil->nr;
 	info->veil_most = veil->most;
 	info->veil_shared = atomic64_read(&veil->shared);
 	info->veil_pushes = veil->pushes;
 	info->veil_resets = veil->resets;
+	info->veil_stops = atomic64_read(&veil->stops);
 	mutex_unlock(&veil->lock);
 }

@@ -10,6 +10,7 @@
 #define VSB_CORE_VEIL_H
 
 #include <linux/atomic.h>
+#include <linux/bitmap.h>
 #include <linux/mutex.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -26,19 +27,18 @@ struct vsb_l2;
 struct vsb_table;
 
 #define VSB_VEIL_GPRS	16
+#define VSB_VEIL_PAGES	256	/* at which a vCPU may start: those of the first MiB */
 
 /**
- * struct vsb_veil_regs - general registers of a vCPU that the guest hypervisor has the CPU of
- * @gpr:	as they were, by KVM's numbers
- * @taken:	bits of those that the guest hypervisor gives back,
- * @merged:	as far as these bits of them
- * @valid:	there are any
+ * struct vsb_veil_kept - a vCPU that the guest hypervisor has the CPU of
+ * @size:	bytes of @data; constant
+ * @valid:	there is something
+ * @data:	the hypervisor's (kvm/veil-regs.c); zeros are nothing
  */
-struct vsb_veil_regs {
-	unsigned long gpr[VSB_VEIL_GPRS];
-	u32 taken;
-	u64 merged;
+struct vsb_veil_kept {
+	u32 size;
 	bool valid;
+	u8 data[] __aligned(64);
 };
 
 /**
@@ -52,8 +52,13 @@ struct vsb_veil_regs {
  *		the veil
  * @told:	the user VM has been told that it has private memory; written in callbacks
  * @shared:	page faults on what is not private, while it is used; no lock
+ * @stopped:	NULL, or why the user VM does not run any more: the guest hypervisor has changed
+ *		this; until it is reset. No lock
+ * @stops:	times that this was so
  * @regs_lock:	guards
- * @regs:	one for each vCPU that is known by its anchor, as in vsb_l2.anchors
+ * @kept:	one for each vCPU that is known by its anchor, as in vsb_l2.anchors; one that is
+ *		there stays
+ * @starts:	pages where the user VM has had a vCPU start; bits are set without the lock
  * @lock:	guards what follows
  * @dead:	nobody may add anything
  * @pages:	guest-physical frame number -> struct page
@@ -72,8 +77,11 @@ struct vsb_veil {
 	struct vsb_table *table;
 	bool told;
 	atomic64_t shared;
+	const char *stopped;
+	atomic64_t stops;
 	spinlock_t regs_lock;	/* inside of all others */
-	struct vsb_veil_regs regs[VSB_MAX_ANCHORS];
+	struct vsb_veil_kept *kept[VSB_MAX_ANCHORS];
+	DECLARE_BITMAP(starts, VSB_VEIL_PAGES);
 
 	struct mutex lock;	/* inside cloud->lock */
 	bool dead;
@@ -94,6 +102,9 @@ void vsb_veil_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm 
 void vsb_veil_get(struct vsb_veil *veil);
 void vsb_veil_put(struct vsb_veil *veil);
 void vsb_veil_reset(struct vsb_veil *veil);
+
+/* Callback context, too. */
+void vsb_veil_stop(struct vsb_veil *veil, const char *changed);
 
 /* For who reads the user VM's memory. */
 void vsb_veil_next(struct vsb_veil *veil, u64 gfn, u64 *first, u64 *end);

@@ -15,6 +15,7 @@
 const struct kvm_x86_ops *vsb_kvm_ops;
 const struct kvm_x86_nested_ops *vsb_kvm_nested;
 unsigned int vsb_svm_int_ctl;
+unsigned int vsb_svm_vmcb01;
 static bool (*kvm_file_is_kvm)(struct file *file);
 static int (*kvm_read_guest_fn)(struct kvm_vcpu *vcpu, gpa_t gpa, void *data,
 				unsigned long len);
@@ -39,6 +40,8 @@ DEFINE_STATIC_CALL_NULL(vsb_kick, vsb_kick_type);
 DEFINE_STATIC_CALL_NULL(vsb_page_fault, vsb_proto_page_fault);
 DEFINE_STATIC_CALL_NULL(vsb_load_pgd, vsb_proto_load_pgd);
 DEFINE_STATIC_CALL_NULL(vsb_emulate, vsb_proto_emulate);
+DEFINE_STATIC_CALL_NULL(vsb_decode, insn_decode);
+DEFINE_STATIC_CALL_NULL(vsb_decode_mmio, insn_decode_mmio);
 
 int vsb_kvm_read_guest(struct kvm_vcpu *vcpu, gpa_t gpa, void *data, int len)
 {
@@ -184,17 +187,42 @@ void vsb_kvm_load_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
 	static_call(vsb_load_pgd)(vcpu, root, level);
 }
 
+/* What VMLOAD and VMSAVE are for is there, whoever runs (svm_vcpu_run()). */
+struct vmcb *vsb_kvm_vmcb01(struct kvm_vcpu *vcpu)
+{
+	return *(struct vmcb **)((char *)vcpu + vsb_svm_vmcb01);
+}
+
+/* ---- the kernel's decoder ---- */
+
+/* Of 64-bit mode. Return: 0, or it cannot be decoded. */
+int vsb_decode(struct insn *insn, const u8 *bytes, unsigned int nr)
+{
+	return nr ? static_call(vsb_decode)(insn, bytes, nr, INSN_MODE_64) : -EINVAL;
+}
+
+/* @bytes: of the operand in memory */
+enum vsb_mmio vsb_decode_mmio(struct insn *insn, unsigned int *bytes)
+{
+	return static_call(vsb_decode_mmio)(insn, bytes);
+}
+
 /* As vsb_calls_resolve(), which has been called. */
 int vsb_calls_resolve_veil(const char *kvm,
 			   unsigned long (*lookup)(const char *owner, const char *name))
 {
 	void *page_fault = (void *)lookup(kvm, "kvm_mmu_page_fault");
+	void *decode = (void *)lookup(NULL, "insn_decode");
+	void *decode_mmio = (void *)lookup(NULL, "insn_decode_mmio");
 
 	kvm_write_guest_fn = (void *)lookup(kvm, "kvm_vcpu_write_guest");
 	kvm_flush_fn = (void *)lookup(kvm, "kvm_flush_remote_tlbs");
 	kvm_request_fn = (void *)lookup(kvm, "kvm_make_all_cpus_request");
-	if (!page_fault || !kvm_write_guest_fn || !kvm_flush_fn || !kvm_request_fn)
+	if (!page_fault || !kvm_write_guest_fn || !kvm_flush_fn || !kvm_request_fn ||
+	    !decode || !decode_mmio)
 		return -EOPNOTSUPP;
+	static_call_update(vsb_decode, decode);
+	static_call_update(vsb_decode_mmio, decode_mmio);
 	static_call_update(vsb_page_fault, page_fault);
 	static_call_update(vsb_load_pgd, vsb_kvm_ops->load_mmu_pgd);
 	return 0;

@@ -13,6 +13,8 @@
 
 #include <linux/kvm_host.h>
 #include <linux/static_call_types.h>
+#include <asm/insn.h>
+#include <asm/insn-eval.h>
 
 #include "kvm/compat.h"
 
@@ -28,6 +30,9 @@ extern const struct kvm_x86_nested_ops *vsb_kvm_nested;
 
 /* Where struct vcpu_svm has nested.ctl.int_ctl, or 0: not known. hook.c reads it in KVM's BTF. */
 extern unsigned int vsb_svm_int_ctl;
+
+/* Where it has vmcb01, that of the cloud VM, or 0: not known. The same. */
+extern unsigned int vsb_svm_vmcb01;
 
 int vsb_calls_resolve(const char *kvm,
 		      unsigned long (*lookup)(const char *owner, const char *name));
@@ -60,6 +65,11 @@ int vsb_kvm_write_guest(struct kvm_vcpu *vcpu, gpa_t gpa, const void *data, int 
 int vsb_kvm_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 error_code, void *insn,
 		       int insn_len);
 void vsb_kvm_load_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level);
+struct vmcb *vsb_kvm_vmcb01(struct kvm_vcpu *vcpu);
+
+/* Any context, with a veil. */
+int vsb_decode(struct insn *insn, const u8 *bytes, unsigned int nr);
+enum vsb_mmio vsb_decode_mmio(struct insn *insn, unsigned int *bytes);
 
 /* The same, with a screen. */
 int vsb_kvm_emulate(struct kvm_vcpu *vcpu, gpa_t gpa, void *insn, int insn_len);

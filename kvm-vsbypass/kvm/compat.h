@@ -132,6 +132,30 @@
 #define EMULTYPE_PF	BIT(6)
 #endif
 
+/* 6.3: what insn_decode_mmio() says has another name; the numbers are the same. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define vsb_mmio		insn_mmio_type
+#define VSB_MMIO_WRITE		INSN_MMIO_WRITE
+#define VSB_MMIO_WRITE_IMM	INSN_MMIO_WRITE_IMM
+#define VSB_MMIO_READ		INSN_MMIO_READ
+#define VSB_MMIO_READ_ZERO_EXTEND	INSN_MMIO_READ_ZERO_EXTEND
+#define VSB_MMIO_READ_SIGN_EXTEND	INSN_MMIO_READ_SIGN_EXTEND
+#else
+#define vsb_mmio		mmio_type
+#define VSB_MMIO_WRITE		MMIO_WRITE
+#define VSB_MMIO_WRITE_IMM	MMIO_WRITE_IMM
+#define VSB_MMIO_READ		MMIO_READ
+#define VSB_MMIO_READ_ZERO_EXTEND	MMIO_READ_ZERO_EXTEND
+#define VSB_MMIO_READ_SIGN_EXTEND	MMIO_READ_SIGN_EXTEND
+#endif
+
+/* 6.16: the FPU of a thread is somewhere else. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+#define vsb_task_fpu(task)	x86_task_fpu(task)
+#else
+#define vsb_task_fpu(task)	(&(task)->thread.fpu)
+#endif
+
 /* 6.5: as get_user_pages_remote(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
 #define vsb_pin_user_pages(mm, start, nr, flags, pages, locked) \

@@ -67,6 +67,8 @@ static int vsb_run_svm(struct kvm_vcpu *vcpu)
 
 	atomic_inc(&vsb_users);
 	ret = vsb_kvm_svm_run(vcpu);
+	if (vsb_veil_any())
+		vsb_veil_entered(vcpu);
 	vsb_synthetic_entered(vcpu);
 	if (vsb_screen_any() && vsb_screen_follows(vcpu))
 		vsb_screen_meet(vcpu);
@@ -245,7 +247,7 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 static bool vsb_on_run_nested(struct kvm_vcpu *vcpu)
 {
 	return (unlikely(vsb_raise_any()) || unlikely(vsb_watch_any_stops()) ||
-		unlikely(vsb_bars_any_reads()) ||
+		unlikely(vsb_bars_any_reads()) || vsb_veil_any() ||
 		unlikely(vsb_raise_signed(vcpu->arch.regs[VCPU_REGS_RDX]))) &&
 	       vsb_synthetic_enters(vcpu);
 }
@@ -616,6 +618,15 @@ static void vsb_hook_find_int_ctl(const struct vsb_btf *b)
 	vsb_svm_int_ctl = nested > 0 && ctl >= 0 && int_ctl >= 0 ? nested + ctl + int_ctl : 0;
 }
 
+/* Without it there is no veil. */
+static void vsb_hook_find_vmcb01(const struct vsb_btf *b)
+{
+	int vmcb01 = vsb_check_offset(b, "vcpu_svm", "vmcb01", "struct kvm_vmcb_info");
+	int ptr = vsb_check_offset(b, "kvm_vmcb_info", "ptr", "struct vmcb *");
+
+	vsb_svm_vmcb01 = vmcb01 > 0 && ptr >= 0 ? vmcb01 + ptr : 0;
+}
+
 /* Without them an access that ends in a page's last bytes may be taken for one that goes on. */
 static void vsb_hook_find_operands(const struct vsb_btf *b)
 {
@@ -640,8 +651,10 @@ static int vsb_hook_check_types(const struct vsb_btf *b)
 		    !vsb_hook_check_type(b, &vsb_expected[i].type))
 			return -EOPNOTSUPP;
 	vsb_hook_find_operands(b);
-	if (vsb_vendor == &vsb_svm)
+	if (vsb_vendor == &vsb_svm) {
 		vsb_hook_find_int_ctl(b);
+		vsb_hook_find_vmcb01(b);
+	}
 	for (i = 0; i < ARRAY_SIZE(vsb_hooks); i++) {
 		if (!vsb_hooks[i].proto || vsb_hooks[i].vendor != vsb_vendor)
 			continue;

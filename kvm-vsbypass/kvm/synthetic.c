@@ -46,7 +46,7 @@ bool vsb_synthetic_enters(struct kvm_vcpu *vcpu)
 	rcu_read_lock();
 	cloud = vsb_cloud_find(vcpu->kvm);
 	if (cloud && (atomic_read(&cloud->raising) || vsb_watch_any_stops() ||
-		      vsb_bars_any_reads() ||
+		      vsb_bars_any_reads() || READ_ONCE(cloud->veils) ||
 		      vsb_raise_signed(vcpu->arch.regs[VCPU_REGS_RDX]))) {
 		v = &cloud->vcpus[vcpu->vcpu_idx];
 		enters = !v->entering;

@@ -67,8 +67,8 @@ static int vsb_veil_resolve(struct vsb_group *group)
 	const char *kvm = IS_BUILTIN(CONFIG_KVM) ? NULL : "kvm";
 	int ret;
 
-	if (!VSB_HAS_VEIL || vsb_vendor != &vsb_svm || vsb_table_check()) {
-		pr_err("no veil here: it needs an AMD CPU with page tables of four levels, and Linux 6.1 or 6.12\n");
+	if (!VSB_HAS_VEIL || vsb_vendor != &vsb_svm || vsb_table_check() || !vsb_svm_vmcb01) {
+		pr_err("no veil here: it needs an AMD CPU with page tables of four levels, and Linux 6.1 or 6.12 with BTF\n");
 		return -EOPNOTSUPP;
 	}
 	ret = vsb_calls_resolve_veil(kvm, vsb_hook_lookup);

@@ -13,10 +13,9 @@
 #include "kvm/ept.h"
 #include "kvm/regs.h"
 #include "kvm/veil.h"
+#include "kvm/veil-exits.h"
 #include "kvm/veil-table.h"
 #include "kvm/walk.h"
-
-#define INSTRUCTION	15u	/* bytes, at most */
 
 /* @len bytes within a page, as the user VM sees it. */
 static bool vsb_push_read(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 gpa, void *to,
@@ -76,13 +75,12 @@ static bool vsb_push_walk(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 addr
 	}
 }
 
-/* Bytes at @addr up to the end of its page, @max at most. Return: how many, 0: none. */
+/* Bytes at @addr up to the end of its page, @max at most, to @bytes. Return: how many, 0: none. */
 static unsigned int vsb_push_bytes(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 addr,
-				   unsigned int max, bool unpaged)
+				   u8 *bytes, unsigned int max, bool unpaged)
 {
 	unsigned int len = min_t(u64, max, PAGE_SIZE - offset_in_page(addr));
 	u64 gpa = addr | VSB_C;
-	u8 bytes[INSTRUCTION];
 
 	if ((!unpaged && !vsb_push_walk(vcpu, veil, addr, &gpa)) ||
 	    !vsb_push_read(vcpu, veil, gpa, bytes, len) ||
@@ -92,19 +90,21 @@ static unsigned int vsb_push_bytes(struct kvm_vcpu *vcpu, struct vsb_veil *veil,
 }
 
 /*
- * The instruction that the vCPU is at. @unpaged: its paging is off; else it is in long mode, or
- * nothing is private. Return: done?
+ * The instruction that the vCPU is at, also to @bytes. @unpaged: its paging is off; else it is in
+ * long mode, or nothing is private. Return: how many bytes, 0: none.
  */
-bool vsb_veil_push(struct kvm_vcpu *vcpu, struct vsb_veil *veil, bool unpaged)
+unsigned int vsb_veil_push(struct kvm_vcpu *vcpu, struct vsb_veil *veil, bool unpaged,
+			   u8 bytes[VSB_VEIL_INSN])
 {
 	u64 addr = vsb_rip(vcpu) + vsb_kvm_ops->get_segment_base(vcpu, VCPU_SREG_CS);
 	unsigned int len;
 
 	if (!unpaged && !(vcpu->arch.efer & EFER_LMA))
-		return false;
-	len = vsb_push_bytes(vcpu, veil, addr, INSTRUCTION, unpaged);
-	if (len && len < INSTRUCTION)
-		vsb_push_bytes(vcpu, veil, addr + len, INSTRUCTION - len, unpaged);
+		return 0;
+	len = vsb_push_bytes(vcpu, veil, addr, bytes, VSB_VEIL_INSN, unpaged);
+	if (len && len < VSB_VEIL_INSN)
+		len += vsb_push_bytes(vcpu, veil, addr + len, bytes + len, VSB_VEIL_INSN - len,
+				      unpaged);
 	veil->pushes++;
 	return len;
 }

@@ -36,6 +36,7 @@ unsigned int vsb_c_bit;
  * @top:	of 512 GiB; constant, stays when all below goes
  * @entry:	of a root that leads there; constant
  * @unpaged:	a root for a vCPU whose paging is off: all is private. Constant
+ * @nothing:	a root for a vCPU that is not to execute anything: empty. Constant
  * @roots:	roots of KVM with a hook, referenced,
  * @nr:		so many
  */
@@ -43,6 +44,7 @@ struct vsb_table {
 	u64 *top;
 	u64 entry;
 	u64 *unpaged;
+	u64 *nothing;
 	struct page *roots[MAX_HOOKS];
 	unsigned int nr;
 };
@@ -91,7 +93,8 @@ struct vsb_table *vsb_table_create(void)
 		return ERR_PTR(-ENOMEM);
 	table->top = vsb_table_page();
 	table->unpaged = vsb_table_page();
-	if (!table->top || !table->unpaged) {
+	table->nothing = vsb_table_page();
+	if (!table->top || !table->unpaged || !table->nothing) {
 		vsb_table_free(table);
 		return ERR_PTR(-ENOMEM);
 	}
@@ -106,6 +109,7 @@ void vsb_table_free(struct vsb_table *table)
 {
 	free_page((unsigned long)table->top);
 	free_page((unsigned long)table->unpaged);
+	free_page((unsigned long)table->nothing);
 	kfree(table);
 }
 
@@ -255,4 +259,9 @@ bool vsb_table_root_suits(u64 root_hpa, const struct vsb_table *table)
 u64 vsb_table_unpaged(const struct vsb_table *table)
 {
 	return __pa(table->unpaged);
+}
+
+u64 vsb_table_nothing(const struct vsb_table *table)
+{
+	return __pa(table->nothing);
 }

@@ -35,5 +35,6 @@ void vsb_table_unhook(struct kvm *kvm, struct vsb_table *table);
 /* Callback context. */
 bool vsb_table_root_suits(u64 root_hpa, const struct vsb_table *table);
 u64 vsb_table_unpaged(const struct vsb_table *table);
+u64 vsb_table_nothing(const struct vsb_table *table);
 
 #endif

@@ -25,6 +25,7 @@
 #include "kvm/regs.h"
 #include "kvm/turn.h"
 #include "kvm/veil.h"
+#include "kvm/veil-exits.h"
 #include "kvm/veil-regs.h"
 #include "kvm/veil-table.h"
 
@@ -202,7 +203,7 @@ bool vsb_veil_faults(struct kvm_vcpu *vcpu, u64 gpa)
 		return false;
 	rcu_read_lock();
 	if (vsb_behind_find(&b, vcpu)) {
-		faults = gpa & VSB_C || b.turn.v->unpaged;
+		faults = gpa & VSB_C || b.turn.v->unpaged || READ_ONCE(b.veil->stopped);
 		if (!faults && vsb_veil_used(b.veil))
 			atomic64_inc(&b.veil->shared);
 	}
@@ -210,7 +211,10 @@ bool vsb_veil_faults(struct kvm_vcpu *vcpu, u64 gpa)
 	return faults;
 }
 
-/* Under veil->lock. Return: 1: the user VM has it, 0: there is no memory, or an error. */
+/*
+ * Under veil->lock. Return: 1: the user VM has it, 0: there is no memory, or an error; -EPERM: a
+ * vCPU that starts is where the user VM has put nothing, so it would be the guest hypervisor's.
+ */
 static int vsb_veil_provide(struct kvm_vcpu *vcpu, struct vsb_behind *b, u64 gfn)
 {
 	struct vsb_veil *veil = b->veil;
@@ -221,6 +225,8 @@ static int vsb_veil_provide(struct kvm_vcpu *vcpu, struct vsb_behind *b, u64 gfn
 	if (gfn >> (VSB_VEIL_GPA_BITS - PAGE_SHIFT))
 		return -ERANGE;
 	if (!page) {
+		if (b->turn.v->unpaged)
+			return -EPERM;
 		l1_gfn = vsb_ept_frame(vcpu, gfn);
 		if (l1_gfn < 0)
 			return 0;
@@ -288,13 +294,18 @@ int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, i
 	}
 	mutex_lock(&b.veil->lock);
 	used = vsb_veil_used(b.veil);
-	if (!b.veil->dead) {
+	if (READ_ONCE(b.veil->stopped)) {
+		ret = -EPERM;
+	} else if (!b.veil->dead) {
 		ret = vsb_veil_provide(vcpu, &b, gfn);
 		if (ret > 0 && used)
 			vsb_veil_provide_around(vcpu, &b, gfn);
 	}
 	if (ret < 0) {
-		vsb_veil_complain(b.veil, ret);
+		if (ret == -EPERM)
+			vsb_veil_stop(b.veil, "what is where a vCPU starts");
+		else
+			vsb_veil_complain(b.veil, ret);
 		/* L2 shuts down, which is the end of it. */
 		kvm_make_request(KVM_REQ_TRIPLE_FAULT, vcpu);
 	}
@@ -325,31 +336,88 @@ bool vsb_veil_leaves(struct kvm_vcpu *vcpu)
 	return leaves;
 }
 
+/* A vCPU that makes no access to a claimed port or to new memory is to be known, too. */
+static void vsb_veil_know(struct kvm_vcpu *vcpu, struct vsb_behind *b)
+{
+	struct vsb_veil_kept *kept;
+
+	if (vsb_regs_known(&b->turn, b->veil))
+		return;
+	if (!vsb_uservm_settled(b->turn.cloud, b->turn.u, &b->turn.id))
+		vsb_uservm_learn(vcpu, b->turn.cloud, &b->turn.id);
+	kept = vsb_regs_new(vcpu);
+	if (kept)
+		vsb_regs_give(&b->turn, b->veil, &kept);
+	kfree(kept);
+}
+
+/* CS.L, as a VMCB has it (APM vol. 2, 15.5.1 and 4.8.1) */
+#define CS_LONG	BIT(9)
+
+static void vsb_veil_look(struct kvm_vcpu *vcpu, struct vsb_behind *b, struct vsb_exit *e)
+{
+	const struct vmcb *vmcb = vsb_kvm_vmcb(vcpu);
+
+	*e = (struct vsb_exit){
+		.reason = vmcb->control.exit_code,
+		.info1 = vmcb->control.exit_info_1,
+		.info2 = vmcb->control.exit_info_2,
+		.rip = vsb_rip(vcpu),
+		.next_rip = boot_cpu_has(X86_FEATURE_NRIPS) ? vmcb->control.next_rip : 0,
+		.gpr = vcpu->arch.regs,
+		.paged = vcpu->arch.cr0 & X86_CR0_PG,
+		.bits64 = vcpu->arch.efer & EFER_LMA && vmcb->save.cs.attrib & CS_LONG,
+	};
+	if (!vsb_svm_exit_decodes(e->reason, e->info1))
+		return;
+	mutex_lock(&b->veil->lock);
+	if (!b->veil->dead)
+		e->nr = vsb_veil_push(vcpu, b->veil, b->turn.v->unpaged, e->bytes);
+	mutex_unlock(&b->veil->lock);
+}
+
+/* Is @b the one that vsb_veil_leaves() has seen? Under rcu_read_lock(). */
+static bool vsb_behind_still(struct vsb_behind *b, struct kvm_vcpu *vcpu)
+{
+	return vsb_is_guest_mode(vcpu) && vsb_behind_find(b, vcpu);
+}
+
+static void vsb_veil_show(struct kvm_vcpu *vcpu, struct vsb_behind *b, bool entered)
+{
+	const char *changed = vsb_regs_show(vcpu, &b->turn, b->veil, entered);
+
+	if (changed)
+		vsb_veil_stop(b->veil, changed);
+	/* Of another vCPU: then this one's are back, and hidden when it is left. */
+	b->turn.v->refused = changed;
+}
+
 /* Instead of it. Return: as that. */
 int vsb_veil_leave(struct kvm_vcpu *vcpu)
 {
-	const struct vmcb_control_area *control = &vsb_kvm_vmcb(vcpu)->control;
+	struct vsb_exit_regs regs;
 	struct vsb_cloud *cloud;
 	struct vsb_behind b;
+	struct vsb_exit e;
 	int ret;
 
-	if (vsb_svm_exit_decodes(control->exit_code, control->exit_info_1) &&
-	    vsb_behind_get(&b, vcpu)) {
-		mutex_lock(&b.veil->lock);
-		if (!b.veil->dead)
-			vsb_veil_push(vcpu, b.veil, b.turn.v->unpaged);
-		mutex_unlock(&b.veil->lock);
+	if (vsb_behind_get(&b, vcpu)) {
+		vsb_veil_know(vcpu, &b);
+		vsb_veil_look(vcpu, &b, &e);
+		regs = vsb_exit_regs(&e);
+		if (regs.starts)
+			set_bit(regs.vector, b.veil->starts);
+		rcu_read_lock();
+		if (!b.turn.v->refused)
+			vsb_regs_hide(vcpu, &b.turn, b.veil, &regs);
+		rcu_read_unlock();
 		vsb_behind_put(&b);
 	}
-	rcu_read_lock();
-	if (vsb_behind_find(&b, vcpu))
-		vsb_regs_hide(vcpu, &b.turn, b.veil, control->exit_code, control->exit_info_1);
-	rcu_read_unlock();
 	ret = vsb_kvm_svm_vmexit(vcpu);
 	/* vmcb12 is not there: L2 is still running. */
 	rcu_read_lock();
-	if (vsb_is_guest_mode(vcpu) && vsb_behind_find(&b, vcpu))
-		vsb_regs_show(vcpu, &b.turn, b.veil);
+	if (vsb_behind_still(&b, vcpu))
+		vsb_veil_show(vcpu, &b, false);
 	rcu_read_unlock();
 	/* If there is no veil any more. */
 	rcu_read_lock();
@@ -369,6 +437,27 @@ static bool vsb_behind_resets(const struct vsb_behind *b)
 	const struct vsb_l2 *u = b->turn.u;
 
 	return id->boots && READ_ONCE(u->nr_anchors) && u->anchors[0].frame == id->anchor;
+}
+
+/*
+ * Behind nested_svm_vmrun(): KVM has entered L2, or not. What was kept is put back before anything
+ * else of ours looks at it: it may move the instruction pointer, too.
+ */
+void vsb_veil_entered(struct kvm_vcpu *vcpu)
+{
+	struct vsb_behind b;
+
+	if (!vsb_is_guest_mode(vcpu))
+		return;
+	rcu_read_lock();
+	if (vsb_behind_find(&b, vcpu)) {
+		b.turn.v->refused = false;
+		/* One that resets all of it has nothing to be put back. */
+		if (vsb_veil_used(b.veil) &&
+		    (vcpu->arch.cr0 & X86_CR0_PG || !vsb_behind_resets(&b)))
+			vsb_veil_show(vcpu, &b, true);
+	}
+	rcu_read_unlock();
 }
 
 /*
@@ -394,12 +483,15 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 		resets = true;
 	} else if (!vsb_veil_used(b.veil)) {
 		;	/* not yet */
+	} else if (READ_ONCE(b.veil->stopped)) {
+		/* It faults at once, and vsb_veil_fault() ends it. */
+		*root = vsb_table_nothing(b.veil->table);
 	} else if (vcpu->arch.cr0 & X86_CR0_PG) {
+		/* Entered behind SMM of the cloud VM, without VMRUN. */
+		vsb_veil_show(vcpu, &b, false);
 		/* APM vol. 2, 15.34.5: page tables are private. */
 		vcpu->arch.cr3 |= VSB_C;
-		vsb_regs_show(vcpu, &b.turn, b.veil);
 	} else if (b.turn.id.boots) {
-		vsb_regs_forget(&b.turn, b.veil);
 		/* One that starts: without paging all is private. In SMM it is not. */
 		*root = vsb_table_unpaged(b.veil->table);
 		b.turn.v->unpaged = true;

@@ -9,6 +9,8 @@
 #include <linux/compiler.h>
 #include <linux/types.h>
 
+#include "kvm/veil-exits.h"
+
 struct kvm_vcpu;
 struct vsb_veil;
 
@@ -30,9 +32,11 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level);
 bool vsb_veil_halts(struct kvm_vcpu *vcpu);
 int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, int insn_len);
 int vsb_veil_leave(struct kvm_vcpu *vcpu);
+void vsb_veil_entered(struct kvm_vcpu *vcpu);
 void vsb_veil_load(struct kvm_vcpu *vcpu, u64 root, int level);
 
 /* veil-push.c; vCPU context, L2 is running. Under veil->lock. */
-bool vsb_veil_push(struct kvm_vcpu *vcpu, struct vsb_veil *veil, bool unpaged);
+unsigned int vsb_veil_push(struct kvm_vcpu *vcpu, struct vsb_veil *veil, bool unpaged,
+			   u8 bytes[VSB_VEIL_INSN]);
 
 #endif

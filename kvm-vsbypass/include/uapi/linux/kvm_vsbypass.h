@@ -179,6 +179,7 @@ struct vsb_counters {
 #define VSB_USERVM_VEIL		0x40	/* has a veil */
 #define VSB_USERVM_VEILED	0x80	/* and uses it: has private pages */
 #define VSB_USERVM_RESTS	0x100	/* its proxy has no VM yet (VSB_PROXY_RESTS) */
+#define VSB_USERVM_STOPPED	0x200	/* does not run: a guest hypervisor has changed its vCPU */
 
 /**
  * struct vsb_uservm - what is known of a user VM
@@ -207,6 +208,7 @@ struct vsb_counters {
  * @veil_shared: page faults, while it is used, that the guest hypervisor's pages resolved
  * @veil_pushes: times that the guest hypervisor was given an instruction to decode
  * @veil_resets: times that the pages were dropped, as the user VM was reset
+ * @veil_stops: times that it was stopped (VSB_USERVM_STOPPED)
  * @com_lost:	of each COM port, 0x3f8 first: bytes sent that were not kept, as 64 KiB newer ones
  *		were there before its proxy had a VM
  */
@@ -233,6 +235,7 @@ struct vsb_uservm {
 	__u64 veil_shared;
 	__u64 veil_pushes;
 	__u64 veil_resets;
+	__u64 veil_stops;
 	__u64 com_lost[4];
 };
 
