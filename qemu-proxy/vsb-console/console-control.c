@@ -307,6 +307,17 @@ bool vsb_control_uservm_rests(JsonObject *status, const char *name)
 	return node && json_node_get_value_type(node) == G_TYPE_BOOLEAN && json_node_get_boolean(node);
 }
 
+gint64 vsb_control_uservm_stops(JsonObject *status, const char *name)
+{
+	JsonObject *vm = vsb_control_uservm(status, name);
+	JsonNode *node = vm ? json_object_get_member(vm, "veil") : NULL;
+
+	if (!node || !JSON_NODE_HOLDS_OBJECT(node))
+		return 0;
+	node = json_object_get_member(json_node_get_object(node), "stops");
+	return node && json_node_get_value_type(node) == G_TYPE_INT64 ? json_node_get_int(node) : 0;
+}
+
 gint64 vsb_control_console_lost(JsonObject *status, const char *uservm, const char *console)
 {
 	JsonObject *vm = vsb_control_uservm(status, uservm);

@@ -21,6 +21,7 @@ const char *vsb_control_uservm_ports(JsonObject *status, const char *name);
 /* Return: whether its proxy has no process, or is being started. */
 bool vsb_control_uservm_rests(JsonObject *status, const char *name);
 /* Return: bytes that were not kept while console @console had no proxy, of vsbypassd's count. */
+gint64 vsb_control_uservm_stops(JsonObject *status, const char *name);
 gint64 vsb_control_console_lost(JsonObject *status, const char *uservm, const char *console);
 char *vsb_control_uservm_state(JsonObject *status, const char *name);
 JsonObject *vsb_control_uservm(JsonObject *status, const char *name);

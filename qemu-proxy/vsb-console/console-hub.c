@@ -127,6 +127,8 @@ const char *vsb_hub_state_text(const char *state)
 		return "state unknown: vsbypassd does not answer, is it running? Until it does nothing passes";
 	if (!strcmp(state, "bound"))
 		return "bound: its serial port is served by this host";
+	if (!strcmp(state, "stopped"))
+		return "stopped: the hypervisor that runs it has changed its registers behind its veil, so it executes nothing any more until it is reset";
 	if (!strcmp(state, "waiting"))
 		return "not bound yet: its proxy waits for the first access of the user VM; it will appear here";
 	if (!strcmp(state, "starting"))
@@ -198,6 +200,15 @@ void vsb_hub_set_lost(struct vsb_hub *hub, gint64 lost)
 			       lost - hub->lost);
 	hub->lost = lost;
 	notice_all(hub, NULL, text);
+}
+
+/* It is reset at once, mostly: the state of before is seen then, and no other. */
+void vsb_hub_set_stops(struct vsb_hub *hub, gint64 stops)
+{
+	if (stops > hub->stops && hub->stops_known)
+		notice_all(hub, NULL, "the hypervisor that runs it has changed its registers behind its veil: it was stopped, and what it had in its memory has not been told");
+	hub->stops = stops;
+	hub->stops_known = true;
 }
 
 static void finish(struct vsb_client *client, int status, const char *text);

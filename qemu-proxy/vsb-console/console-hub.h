@@ -107,6 +107,8 @@ struct vsb_hub {
 	bool checked;			/* whose it is has been asked since it is up */
 	bool waits;			/* not yet: its proxy is being started for us */
 	gint64 generation;		/* whose it is: vsbypassd's number, -1: unknown */
+	gint64 stops;			/* times that it was stopped, */
+	bool stops_known;		/* as far as clients were told */
 	gint64 lost;			/* bytes of its that were not kept, of which it was told */
 };
 
@@ -142,6 +144,7 @@ void vsb_hub_set_identity(struct vsb_hub *hub, enum vsb_identity identity);
  * before the next is read.
  */
 void vsb_hub_set_lost(struct vsb_hub *hub, gint64 lost);
+void vsb_hub_set_stops(struct vsb_hub *hub, gint64 stops);
 void vsb_hub_notice_to(struct vsb_hub *hub, guint64 id, const char *text);
 
 char *vsb_hub_who(const struct vsb_hub *hub);

@@ -369,6 +369,8 @@ static void on_state(JsonObject *reply, const char *error, gpointer data)
 			learn_ports(entry, reply);
 		vsb_hub_set_state(entry->hub, state, generation);
 		if (reply && !stale)
+			vsb_hub_set_stops(entry->hub, vsb_control_uservm_stops(reply, uservm));
+		if (reply && !stale)
 			vsb_hub_set_lost(entry->hub, vsb_control_console_lost(reply, uservm,
 									      entry->hub->name));
 		vsb_hub_set_identity(entry->hub, vsb_identity_of(reply, uservm));

@@ -428,7 +428,7 @@ static void test_link(void)
 static void test_state(void)
 {
 	static const char * const states[] = { "starting", "waiting", "bound", "domain", "absent",
-					     "?" };
+					     "stopped", "?" };
 	struct vsb_hub *hub = hub_up();
 	struct person *a = attach(hub, "anna", VSB_MODE_CONSOLE);
 
@@ -446,6 +446,26 @@ static void test_state(void)
 }
 
 /* What was not kept is told once, before the rest is read. */
+static void test_stops(void)
+{
+	struct vsb_hub *hub = hub_up();
+	struct person *a = attach(hub, "anna", VSB_MODE_CONSOLE);
+
+	g_free(shown(a));
+	/* What was before it looked is not news. */
+	vsb_hub_set_stops(hub, 3);
+	vsb_hub_set_stops(hub, 3);
+	expect_shown(a, NULL);
+	vsb_hub_set_stops(hub, 4);
+	expect_shown(a, "has changed its registers");
+	vsb_hub_set_stops(hub, 0);
+	expect_shown(a, NULL);
+	vsb_hub_set_stops(hub, 1);
+	expect_shown(a, "it was stopped");
+	leave(a);
+	vsb_hub_free(hub);
+}
+
 static void test_lost(void)
 {
 	struct vsb_hub *hub = vsb_hub_new("vm1", &hub_ops, NULL);
@@ -653,6 +673,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/hub/identity", test_identity);
 	g_test_add_func("/console/hub/break", test_break);
 	g_test_add_func("/console/hub/lost", test_lost);
+	g_test_add_func("/console/hub/stops", test_stops);
 	g_test_add_func("/console/hub/disconnect", test_disconnect);
 	g_test_add_func("/console/hub/limit", test_limit);
 	return g_test_run();

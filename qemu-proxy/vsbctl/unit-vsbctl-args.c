@@ -271,6 +271,8 @@ static void test_veil(void)
 		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\"}]}]}", "veil: none" },
 		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":3}]}]}", "veil: none" },
 		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{}}]}]}", "veil: not used" },
+		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{\"used\":true,"
+		  "\"stopped\":true}}]}]}", "veil: stopped: its guest hypervisor has changed its vCPU" },
 		{ "{\"clouds\":[{\"uservms\":[{\"name\":\"vm1\",\"veil\":{\"used\":true,\"pages\":512,"
 		  "\"limit\":1024,\"most\":768,\"shared\":7}}]}]}",
 		  "private\n  read by the host:   not until its owner reveals it (ssh NAME@HOST reveal)\n"

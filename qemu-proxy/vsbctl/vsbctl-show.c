@@ -254,6 +254,8 @@ static const char *veil_state(JsonObject *veil)
 {
 	if (!veil)
 		return "none: it is not bound, or was attached without veil=MIB";
+	if (is_true(veil, "stopped"))
+		return "stopped: its guest hypervisor has changed its vCPU, the host's kernel log says what; a reset starts it anew";
 	return is_true(veil, "used") ? "its memory is private" :
 	       "not used: nothing is private until a kernel with AMD SEV support has started";
 }
@@ -288,13 +290,14 @@ char *vsbctl_show_veil(const char *name, JsonObject *result)
 				       " MiB)\n"
 				       "  faults on shared:   %" G_GINT64_FORMAT "\n"
 				       "  instructions shown: %" G_GINT64_FORMAT "\n"
-				       "  resets:             %" G_GINT64_FORMAT "\n",
+				       "  resets:             %" G_GINT64_FORMAT "\n"
+				       "  stopped:            %" G_GINT64_FORMAT " times\n",
 				       number_of(veil, "pages"),
 				       number_of(veil, "pages") / PAGES_PER_MIB,
 				       number_of(veil, "limit") / PAGES_PER_MIB,
 				       number_of(veil, "most") / PAGES_PER_MIB,
 				       number_of(veil, "shared"), number_of(veil, "pushes"),
-				       number_of(veil, "resets"));
+				       number_of(veil, "resets"), number_of(veil, "stops"));
 	return g_string_free(text, FALSE);
 }
 

@@ -35,12 +35,14 @@ static void add_veil(JsonObject *object, const struct proxy *proxy, const struct
 		return;
 	veil = json_object_new();
 	json_object_set_boolean_member(veil, "used", uservm->flags & VSB_USERVM_VEILED);
+	json_object_set_boolean_member(veil, "stopped", uservm->flags & VSB_USERVM_STOPPED);
 	json_object_set_int_member(veil, "limit", (gint64)uservm->veil_limit);
 	json_object_set_int_member(veil, "pages", (gint64)uservm->veil_pages);
 	json_object_set_int_member(veil, "most", (gint64)uservm->veil_most);
 	json_object_set_int_member(veil, "shared", (gint64)uservm->veil_shared);
 	json_object_set_int_member(veil, "pushes", (gint64)uservm->veil_pushes);
 	json_object_set_int_member(veil, "resets", (gint64)uservm->veil_resets);
+	json_object_set_int_member(veil, "stops", (gint64)uservm->veil_stops);
 	json_object_set_string_member(veil, "watch", vsb_watch_text(proxy_ports(proxy)->watch));
 	json_object_set_boolean_member(veil, "revealed", !proxy_conceals(proxy));
 	json_object_set_object_member(object, "veil", veil);
@@ -95,6 +97,15 @@ static const char *line_of(const struct cloud *cloud, const struct proxy *proxy)
 	return lines[said];
 }
 
+static const char *state_of(struct proxy *proxy, const struct vsb_uservm *uservm)
+{
+	if (!proxy_is_ready(proxy))
+		return "starting";
+	if (!uservm)
+		return "waiting";
+	return uservm->flags & VSB_USERVM_STOPPED ? "stopped" : "bound";
+}
+
 static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 {
 	g_autofree char *ports = vsb_ports_format(proxy_ports(proxy));
@@ -108,8 +119,7 @@ static JsonObject *uservm_status(struct cloud *cloud, struct proxy *proxy)
 
 	proxy_get_life(proxy, &life);
 	json_object_set_string_member(object, "name", proxy_name(proxy));
-	json_object_set_string_member(object, "state", !proxy_is_ready(proxy) ? "starting" :
-				      bound ? "bound" : "waiting");
+	json_object_set_string_member(object, "state", state_of(proxy, bound ? &uservm : NULL));
 	json_object_set_int_member(object, "proxy_pid", proxy_pid(proxy));
 	if (life.domain[0])
 		json_object_set_string_member(object, "domain", life.domain);

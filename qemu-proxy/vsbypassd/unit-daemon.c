@@ -613,6 +613,11 @@ static void test_events(void)
 	g_assert_cmpint(json_object_get_int_member(status, "vcpus"), ==, 3);
 	g_assert_cmpint(json_object_get_int_member(json_object_get_object_member(status,
 			"counters"), "irq_edges"), ==, 6);
+	fake.uservm.flags |= VSB_USERVM_VEIL | VSB_USERVM_VEILED | VSB_USERVM_STOPPED;
+	status = uservm_status(&rig, 0);
+	g_assert_cmpstr(json_object_get_string_member(status, "state"), ==, "stopped");
+	g_assert_true(json_object_get_boolean_member(json_object_get_object_member(status, "veil"),
+						     "stopped"));
 	teardown(&rig);
 }
 
