@@ -21,6 +21,8 @@ static int held(uint64_t secret)
 	uint64_t spin = SPIN, wrong;
 
 	asm volatile("mov %[secret], %%rbx\n\t"
+		     "movq %%rbx, %%xmm0\n\t"
+		     "movq %%rbx, %%xmm15\n\t"
 		     "mov %%rbx, %%rdx\n\t"
 		     "mov %%rbx, %%rsi\n\t"
 		     "mov %%rbx, %%rdi\n\t"
@@ -35,6 +37,12 @@ static int held(uint64_t secret)
 		     "1: dec %[spin]\n\t"
 		     "jnz 1b\n\t"
 		     "xor %%rbx, %%rdx\n\t"
+		     "movq %%xmm0, %%rax\n\t"
+		     "xor %%rbx, %%rax\n\t"
+		     "or %%rax, %%rdx\n\t"
+		     "movq %%xmm15, %%rax\n\t"
+		     "xor %%rbx, %%rax\n\t"
+		     "or %%rax, %%rdx\n\t"
 		     "xor %%rbx, %%rsi\n\t"
 		     "xor %%rbx, %%rdi\n\t"
 		     "xor %%rbx, %%r8\n\t"
@@ -59,7 +67,7 @@ static int held(uint64_t secret)
 		     : [spin] "+c" (spin), [wrong] "=a" (wrong)
 		     : [secret] "m" (secret)
 		     : "rbx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14",
-		       "r15", "cc");
+		       "r15", "xmm0", "xmm15", "cc");
 	return !wrong;
 }
 

@@ -130,6 +130,22 @@ l2_registers() {
 	echo "registers $found in $looks looks"
 }
 
+# admin_meddles WHAT TIMES: his kernel changes vCPUs of the user VM (meddle.c): "done N", "lasted N"
+admin_meddles() {
+	local i=0 at=/sys/module/meddle/parameters
+	insmod /lab/guests/meddle.ko "change=$1" "times=$2" || return
+	until [ "$(cat $at/done)" = "$2" ]; do
+		i=$((i + 1))
+		[ $i -lt 400 ] || break
+		sleep 0.2
+	done
+	# behind the last one
+	sleep 2
+	echo "done $(cat $at/done)"
+	echo "lasted $(cat $at/lasted)"
+	rmmod meddle
+}
+
 # l2_lies BYTES TEXT OTHER: he has its QEMU make a dump of the user VM, which has so much memory, writes
 # OTHER over TEXT in it, and shows the processes that a program finds there
 l2_lies() {

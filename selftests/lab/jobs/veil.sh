@@ -85,6 +85,31 @@ owner() { $SSH -T vm1@127.0.0.1 "$@" >/run/owner 2>&1; }
 sees_sleep() { vsbctl watch vm1 ps >/run/ps 2>&1; sed 's/^/# /' /run/ps | head -n 5; grep -q " sleep\$" /run/ps; }
 sees_not() { ! sees_sleep && grep "its owner has not revealed it" /run/ps; }
 
+# meddles WHAT TIMES: the administrator's kernel changes a vCPU before it enters it; $done is how often,
+# $lasted how often the user VM has run with that
+meddles() {
+	l1 "admin_meddles $1 $2" >/run/meddled
+	done=$(sed -n 's/^done //p' /run/meddled)
+	lasted=$(sed -n 's/^lasted //p' /run/meddled)
+	note "$1: changed $done times, the user VM has run with that $lasted times"
+}
+
+# busy: both of its vCPUs are in a program that looks whether its registers are what they were
+busy() { con_send "bench-hold 1 2 $1 & bench-hold 3 4 $1; wait \$!; echo @hel''d-all\\r"; sleep 2; }
+
+# stopped WHAT NAME: that change is seen, it has not run with it, and starts anew
+stopped() {
+	busy 100
+	meddles "$1" 1
+	check "$1: he has changed it" test "$done" = 1
+	check "$1: the user VM has not run with that" test "$lasted" = 0
+	check "$1: the kernel log says what" wait_for 60 sh -c \
+		"dmesg | tail -n 5 | grep \"user VM 'vm1' is stopped: its guest hypervisor has changed $2;\""
+	logs_in
+}
+
+unlike_before() { ! con_wait 60 "^@held-all" || [ "$(grep -ac "^@held [1-9][0-9]* 0.\?$" $CON/log)" != 8 ]; }
+
 resets() { vsbctl veil vm1 | sed -n 's/.*resets: *//p'; }
 
 # for a dump
@@ -143,6 +168,24 @@ check "the administrator resets it" l1 "admin system_reset"
 logs_in
 check "its memory was dropped again" test "$(resets)" = 2
 
+stage "behind a veil: its vCPUs are changed"
+busy 60
+meddles registers 20
+check "general registers, segments, MSRs, FPU: he has changed them" test "$done" = 20
+check "a program has what it had" con_wait 300 "^@held-all"
+check "in each round" test "$(grep -ac "^@held [1-9][0-9]* 0.\\?$" $CON/log)" = 4
+check "the user VM has gone on" con_answers "echo on-\$((40+2))" "^on-42"
+stopped rip "its instruction pointer"
+check "the console has said so" grep -a "has changed its" $CON/log
+stopped wp "its CR0"
+stopped smep "its CR4"
+stopped nx "its EFER"
+stopped exception "an exception"
+stopped int80 "an interrupt"
+stopped start "where a vCPU starts"
+check "vsbctl says how often" sh -c "vsbctl veil vm1 | grep 'stopped: *7 times'"
+check "each time its memory was dropped" test "$(resets)" = 9
+
 stage "the veil goes while the user VM runs"
 con_close
 check "bypass is taken away" bypass_off
@@ -168,6 +211,16 @@ check "control: it is in the dump" test "${dump:-0}" -gt 0
 check "control: it is in the guest hypervisor's QEMU" test "${process:-0}" -gt 0
 held control 2
 check "control: a secret in registers is seen" test "${seen:-0}" -gt 0
+for change in wp smep; do
+	busy 20
+	meddles $change 20
+	check "control: $change: the user VM has run with that" test "$lasted" -gt 0
+	check "control: $change: and goes on" con_wait 300 "^@held-all"
+done
+busy 20
+meddles registers 1
+check "control: registers: he has changed them" test "$done" = 1
+check "control: the user VM is no longer what it was" unlike_before
 con_close
 check "user VM ends" l1 l2_kill vm1
 check "bypass is taken away" bypass_off
