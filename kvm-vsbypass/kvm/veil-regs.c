@@ -40,12 +40,7 @@
 #define SYSCALL_VECTOR	0x80	/* INT 80h of Linux, which no device has */
 #define PF		14
 
-/**
- * struct vsb_kept_cpu - a vCPU that was left
- * @exit:	what the exit is about
- * @unpaged:	it had paging off
- * Others are registers by their names.
- */
+/* A vCPU that was left: what the exit is about, was paging off, and registers by their names. */
 struct vsb_kept_cpu {
 	struct vsb_exit_regs exit;
 	bool unpaged;
