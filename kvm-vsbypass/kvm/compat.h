@@ -149,9 +149,9 @@
 #define VSB_MMIO_READ_SIGN_EXTEND	MMIO_READ_SIGN_EXTEND
 #endif
 
-/* 6.16: the FPU of a thread is somewhere else. */
+/* 6.16: the FPU of a thread is behind it; x86_task_fpu() may be a function that is not exported. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
-#define vsb_task_fpu(task)	x86_task_fpu(task)
+#define vsb_task_fpu(task)	((struct fpu *)((task) + 1))
 #else
 #define vsb_task_fpu(task)	(&(task)->thread.fpu)
 #endif
