@@ -210,8 +210,8 @@ static unsigned long vsb_on_nested_exit(struct pt_regs *regs)
 		vsb_watch_exits(vcpu);
 	if (vsb_veil_any() && vsb_veil_answers(vcpu, reason, info))
 		return (unsigned long)vsb_nested_goes_on;
-	if (vsb_screen_any() && vsb_vendor->exit_resumes(reason, intr_info) &&
-	    vsb_screen_leaves_smm(vcpu))
+	if (vsb_screen_any() && (u16)reason == vsb_vendor->resumes &&
+	    vsb_vendor->exit_resumes(reason, intr_info) && vsb_screen_leaves_smm(vcpu))
 		return (unsigned long)vsb_nested_meet;
 	plain = vsb_vendor->exit_plain(reason);
 	if (!plain && vsb_vendor->exit_halts(reason) && vsb_synthetic_keeps(vcpu))

@@ -120,6 +120,7 @@ const struct vsb_vendor vsb_svm = {
 	.exit_halts = vsb_svm_exit_halts,
 	.exit_wrmsr = vsb_svm_exit_wrmsr,
 	.exit_pages = vsb_svm_exit_pages,
+	.resumes = SVM_EXIT_RSM,
 	.exit_resumes = vsb_svm_exit_resumes,
 	.exit_gpa = vsb_svm_exit_gpa,
 	.tpr = vsb_svm_tpr,

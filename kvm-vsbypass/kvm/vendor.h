@@ -26,7 +26,8 @@ struct vsb_vcpu;
  * @exit_hosts:	or that L2 is, or will be, the hypervisor of others? The same
  * @exit_halts:	or that L2 halts? The same
  * @exit_wrmsr:	or that L2 writes an MSR? The same
- * @exit_resumes: or that L2 executes RSM? The same. For VMX that is any #UD
+ * @resumes:	reason of exits which may be that L2 executes RSM: a question that costs less than
+ * @exit_resumes: is it so? The same as @exit_plain. For VMX that is any #UD
  * @exit_pages:	or a nested page fault? The same. Then
  * @exit_gpa:	is where; @info2: as of KVM's get_exit_info()
  * @anchor:	frame that stays with a vCPU of a user VM; @vcpu runs nested
@@ -53,6 +54,7 @@ struct vsb_vendor {
 	bool (*exit_hosts)(u32 reason);
 	bool (*exit_halts)(u32 reason);
 	bool (*exit_wrmsr)(u32 reason, u64 info);
+	u16 resumes;
 	bool (*exit_resumes)(u32 reason, u32 intr_info);
 	bool (*exit_pages)(u32 reason);
 	u64 (*exit_gpa)(u64 info2);

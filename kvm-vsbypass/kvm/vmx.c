@@ -144,6 +144,7 @@ const struct vsb_vendor vsb_vmx = {
 	.exit_halts = vsb_vmx_exit_halts,
 	.exit_wrmsr = vsb_vmx_exit_wrmsr,
 	.exit_pages = vsb_vmx_exit_pages,
+	.resumes = EXIT_REASON_EXCEPTION_NMI,
 	.exit_resumes = vsb_vmx_exit_resumes,
 	.exit_gpa = vsb_vmx_exit_gpa,
 	.tpr = vsb_vmx_tpr,
