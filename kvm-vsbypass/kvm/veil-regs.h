@@ -9,7 +9,6 @@
 #include <linux/types.h>
 
 struct kvm_vcpu;
-struct vsb_exit;
 struct vsb_exit_regs;
 struct vsb_turn;
 struct vsb_veil;

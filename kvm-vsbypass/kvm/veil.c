@@ -386,10 +386,11 @@ static void vsb_veil_show(struct kvm_vcpu *vcpu, struct vsb_behind *b, bool ente
 {
 	const char *changed = vsb_regs_show(vcpu, &b->turn, b->veil, entered);
 
-	if (changed)
-		vsb_veil_stop(b->veil, changed);
-	/* Of another vCPU: then this one's are back, and hidden when it is left. */
-	b->turn.v->refused = changed;
+	if (!changed)
+		return;
+	vsb_veil_stop(b->veil, changed);
+	/* If it is stopped for another vCPU this one's are back, and hidden when it is left. */
+	b->turn.v->refused = true;
 }
 
 /* Instead of it. Return: as that. */
@@ -481,14 +482,16 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 		goto unlock;
 	if (!(vcpu->arch.cr0 & X86_CR0_PG) && vsb_behind_resets(&b)) {
 		resets = true;
-	} else if (!vsb_veil_used(b.veil)) {
-		;	/* not yet */
-	} else if (READ_ONCE(b.veil->stopped)) {
+		goto unlock;
+	}
+	if (!vsb_veil_used(b.veil))
+		goto unlock;	/* not yet */
+	/* If it is entered behind SMM of the cloud VM, without VMRUN, this is the first look. */
+	vsb_veil_show(vcpu, &b, false);
+	if (READ_ONCE(b.veil->stopped)) {
 		/* It faults at once, and vsb_veil_fault() ends it. */
 		*root = vsb_table_nothing(b.veil->table);
 	} else if (vcpu->arch.cr0 & X86_CR0_PG) {
-		/* Entered behind SMM of the cloud VM, without VMRUN. */
-		vsb_veil_show(vcpu, &b, false);
 		/* APM vol. 2, 15.34.5: page tables are private. */
 		vcpu->arch.cr3 |= VSB_C;
 	} else if (b.turn.id.boots) {
