@@ -21,8 +21,10 @@ static char *metrics_of(const char *json)
 		"\"line\":\"found\",\"refusals\":2,\"idle_s\":14,\"counters\":{\"reads\":10,\"writes\":20,\"absorbed\":0," \
 		"\"timeouts\":1,\"retries\":4,\"irq_edges\":5,\"root_changes\":6,\"replays\":7,\"resets\":8," \
 		"\"irq_exits\":11,\"irq_direct\":12,\"halts\":13}}"
+/* It has a proxy all the same. */
+#define STOPPED	"{\"name\":\"vm3\",\"state\":\"stopped\"}"
 #define CLOUDS	"{\"clouds\":[{\"name\":\"c1\",\"pid\":4,\"unbound\":9,\"agent\":\"connected\"," \
-		"\"uservms\":[" BOUND "," UNBOUND "]},{\"name\":\"c2\",\"pid\":5,\"unbound\":0," \
+		"\"uservms\":[" BOUND "," UNBOUND "," STOPPED "]},{\"name\":\"c2\",\"pid\":5,\"unbound\":0," \
 		"\"agent\":\"lost\",\"uservms\":[]}]}"
 
 static void has(const char *text, const char *line)
@@ -45,9 +47,11 @@ static void test_values(void)
 	    "vsbypass_cloud_agent_connected{cloud=\"c2\"} 0");
 	has(text, "vsbypass_cloud_unbound_uservms{cloud=\"c1\"} 9");
 	has(text, "vsbypass_uservm_ready{cloud=\"c1\",uservm=\"vm1\"} 1\n"
-	    "vsbypass_uservm_ready{cloud=\"c1\",uservm=\"vm2\"} 0");
+	    "vsbypass_uservm_ready{cloud=\"c1\",uservm=\"vm2\"} 0\n"
+	    "vsbypass_uservm_ready{cloud=\"c1\",uservm=\"vm3\"} 1");
 	has(text, "vsbypass_uservm_bound{cloud=\"c1\",uservm=\"vm1\"} 1\n"
-	    "vsbypass_uservm_bound{cloud=\"c1\",uservm=\"vm2\"} 0");
+	    "vsbypass_uservm_bound{cloud=\"c1\",uservm=\"vm2\"} 0\n"
+	    "vsbypass_uservm_bound{cloud=\"c1\",uservm=\"vm3\"} 1");
 	has(text, "vsbypass_uservm_proved{cloud=\"c1\",uservm=\"vm1\"} 1");
 	has(text, "vsbypass_uservm_refusals_total{cloud=\"c1\",uservm=\"vm1\"} 2");
 	has(text, "vsbypass_uservm_idle_seconds{cloud=\"c1\",uservm=\"vm1\"} 14");

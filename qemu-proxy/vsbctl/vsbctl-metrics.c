@@ -17,7 +17,8 @@
  * @group:	object of the status that has it: "cloud", "uservm" or "counters", which is
  *		there for a user VM that is bound
  * @member:	of that: a number, or a truth
- * @is:		NULL, or the metric is 1 if @member is that text
+ * @is:		NULL, or the metric is 1 if @member is that text, or one of them: "this|that";
+ *		behind "!": if it is not
  */
 struct metric {
 	const char *name;
@@ -36,7 +37,7 @@ static const struct metric metrics[] = {
 	{ "vsbypass_uservm_ready", "gauge",
 	  "0 while the proxy of the user VM is being started.", "uservm", "state", "!starting" },
 	{ "vsbypass_uservm_bound", "gauge",
-	  "1 if a user VM has the proxy.", "uservm", "state", "bound" },
+	  "1 if a user VM has the proxy.", "uservm", "state", "bound|stopped" },
 	{ "vsbypass_uservm_proved", "gauge",
 	  "1 if the user VM has proved who it is.", "uservm", "proved", NULL },
 	{ "vsbypass_uservm_line_found", "gauge",
@@ -98,6 +99,14 @@ static const char *name_of(JsonObject *object)
 	return vsb_name_valid(name) ? name : NULL;
 }
 
+static gboolean is_text(const char *text, const char *is)
+{
+	gboolean not = is[0] == '!';
+	g_auto(GStrv) texts = g_strsplit(is + not, "|", -1);
+
+	return g_strv_contains((const char *const *)texts, text) != not;
+}
+
 /* Return: FALSE: the object does not have it. */
 static gboolean value_of(JsonObject *object, const struct metric *metric, gint64 *value)
 {
@@ -106,8 +115,7 @@ static gboolean value_of(JsonObject *object, const struct metric *metric, gint64
 							   G_TYPE_INVALID;
 
 	if (metric->is && type == G_TYPE_STRING)
-		*value = metric->is[0] == '!' ? strcmp(json_node_get_string(node), metric->is + 1) != 0 :
-						strcmp(json_node_get_string(node), metric->is) == 0;
+		*value = is_text(json_node_get_string(node), metric->is);
 	else if (!metric->is && type == G_TYPE_INT64)
 		*value = json_node_get_int(node);
 	else if (!metric->is && type == G_TYPE_BOOLEAN)
