@@ -288,6 +288,27 @@ static void test_state(void)
 		     "{\"name\": \"vm1\", \"state\": \"waiting\"}]}]}", "waiting");
 }
 
+static void expect_stops(const char *veil, gint64 want)
+{
+	g_autofree char *json = g_strdup_printf("{\"clouds\": [{\"uservms\": [{\"name\": \"vm1\"%s}]}]}",
+						veil);
+	g_autoptr(JsonParser) parser = json_parser_new();
+
+	g_assert_true(json_parser_load_from_data(parser, json, -1, NULL));
+	g_assert_cmpint(vsb_control_uservm_stops(json_node_get_object(json_parser_get_root(parser)),
+						 "vm1"), ==, want);
+}
+
+static void test_stops(void)
+{
+	expect_stops("", 0);
+	expect_stops(", \"veil\": 3", 0);
+	expect_stops(", \"veil\": {}", 0);
+	expect_stops(", \"veil\": {\"stops\": \"3\"}", 0);
+	expect_stops(", \"veil\": {\"stops\": [3]}", 0);
+	expect_stops(", \"veil\": {\"stops\": 3}", 3);
+}
+
 /* Return: (transfer full): a reply to "status" as a host with @n user VMs has it. */
 static char *large_reply(guint n)
 {
@@ -390,6 +411,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/console/control/absent", test_absent);
 	g_test_add_func("/console/control/stuck", test_stuck);
 	g_test_add_func("/console/control/state", test_state);
+	g_test_add_func("/console/control/stops", test_stops);
 	g_test_add_func("/console/control/many", test_many);
 	g_test_add_func("/console/control/identity", test_identity);
 	return g_test_run();
