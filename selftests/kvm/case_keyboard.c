@@ -146,6 +146,17 @@ static void check_last(struct proxy *of, const struct access *want, uint32_t n)
 	}
 }
 
+/* The user VM has programmed its keyboard controller, and its proxy is gone. */
+static void begin_programmed(void)
+{
+	begin();
+	L2_RUN(c, 0, OUT(COMMAND, 1, 0x60), OUT(DATA, 1, 0x65), OUT(COMMAND, 1, 0xd4),
+	       OUT(DATA, 1, 0xf4), OUT(COMMAND, 1, 0xa7));
+	proxy_kill(p);
+	close(p->vm_fd);
+	proxy_close(p);
+}
+
 /* The next proxy is brought to where the last one was, without an interrupt. */
 void keyboard_successor_replay(void)
 {
@@ -155,12 +166,7 @@ void keyboard_successor_replay(void)
 		WR(COMMAND, 1, 0x60), WR(DATA, 1, 0x65), RD(PLAIN, 1),
 	};
 
-	begin();
-	L2_RUN(c, 0, OUT(COMMAND, 1, 0x60), OUT(DATA, 1, 0x65), OUT(COMMAND, 1, 0xd4),
-	       OUT(DATA, 1, 0xf4), OUT(COMMAND, 1, 0xa7));
-	proxy_kill(p);
-	close(p->vm_fd);
-	proxy_close(p);
+	begin_programmed();
 	p = keyboard_new();
 	L2_RUN(c, 0, IN(PLAIN, 1));
 	for (int i = 0; i < 2; i++) {
@@ -182,12 +188,7 @@ void keyboard_ports_changed(void)
 		WR(COMMAND, 1, 0x60), WR(DATA, 1, 0x65), RD(COMMAND, 1),
 	};
 
-	begin();
-	L2_RUN(c, 0, OUT(COMMAND, 1, 0x60), OUT(DATA, 1, 0x65), OUT(COMMAND, 1, 0xd4),
-	       OUT(DATA, 1, 0xf4), OUT(COMMAND, 1, 0xa7));
-	proxy_kill(p);
-	close(p->vm_fd);
-	proxy_close(p);
+	begin_programmed();
 	p = keyboard_with(0);
 	L2_RUN(c, 0, IN(COMMAND, 1));
 	check_last(p, last, sizeof(last) / sizeof(last[0]));
