@@ -181,16 +181,16 @@ static void add_qemu(GByteArray *notes, const struct vsb_vcpu_state *v)
  */
 static gsize vmcoreinfo_at(const char *page, gsize len)
 {
-	static const char name[12] = "VMCOREINFO";	/* padded */
+	static const char name[12] = "VMCOREINFO", begin[] = "OSRELEASE=";	/* the first one padded */
 	const Elf64_Nhdr *head = (const Elf64_Nhdr *)page;
 	gsize size = sizeof(*head) + sizeof(name);
 
 	if (len < size || head->n_namesz != strlen(name) + 1 || head->n_type ||
 	    memcmp(page + sizeof(*head), name, sizeof(name)) ||
-	    head->n_descsz > PAGE || size + head->n_descsz > len)
+	    head->n_descsz < strlen(begin) || head->n_descsz > PAGE || size + head->n_descsz > len ||
+	    memcmp(page + size, begin, strlen(begin)))
 		return 0;
-	size += head->n_descsz;
-	return g_str_has_prefix(page + sizeof(*head) + sizeof(name), "OSRELEASE=") ? size : 0;
+	return size + head->n_descsz;
 }
 
 /* What VMCOREINFO has behind @key, or 0. */
