@@ -286,8 +286,11 @@ static void add_screen(struct replay *replay, struct vsb_modes *modes, VTermPos 
 /* Sequences that draw. libvterm knows more, and what asks for something is none of it. */
 static bool draws(const struct vsb_modes *modes)
 {
+	/* Of character sets those that it knows: behind others, as ESC ( [, 0.1.4 begins something else. */
+	if (modes->ended == VSB_ESCAPE && modes->between == '#')
+		return strchr("34568", modes->final);
 	if (modes->ended == VSB_ESCAPE && modes->between)
-		return strchr("()*+#", modes->between);
+		return strchr("()*+", modes->between) && strchr("0AB", modes->final);
 	if (modes->ended == VSB_ESCAPE)
 		return strchr("78=>DEHMNOc", modes->final);
 	if (modes->ended != VSB_CSI || modes->final == 0)
@@ -330,6 +333,32 @@ static void repeat(struct replay *replay, guint n)
 		vterm_input_write(replay->vt, (const char *)replay->last, replay->last_len);
 }
 
+static void write_char(struct replay *replay, const guint8 *data, gsize len)
+{
+	vterm_input_write(replay->vt, (const char *)data, len);
+	replay->last_len = *data >= 0x20 ? len : 0;
+	memcpy(replay->last, data, replay->last_len);
+}
+
+/*
+ * A character. Of a broken one libvterm makes two, where it has room for as many as there are bytes;
+ * and what has broken it may be an escape sequence, with more parameters than it has room for.
+ */
+static void write_text(struct replay *replay, const guint8 *data, gsize len)
+{
+	static const guint8 broken[] = { 0xef, 0xbf, 0xbd };
+
+	if (len == 1 ? *data < 0x80 : g_utf8_validate((const char *)data, (gssize)len, NULL) &&
+				      g_utf8_strlen((const char *)data, (gssize)len) == 1) {
+		write_char(replay, data, len);
+		return;
+	}
+	write_char(replay, broken, sizeof(broken));
+	/* It stands behind it, if it is one itself. */
+	if (g_ascii_isprint(data[len - 1]))
+		write_char(replay, data + len - 1, 1);
+}
+
 /* @data: what has come since the last time that something could come between. */
 static void write_piece(struct replay *replay, const struct vsb_modes *modes,
 			const guint8 *data, gsize len)
@@ -347,9 +376,7 @@ static void write_piece(struct replay *replay, const struct vsb_modes *modes,
 	if (*data == 0x1b || *data == 0x9b || (len > 1 && *data == 0xc2 && data[1] < 0xa0))
 		return;
 	if (*data >= 0x20 || memchr("\b\t\n\v\f\r\x0e\x0f", *data, 8))
-		vterm_input_write(replay->vt, (const char *)data, len);
-	replay->last_len = *data >= 0x20 && len <= sizeof(replay->last) ? len : 0;
-	memcpy(replay->last, data, replay->last_len);
+		write_text(replay, data, len);
 }
 
 void vsb_replay(struct vsb_modes *modes, const guint8 *data, gsize len, guint rows,
@@ -386,6 +413,7 @@ void vsb_replay(struct vsb_modes *modes, const guint8 *data, gsize len, guint ro
 		add_lines(&replay, modes, cursor, out);
 	add_current_pen(&replay, out);
 	/* What is not complete goes on in what comes next. */
-	g_byte_array_append(out, data + whole, len - whole);
+	if (whole < len)
+		g_byte_array_append(out, data + whole, (guint)(len - whole));
 	replay_clear(&replay);
 }
