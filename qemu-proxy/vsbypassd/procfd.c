@@ -50,7 +50,7 @@ int procfd_open(pid_t pid, GError **error)
 	if (errno == ESRCH)
 		g_set_error(error, VSB_ERROR, VSB_ERROR_NOT_FOUND,
 			    "there is no process %d; give the pid of the cloud VM's QEMU", pid);
-	else if (errno == EINVAL)
+	else if (errno == EINVAL || errno == ENOENT)	/* ENOENT: of Linux 6.16 on */
 		g_set_error(error, VSB_ERROR, VSB_ERROR_FAILED,
 			    "%d is a thread, not a process; give the pid of the cloud VM's QEMU",
 			    pid);
