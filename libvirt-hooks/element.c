@@ -284,6 +284,8 @@ static gboolean read_contents(const xmlNode *parent, const char *front, JsonObje
 {
 	g_autoptr(JsonArray) keys = json_array_new();
 	g_autoptr(GString) ports = g_string_new(NULL);
+	g_autoptr(GError) cause = NULL;
+	struct vsb_ports parsed;
 	const char *policy = NULL;
 	static const char * const simple[] = { "ps2", "vga" };
 	gboolean has[G_N_ELEMENTS(simple)] = { FALSE };
@@ -323,6 +325,9 @@ static gboolean read_contents(const xmlNode *parent, const char *front, JsonObje
 		g_string_append(ports, VSB_DEFAULT_PORTS);
 	if (!g_strcmp0(front, "off"))
 		g_string_append(ports, ",front=off");
+	/* A range of <serial> and those of the others must not overlap. */
+	if (!vsb_ports_parse(ports->str, &parsed, &cause))
+		return pass_on(parent, error, cause);
 	json_object_set_string_member(uservm, "ports", ports->str);
 	json_object_set_string_member(uservm, "identity", policy ? policy : "first-seen");
 	if (json_array_get_length(keys))
