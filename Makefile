@@ -17,6 +17,7 @@ T		?=
 # of make fuzz and make soak
 HOURS		?= 1
 SEED		?=
+WHAT		?=
 # The kernel to build the module for: headers of this Debian's own kernel unless told
 # otherwise (Debian 12: 6.1, 13: 6.12). The newest if there are several; none before
 # 'make deps' has run.
@@ -28,7 +29,8 @@ PROGRAMS	:= $(addprefix qemu-proxy/,common introspect vsbypassd vsb-console vsbc
 WEB		:= qemu-proxy/vsb-web
 PARTS		:= $(PROGRAMS) $(WEB) selftests/kvm selftests/check selftests/uart selftests/exits selftests/dummy \
 		   selftests/vector selftests/bars selftests/crossing selftests/keyboard selftests/screen \
-		   selftests/bench selftests/micro selftests/cage selftests/console selftests/core selftests/walk
+		   selftests/bench selftests/micro selftests/cage selftests/console selftests/core selftests/walk \
+		   selftests/fuzz
 export O V PREFIX DESTDIR KDIR KERNEL GUEST_KERNEL
 # Variables of the command line reach sub-makes as environment: kbuild would take
 # O= from the command line for its own.
@@ -52,7 +54,8 @@ help:
 	@echo 'make check-debug  the tests of the module on a kernel that checks itself (KASAN, lockdep,'
 	@echo '                  kmemleak), which is built once. Half an hour and more'
 	@echo 'make coverage     what the tests execute of the module, there, and of user space'
-	@echo 'make fuzz HOURS=1 the ioctl interface, there, for so long; SEED= repeats a round'
+	@echo 'make fuzz HOURS=1 the ioctl interface, there, and beside it the parsers of user space, for so'
+	@echo '                  long; WHAT=ioctl or parsers: one of them; SEED= repeats a round'
 	@echo 'make soak HOURS=1 user VMs start, print, are typed at and end for so long: each byte, and'
 	@echo '                  memory over time'
 	@echo 'make lint         static checks: checkpatch, sparse, gcc -fanalyzer, coccinelle,'
@@ -120,7 +123,7 @@ tests: all
 	$(Q)set -e; for p in $(PARTS); do $(MAKE) --no-print-directory -C $$p tests; done
 
 deps:
-	$(Q)selftests/lab/deps.sh $(if $(filter web%,$(T)),web)
+	$(Q)selftests/lab/deps.sh $(if $(filter web%,$(T)),web) $(if $(filter fuzz%,$(T)),fuzz)
 
 # On a fresh machine there are no headers and no compiler before deps, so what
 # needs them is a make of its own.
@@ -136,10 +139,19 @@ coverage: deps
 	$(Q)$(MAKE) --no-print-directory tests
 	$(Q)selftests/coverage --build $(O)
 
+# Both at once: the lab has a core for itself.
 fuzz: deps
+	$(Q)selftests/lab/deps.sh fuzz
 	$(Q)$(MAKE) --no-print-directory tests
+	$(Q)$(MAKE) --no-print-directory -j2 $(addprefix fuzz-,$(or $(WHAT),ioctl parsers))
+
+.PHONY: fuzz-ioctl fuzz-parsers
+fuzz-ioctl:
 	$(Q)selftests/lab/lab --build $(O) --kernel debug --job fuzz --set HOURS=$(HOURS) \
 		--set SEED=$(SEED) --timeout 1000000
+
+fuzz-parsers:
+	$(Q)selftests/fuzz/long --build $(O) --hours $(HOURS)
 
 soak: deps
 	$(Q)$(MAKE) --no-print-directory tests

@@ -15,7 +15,7 @@
 #                    sources are found by VPATH
 #   NAME-uses        as USES, for one program or test; its headers are for all
 #   NAME-pkgs        packages that only this one uses
-#   NAME-ldflags     how only this program is linked
+#   NAME-ldflags     how only this program or test is linked
 #
 #   make all | tests | install | clean      [O=../build] [DESTDIR=] [PREFIX=/usr/local] [V=1]
 #
@@ -104,7 +104,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 define unit_test
 $(TESTS)/$(1): $(call objs-of,$(1),/asan) | $(TESTS)
 	$$(call say,LD,$(1))
-	$(Q)$(CC) -fsanitize=address,undefined $(COVERAGE) -pie -o $$@ $$^ $$(call libs-of,$(1))
+	$(Q)$(CC) -fsanitize=address,undefined $(COVERAGE) $($(1)-ldflags) -pie -o $$@ $$^ $$(call libs-of,$(1))
 endef
 $(foreach p,$(UNIT_TESTS),$(eval $(call unit_test,$(p))))
 

@@ -5,7 +5,8 @@
 # that are missing (root), or print the command that does (anyone else).
 # POSIX sh: on a fresh machine there is not even Python.
 #
-# usage: deps.sh [lint | web]	lint: of 'make lint', too; web: of 'make check T=web'.
+# usage: deps.sh [lint | web | fuzz]	lint: of 'make lint', too; web: of 'make check T=web';
+#	fuzz: of 'make check T=fuzz' and 'make fuzz'.
 # Exit 0: all there; 1: something is missing
 
 set -u
@@ -45,8 +46,12 @@ lint=
 browser=
 [ "${1:-}" != web ] || browser="chromium chromium-driver python3-selenium fonts-dejavu-core"
 
+# only for fuzz-parsers: 400 MB, if the other clang is not there; llvm has the symbolizer
+fuzz=
+[ "${1:-}" != fuzz ] || fuzz="clang libclang-rt-dev llvm"
+
 missing=
-for p in $lint $browser $own $build $check $clients $web $bench $package $lab $guests; do
+for p in $lint $browser $fuzz $own $build $check $clients $web $bench $package $lab $guests; do
 	case $(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) in
 	installed) ;;
 	*) missing="$missing $p" ;;
