@@ -53,7 +53,8 @@ help:
 	@echo 'make check-list   list the tests'
 	@echo 'make check-debug  the tests of the module on a kernel that checks itself (KASAN, lockdep,'
 	@echo '                  kmemleak), which is built once. Half an hour and more'
-	@echo 'make coverage     what the tests execute of the module, there, and of user space'
+	@echo 'make coverage     what the tests execute of the module, there, and of user space;'
+	@echo '                  WHAT=module or programs: one of them'
 	@echo 'make fuzz HOURS=1 the ioctl interface, there, and beside it the parsers of user space, for so'
 	@echo '                  long; WHAT=ioctl or parsers: one of them; SEED= repeats a round'
 	@echo 'make soak HOURS=1 user VMs start, print, are typed at and end for so long: each byte, and'
@@ -137,7 +138,7 @@ check-debug: deps
 
 coverage: deps
 	$(Q)$(MAKE) --no-print-directory tests
-	$(Q)selftests/coverage --build $(O)
+	$(Q)selftests/coverage --build $(O) $(if $(WHAT),--only $(WHAT))
 
 # Both at once: the lab has a core for itself.
 fuzz: deps

@@ -83,6 +83,10 @@ endif
 tests: $(addprefix $(TESTS)/,$(UNIT_TESTS))
 	@:
 
+.PHONY: asan-programs
+asan-programs: $(addprefix $(ASAN)/,$(PROGRAMS))
+	@:
+
 $(OUT)/%.o: %.c | $(OUT)
 	$(call say,CC,$(notdir $@))
 	$(Q)$(CC) $(VSB_CFLAGS) $(HARDEN) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -21,8 +21,10 @@ static struct {
 	guint8 argument[4096];
 } kernel;
 
-/* In the place of the C library's. */
-int ioctl(int fd, unsigned long request, ...)
+/* In the place of the C library's, by the linker. */
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
 {
 	gsize size = request >> _IOC_SIZESHIFT & _IOC_SIZEMASK;
 	va_list list;

@@ -112,7 +112,7 @@ def parsers(build_dir, seconds=SHORT_S, note=print):
 def ssh(build_dir, seconds=SSH_S, note=print):
     """A client whose messages are spoiled; the server is built with the sanitizers."""
     r = subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "selftests/clients/mutate.py"), "--server",
-                        os.path.join(build_dir, "tests/fuzz-vsb-console")], stdout=subprocess.PIPE,
+                        os.path.join(build_dir, "qemu-proxy/vsb-console/asan/vsb-console")], stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, text=True, errors="replace", timeout=seconds + 900, check=False,
                        env={**os.environ, "FUZZ_S": str(seconds)})
     for line in r.stdout.splitlines():
