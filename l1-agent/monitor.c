@@ -15,10 +15,11 @@
 #include <glib-unix.h>
 #include <json-glib/json-glib.h>
 
+#include "json-line.h"
 #include "monitor.h"
 
 #define LINE_MAX_BYTES	16384	/* greeting, replies and events are far shorter */
-#define DEPTH_MAX	32	/* json-glib recurses */
+#define OPEN_MAX_BRACKETS	256
 #define OUT_MAX_BYTES	65536
 #define REPLY_SECONDS	10
 /*
@@ -232,29 +233,6 @@ static void got_reply(struct monitor *m, const char *text)
 	watch_clock(m);
 }
 
-static gboolean depth_ok(const char *s)
-{
-	gboolean in_string = FALSE;
-	int depth = 0;
-
-	for (; *s; s++) {
-		if (in_string) {
-			if (*s == '\\' && s[1])
-				s++;
-			else if (*s == '"')
-				in_string = FALSE;
-		} else if (*s == '"') {
-			in_string = TRUE;
-		} else if (*s == '{' || *s == '[') {
-			if (++depth > DEPTH_MAX)
-				return FALSE;
-		} else if (*s == '}' || *s == ']') {
-			depth--;
-		}
-	}
-	return TRUE;
-}
-
 static void got_object(struct monitor *m, JsonObject *o)
 {
 	JsonNode *ret;
@@ -295,22 +273,15 @@ static void got_object(struct monitor *m, JsonObject *o)
 
 static void got_line(struct monitor *m, const char *line)
 {
-	g_autoptr(JsonParser) parser = json_parser_new();
-	JsonNode *root;
+	g_autoptr(JsonObject) object = NULL;
 
-	if (!g_utf8_validate(line, -1, NULL) || !depth_ok(line) ||
-	    !json_parser_load_from_data(parser, line, -1, NULL)) {
-		monitor_end(m, "it sent a line that is not JSON");
+	if (!line[strspn(line, " \t\r")])	/* an empty one */
 		return;
-	}
-	root = json_parser_get_root(parser);
-	if (!root)	/* an empty line */
-		return;
-	if (!JSON_NODE_HOLDS_OBJECT(root)) {
-		monitor_end(m, "it sent JSON that is no object");
-		return;
-	}
-	got_object(m, json_node_get_object(root));
+	object = json_line_parse(line, strlen(line), OPEN_MAX_BRACKETS, NULL);
+	if (object)
+		got_object(m, object);
+	else
+		monitor_end(m, "it sent a line that is no JSON object");
 }
 
 /* What came before a prompt: the command as its line editor echoes it, and the answer. */

@@ -564,14 +564,15 @@ struct garbage {
 static void test_garbage(void)
 {
 	static const struct garbage table[] = {
-		{ "not JSON", "hello\n", 6, 1, "it sent a line that is not JSON" },
+		{ "not JSON", "hello\n", 6, 1, "it sent a line that is no JSON object" },
 		{ "endless human", "QEMU 7.2.22 monitor\r\n", 21, 1000, "it sent a line that does not end" },
 		{ "human, not asked", "QEMU 7\r\n(qemu) (qemu) ", 22, 1, "it answers what was not asked" },
 		{ "endless", "x", 1, 100000, "it sent a line that does not end" },
 		{ "deep", "[", 1, 15000, NULL },
+		{ "comment", "{\"QMP\": {} /* \" */}\n", 20, 1, "it sent a line that is no JSON object" },
 		{ "NUL", "{}\0\n", 4, 1, "it sent a NUL byte" },
-		{ "not UTF-8", "\"\xff\"\n", 4, 1, "it sent a line that is not JSON" },
-		{ "number", "5\n", 2, 1, "it sent JSON that is no object" },
+		{ "not UTF-8", "\"\xff\"\n", 4, 1, "it sent a line that is no JSON object" },
+		{ "number", "5\n", 2, 1, "it sent a line that is no JSON object" },
 		{ "no greeting", "{\"return\": {}}\n", 15, 1, "it is no QMP monitor" },
 		{ "not asked", "{\"QMP\": {}}\n{\"return\": {}}\n{\"return\": \"x\"}\n", 43, 1,
 		  "it answers what was not asked" },
@@ -596,7 +597,7 @@ static void test_garbage(void)
 		if (!g->why)
 			g_assert_cmpint(send(conn, "\n", 1, MSG_NOSIGNAL), ==, 1);
 		wait_for(gone_why);
-		g_assert_cmpstr(gone_why, ==, g->why ?: "it sent a line that is not JSON");
+		g_assert_cmpstr(gone_why, ==, g->why ?: "it sent a line that is no JSON object");
 		monitor_free(m);
 		close(conn);
 	}

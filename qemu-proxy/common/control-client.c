@@ -13,9 +13,6 @@
 #include "json-line.h"
 #include "listen.h"
 
-/* A reply lists up to some thousand user VMs, with two objects each. */
-#define REPLY_MAX_OPEN	100000
-
 /* Waits for @events until @deadline, g_get_monotonic_time(), or for ever (-1). */
 static gboolean wait_for(int fd, short events, gint64 deadline, GError **error)
 {
@@ -173,7 +170,7 @@ static JsonObject *ask(const char *path, JsonObject *request, const struct contr
 	*line = exchange(path, request, wait, passed, deadline, error);
 	if (!*line)
 		return NULL;
-	reply = json_line_parse((*line)->str, (*line)->len, REPLY_MAX_OPEN, error);
+	reply = json_line_parse((*line)->str, (*line)->len, CONTROL_REPLY_MAX_OPEN, error);
 	if (!reply)
 		return NULL;
 	node = json_object_get_member(reply, "return");

@@ -6,32 +6,76 @@
 
 #include "error.h"
 
-JsonObject *json_line_parse(const char *line, gsize len, guint max_open, GError **error)
+/*
+ * How deep it is, which is the recursion of json-glib. That takes comments and strings in single quotes
+ * as well: with them it could find brackets where we see a string, so there is to be nothing outside of
+ * strings but JSON.
+ */
+static gboolean depth_fits(const char *line, gsize len)
 {
-	g_autoptr(JsonParser) parser = NULL;
-	g_autoptr(GError) cause = NULL;
-	JsonNode *root;
+	gboolean in_string = FALSE;
+	guint depth = 0;
+
+	for (gsize i = 0; i < len; i++) {
+		char c = line[i];
+
+		if (in_string && c == '\\')
+			i++;
+		else if (c == '"')
+			in_string = !in_string;
+		else if (in_string)
+			continue;
+		else if (c == '{' || c == '[')
+			depth++;
+		else if (c == '}' || c == ']')
+			depth -= depth > 0;
+		else if (!g_ascii_isalnum(c) && !g_ascii_isspace(c) && !memchr(",:+-.", c, 5))
+			return FALSE;
+		if (depth > JSON_LINE_MAX_DEPTH)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean json_line_fits(const char *line, gsize len, guint max_open, GError **error)
+{
 	guint open = 0;
 
-	/* Brackets in strings count too: no second parser that may differ. */
+	/* Brackets in strings count too. */
 	for (gsize i = 0; i < len; i++)
 		open += line[i] == '{' || line[i] == '[';
 	if (open > max_open) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 			    "more than %u brackets in one line", max_open);
-		return NULL;
+		return FALSE;
 	}
 	if (!g_utf8_validate(line, (gssize)len, NULL)) {
 		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 				    "the line is not UTF-8 text");
-		return NULL;
+		return FALSE;
+	}
+	if (!depth_fits(line, len)) {
+		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
+			    "the line is no JSON, or nested more than %d times", JSON_LINE_MAX_DEPTH);
+		return FALSE;
 	}
 	/* A string would end there for us, and what follows be done without. */
 	if (memmem(line, len, "\\u0000", strlen("\\u0000"))) {
 		g_set_error_literal(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST,
 				    "the line holds a NUL (\\u0000)");
-		return NULL;
+		return FALSE;
 	}
+	return TRUE;
+}
+
+JsonObject *json_line_parse(const char *line, gsize len, guint max_open, GError **error)
+{
+	g_autoptr(JsonParser) parser = NULL;
+	g_autoptr(GError) cause = NULL;
+	JsonNode *root;
+
+	if (!json_line_fits(line, len, max_open, error))
+		return NULL;
 	parser = json_parser_new_immutable();
 	if (!json_parser_load_from_data(parser, line, (gssize)len, &cause)) {
 		g_set_error(error, VSB_ERROR, VSB_ERROR_BAD_REQUEST, "the line is no JSON: %s",

@@ -5,11 +5,13 @@
 
 #include <json-glib/json-glib.h>
 
-/*
- * json-glib parses by recursion, so a line of brackets would eat the stack: a
- * line may open at most this many objects and arrays.
- */
+/* Objects and arrays in each other: json-glib parses by recursion. */
+#define JSON_LINE_MAX_DEPTH	64
+/* Of a request, all that it may open. */
 #define JSON_LINE_MAX_OPEN	2048
+
+/* Whether it may be parsed: text, bounded in what it opens and how deep. */
+gboolean json_line_fits(const char *line, gsize len, guint max_open, GError **error);
 
 /* Return: (transfer full): the object, or NULL: BadRequest says why. */
 JsonObject *json_line_parse(const char *line, gsize len, guint max_open, GError **error);

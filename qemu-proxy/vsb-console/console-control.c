@@ -2,6 +2,7 @@
 /* Requests to vsbypassd, one connection each. */
 #include "console-control.h"
 #include "control-socket.h"
+#include "json-line.h"
 
 #include <errno.h>
 #include <glib-unix.h>
@@ -58,12 +59,14 @@ static gboolean may_call(const char *console)
 /* The daemon is trusted, but it may be of another version: check all. */
 static void parse(struct call *call)
 {
+	/* Not json_line_parse(): make_index() adds to it. */
 	g_autoptr(JsonParser) parser = json_parser_new();
 	g_autofree char *text = NULL;
 	JsonObject *object, *error;
 	JsonNode *node = NULL;
 
-	if (json_parser_load_from_data(parser, call->text->str, call->text->len, NULL))
+	if (json_line_fits(call->text->str, call->text->len, CONTROL_REPLY_MAX_OPEN, NULL) &&
+	    json_parser_load_from_data(parser, call->text->str, (gssize)call->text->len, NULL))
 		node = json_parser_get_root(parser);	/* NULL for an empty line */
 	if (!node || !JSON_NODE_HOLDS_OBJECT(node)) {
 		finish(call, NULL, "vsbypassd's reply is no JSON object");

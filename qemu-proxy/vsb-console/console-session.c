@@ -31,7 +31,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define STUCK_S		3	/* CPU time of one run: then libssh does not come back */
+#define STUCK_S		3	/* CPU time of one run: then a library does not come back */
 #define MAX_VNC		4	/* channels that forward */
 #define VNC_PORT	5900
 
@@ -598,7 +598,10 @@ static void on_link_message(struct vsb_link *link, const struct vsb_wire *wire, 
 		if (channel->vnc)
 			end_vnc(channel, (const char *)wire->data);
 	} else {
+		/* What a user VM has sent is work, too: see console-replay.h. */
+		limit_run(STUCK_S);
 		vsb_tty_message(channel->tty, wire, len);
+		limit_run(0);
 	}
 	if (fd >= 0)
 		close(fd);

@@ -36,6 +36,10 @@ static const struct reply_case cases[] = {
 	{ "desc-no-string", "{\"error\": {\"desc\": 5}}\n", FALSE, "neither" },
 	{ "desc-null", "{\"error\": {\"desc\": null}}\n", FALSE, "neither" },
 	{ "binary", "\xff\xfe\x80\n", FALSE, "no JSON object" },
+	{ "too-deep", "{\"return\": {\"a\": [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+		      "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}}\n", FALSE, "no JSON object" },
+	{ "quotes", "{\"return\": {\"a\": '\"'}}\n", FALSE, "no JSON object" },
+	{ "comment", "{\"return\": {/* \" */}}\n", FALSE, "no JSON object" },
 	{ "deep", "{\"return\": {\"a\": {\"b\": [[[[{}]]]]}}}\n", TRUE, NULL },
 };
 
