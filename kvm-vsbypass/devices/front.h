@@ -55,6 +55,7 @@ struct vsb_params {
  * @todo:	register writes to do first, @todo_nr of them, from @todo_pos on
  * @entry:	@todo is for the first entry of the output that was not sent
  * @started:	its FIFO and its interrupts are on
+ * @batches:	input is taken in batches, and not each byte as it comes
  * @kick:	LSR has to be read before anything is decided
  * @brk:	LSR said break; the zero byte that stands for it is still to come
  * @sure:	of bytes that certainly wait there; 0: not known
@@ -71,6 +72,7 @@ struct vsb_pump {
 	u16 todo[10];
 	bool entry;
 	bool started;
+	bool batches;
 	bool kick;
 	bool brk;
 	u8 sure;

@@ -12,10 +12,12 @@
  * as gone only when LSR says that it left the FIFO: if the proxy dies before,
  * the next one is given it again.
  *
- * How many bytes wait nobody says, but IIR says when there are as many as the trigger level:
- * those are taken in one. Fewer are left until IIR says that no more has come for the time of
- * four characters. Taken one by one as they come, each would wake QEMU's main loop, which has the
- * character device give the next (qemu_chr_fe_accept_input()), one as well.
+ * As long as the user VM takes each byte before the next one comes, as from who types, it has
+ * it at once: the trigger level is 1. When it does not, more are on their way, and each that is
+ * taken by itself wakes QEMU's main loop, which has the character device give the next
+ * (qemu_chr_fe_accept_input()), one as well. How many wait nobody says, but IIR says when there
+ * are as many as the trigger level: that is 14 then, and those are taken in one. Fewer are left
+ * until IIR says that no more has come for the time of four characters, which is the end of it.
  */
 #include <linux/string.h>
 
@@ -23,8 +25,9 @@
 
 #define EMPTY		(UART_LSR_THRE | UART_LSR_TEMT)
 #define IER_INPUT	(UART_IER_RDI | UART_IER_RLSI)	/* RLSI: a break has no other */
-#define FCR_ON		(UART_FCR_ENABLE_FIFO | UART_FCR_R_TRIG_11)
-#define LEVEL		14	/* the bytes that this trigger level is */
+#define FCR_SINGLE	(UART_FCR_ENABLE_FIFO | UART_FCR_R_TRIG_00)
+#define FCR_BATCHES	(UART_FCR_ENABLE_FIFO | UART_FCR_R_TRIG_11)
+#define LEVEL		14	/* the bytes that the latter's trigger level is */
 #define LSR_ABSENT	0xff	/* nobody answers there */
 
 enum vsb_pump_op {
@@ -74,7 +77,7 @@ static enum vsb_pump_op vsb_pump_plan(const struct vsb_front *f)
 	if (p->kick)
 		return PUMP_LSR;
 	if (p->lsr & UART_LSR_DR && vsb_front_in_room(f) >= LEVEL)
-		return !p->started || p->sure || p->few ? PUMP_RECEIVE : PUMP_LEVEL;
+		return !p->batches || p->sure || p->few ? PUMP_RECEIVE : PUMP_LEVEL;
 	if (!p->started)
 		return PUMP_START;
 	return vsb_pump_plan_output(f);
@@ -164,12 +167,21 @@ static void vsb_pump_set_ier(struct vsb_pump *p, u8 ier)
 	vsb_pump_add(p, UART_IER, ier);
 }
 
+/* This empties nothing, as the FIFO stays on, and IIR interrupts for what is in it. */
+static void vsb_pump_set_batches(struct vsb_pump *p, bool batches)
+{
+	if (batches == p->batches)
+		return;
+	p->batches = batches;
+	vsb_pump_add(p, UART_FCR, batches ? FCR_BATCHES : FCR_SINGLE);
+}
+
 /* To switch the FIFO on empties it: what had come before that has been read. */
 static void vsb_pump_start(struct vsb_pump *p)
 {
 	p->started = true;
 	p->kick = true;
-	vsb_pump_add(p, UART_FCR, FCR_ON);
+	vsb_pump_add(p, UART_FCR, FCR_SINGLE);
 	vsb_pump_set_ier(p, IER_INPUT);
 }
 
@@ -286,6 +298,8 @@ static void vsb_pump_done_lsr(struct vsb_front *f, u8 lsr)
 			vsb_front_receive(f, UART_LSR_BI << 8);
 		p->brk = false;
 		p->sure = 0;
+		if (p->few)
+			vsb_pump_set_batches(p, false);
 		p->few = 0;
 		vsb_front_dry(f);
 	}
@@ -329,6 +343,7 @@ static void vsb_pump_done_receive(struct vsb_front *f, const u8 *data)
 {
 	struct vsb_pump *p = &f->pump;
 	u8 errors = p->lsr & (UART_LSR_OE | UART_LSR_PE | UART_LSR_FE);
+	bool behind = f->fifo_nr;
 	unsigned int i;
 
 	for (i = 0; i < p->nr; i++) {
@@ -344,6 +359,12 @@ static void vsb_pump_done_receive(struct vsb_front *f, const u8 *data)
 		p->few--;
 	p->lsr &= ~UART_LSR_DR;
 	p->kick = true;
+	if (p->batches || !p->started)
+		return;
+	if (behind)
+		vsb_pump_set_batches(p, true);
+	else
+		vsb_front_dry(f);	/* no wait for a next one */
 }
 
 /**

@@ -445,6 +445,39 @@ static void test_batches(void)
 	g_assert_cmphex(RD(UART_LSR), ==, 0x60);
 }
 
+/* Accesses of the proxy's UART until the user VM is told of @key, the only one that waits. */
+static guint ops_until_told(guint8 key)
+{
+	guint ops = 0;
+
+	proxy->source[proxy->nr_source++] = key;
+	/* No character time passes without a character. */
+	step();
+	while (!front.level && pump_once())
+		ops++;
+	g_assert_true(front.level);
+	g_assert_cmphex(RD(UART_RX), ==, key);
+	settle();
+	return ops;
+}
+
+/* A key is there at once, before a burst and behind it. */
+static void test_singles(void)
+{
+	begin();
+	WR(UART_FCR, 0x81);
+	WR(UART_IER, UART_IER_RDI);
+	settle();
+	g_assert_cmpuint(ops_until_told('a'), <=, 2);
+	g_assert_cmpuint(ops_until_told('b'), <=, 2);
+	type("0123456789012345678901234567890123456789");
+	for (guint i = 0; i < 40; i++) {
+		g_assert_cmphex(RD(UART_RX), ==, '0' + i % 10);
+		settle();
+	}
+	g_assert_cmpuint(ops_until_told('c'), <=, 2);
+}
+
 /* Read ahead up to a bound; then the other side is held off. */
 static void test_read_ahead(void)
 {
@@ -936,6 +969,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/out/urgent", test_urgent);
 	g_test_add_func("/in/break", test_break);
 	g_test_add_func("/in/batches", test_batches);
+	g_test_add_func("/in/singles", test_singles);
 	g_test_add_func("/in/read-ahead", test_read_ahead);
 	g_test_add_func("/in/bursts", test_bursts);
 	g_test_add_func("/in/polled", test_polled);
