@@ -16,6 +16,7 @@
  * @client:	of a hub
  * @id:		never used again, for answers that come late
  * @pending:	input that the hub did not take
+ * @taken:	input that the hub took, and the process has no credit for yet
  * @owed:	bytes that the process was sent and has not passed on
  * @progress:	server->seconds when it last did
  * @leaving:	what is still in the hub's queue goes, then @status and @words
@@ -30,6 +31,7 @@ struct vsb_channel {
 	guint64 id;
 	guint8 pending[VSB_INPUT_CREDIT];
 	gsize pending_len;
+	gsize taken;
 	gsize owed;
 	guint progress;
 	bool leaving;
@@ -343,8 +345,13 @@ static void run_input(struct vsb_channel *channel)
 		return;
 	channel->pending_len -= used;
 	memmove(channel->pending, channel->pending + used, channel->pending_len);
-	vsb_link_send(channel->owner->link, VSB_WIRE_CREDIT, channel->number, (gint32)used,
+	/* Not for each key: it can send as much again before it waits. */
+	channel->taken += used;
+	if (channel->taken < VSB_INPUT_CREDIT / 2)
+		return;
+	vsb_link_send(channel->owner->link, VSB_WIRE_CREDIT, channel->number, (gint32)channel->taken,
 		      NULL, 0, -1);
+	channel->taken = 0;
 }
 
 static void run_output(struct vsb_channel *channel)

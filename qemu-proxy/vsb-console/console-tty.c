@@ -16,6 +16,7 @@
 #define HELD_MAX	8	/* of the server's, until a program has ended */
 #define WIDTH		79	/* of a line of ours, at most: what fits everywhere */
 #define BACKLOG_MAX	(VSB_BACKLOG_SIZE + 4096)	/* and what makes a terminal as it was */
+#define CREDIT_MS	100	/* that a little credit waits for more */
 
 /* What waits to be written to the client. */
 struct piece {
@@ -30,6 +31,8 @@ struct piece {
  * @typed:	input that the server has not been given
  * @given:	what it has, less what it has taken
  * @pieces:	output
+ * @credit:	for output that was written, which the server has not got back
+ * @credit_timer: until it does
  * @own:	bytes of notices of ours among them
  * @terminal:	he has one, of @rows and @columns; 0: not known
  * @modes:	what the user VM has made of the terminal
@@ -49,6 +52,8 @@ struct vsb_tty {
 	GByteArray *typed;
 	gsize given;
 	GQueue pieces;
+	gsize credit;
+	guint credit_timer;
 	gsize own;
 	bool terminal;
 	guint rows, columns;
@@ -80,6 +85,7 @@ struct vsb_tty *vsb_tty_new(struct vsb_link *link, guint number, const struct vs
 
 void vsb_tty_free(struct vsb_tty *tty)
 {
+	g_clear_handle_id(&tty->credit_timer, g_source_remove);
 	g_queue_clear_full(&tty->pieces, g_free);
 	g_queue_clear_full(&tty->held, g_free);
 	g_byte_array_unref(tty->typed);
@@ -223,10 +229,29 @@ void vsb_tty_size(struct vsb_tty *tty, int columns, int rows)
 	tty->rows = rows > 0 && rows <= 1000 ? (guint)rows : 0;
 }
 
+static gboolean on_credit(gpointer data)
+{
+	struct vsb_tty *tty = data;
+
+	vsb_link_send(tty->link, VSB_WIRE_CREDIT, tty->number, (gint32)tty->credit, NULL, 0, -1);
+	tty->credit = 0;
+	tty->credit_timer = 0;
+	return G_SOURCE_REMOVE;
+}
+
+/*
+ * To give it back at once would wake the server for each character, before that is on its way to
+ * the client. What is held back never keeps the server from sending.
+ */
 static void give_credit(struct vsb_tty *tty, gsize credit)
 {
-	if (credit)
-		vsb_link_send(tty->link, VSB_WIRE_CREDIT, tty->number, (gint32)credit, NULL, 0, -1);
+	tty->credit += credit;
+	if (tty->credit >= VSB_OUTPUT_CREDIT / 2) {
+		g_clear_handle_id(&tty->credit_timer, g_source_remove);
+		on_credit(tty);
+	} else if (tty->credit && !tty->credit_timer) {
+		tty->credit_timer = g_timeout_add(CREDIT_MS, on_credit, tty);
+	}
 }
 
 /* Return: whether all was written. */
