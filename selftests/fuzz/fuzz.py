@@ -119,7 +119,7 @@ def ssh(build_dir, seconds=SSH_S, note=print):
         if line.startswith("# mutate: "):
             note("fuzz-ssh: " + line[len("# mutate: "):])
     points = [("ok" if not m[1] else "fail", m[2], r.stdout[-5000:])
-              for m in re.finditer(r"(?m)^(not )?ok \d+ - (\S+)", r.stdout)]
+              for m in re.finditer(r"(?m)^(not )?ok \d+ (?:- )?(\S+)", r.stdout)]
     if r.returncode or not points:
         points.append(("fail", "runs to its end", f"exit status {r.returncode}\n{r.stdout[-5000:]}"))
     return points
