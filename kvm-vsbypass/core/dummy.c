@@ -2,16 +2,17 @@
 /*
  * How a dummy is made to raise its line. The lines of ISA are edges, so each time it has to
  * be lowered first; and as each access costs the guest hypervisor a way through its VMM, with
- * as few as possible.
+ * as few as possible. So it stays high until then, unless levels are what interrupts.
  *
  * 16550: in loopback nothing leaves it. "Transmitter empty" is there at once when its
  * interrupt is switched on, and again behind each byte that is sent (PC16550D data sheet,
- * "UART interrupts"): one write of THR lowers the line and raises it.
+ * "UART interrupts"): one write of THR lowers the line and raises it. To read IIR lowers it.
  *
  * Keyboard controller: commands 0xd2 and 0xd3 put the next byte where one of the keyboard, of
  * the mouse, would be; to read it lowers the line (IBM PS/2 technical reference). It is
  * zero, and the user VM never sees it.
  */
+#include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/kernel.h>
 
@@ -33,13 +34,16 @@
 
 static const struct vsb_dummy {
 	int gsi;
+	struct vsb_poke fall;
 	u8 nr_first, nr_again;
 	struct vsb_poke first[MAX_STEPS], again[MAX_STEPS];
 } vsb_dummy_all[] = {
-	{ 4, 4, 1, UART_FIRST(0x3fb, 0x3fc, 0x3f9, 0x3f9), UART_AGAIN(0x3f8) },
-	{ 3, 4, 1, UART_FIRST(0x2fb, 0x2fc, 0x2f9, 0x2f9), UART_AGAIN(0x2f8) },
-	{ 1, 5, 3, PS2_FIRST(0xd2), PS2_AGAIN(0xd2) },
-	{ 12, 5, 3, PS2_FIRST(0xd3), PS2_AGAIN(0xd3) },
+	{ 4, { 0x3fa, 0, true }, 4, 1,
+	  UART_FIRST(0x3fb, 0x3fc, 0x3f9, 0x3f9), UART_AGAIN(0x3f8) },
+	{ 3, { 0x2fa, 0, true }, 4, 1,
+	  UART_FIRST(0x2fb, 0x2fc, 0x2f9, 0x2f9), UART_AGAIN(0x2f8) },
+	{ 1, { 0x60, 0, true }, 5, 3, PS2_FIRST(0xd2), PS2_AGAIN(0xd2) },
+	{ 12, { 0x60, 0, true }, 5, 3, PS2_FIRST(0xd3), PS2_AGAIN(0xd3) },
 };
 
 /* A bit for each line that has one. */
@@ -60,6 +64,23 @@ void vsb_dummy_begin(struct vsb_dummies *d, int gsi)
 {
 	d->gsi = gsi;
 	d->step = 0;
+	d->falls = false;
+}
+
+/* A line that is to fall, as @high does not have it, or -1. */
+int vsb_dummy_falling(const struct vsb_dummies *d, u32 high)
+{
+	u32 lines = READ_ONCE(d->levels) & READ_ONCE(d->up) & ~high;
+
+	return lines ? (int)__ffs(lines) : -1;
+}
+
+/* It is to do so. */
+void vsb_dummy_fall(struct vsb_dummies *d, int gsi)
+{
+	d->gsi = gsi;
+	d->step = 0;
+	d->falls = true;
 }
 
 /* The next access for that. */
@@ -67,6 +88,8 @@ struct vsb_poke vsb_dummy_poke(const struct vsb_dummies *d)
 {
 	const struct vsb_dummy *dummy = vsb_dummy_of(d->gsi);
 
+	if (d->falls)
+		return dummy->fall;
 	return d->ready & BIT(d->gsi) ? dummy->again[d->step] : dummy->first[d->step];
 }
 
@@ -76,9 +99,15 @@ bool vsb_dummy_poked(struct vsb_dummies *d)
 	const struct vsb_dummy *dummy = vsb_dummy_of(d->gsi);
 	u32 bit = BIT(d->gsi);
 
+	if (d->falls) {
+		d->up &= ~bit;
+		d->gsi = -1;
+		return false;
+	}
 	if (++d->step < (d->ready & bit ? dummy->nr_again : dummy->nr_first))
 		return false;
 	d->ready |= bit;
+	d->up |= bit;
 	d->gsi = -1;
 	return true;
 }
@@ -87,6 +116,7 @@ bool vsb_dummy_poked(struct vsb_dummies *d)
 void vsb_dummy_forget(struct vsb_dummies *d, u32 lines)
 {
 	d->ready &= ~lines;
+	d->up &= ~lines;
 	if (d->gsi >= 0 && lines & BIT(d->gsi))
 		d->gsi = -1;
 }

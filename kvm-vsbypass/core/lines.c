@@ -84,6 +84,8 @@ static void vsb_proxy_edge(struct vsb_proxy *proxy, u32 gsi, bool level)
 	trace_vsbypass_irq(proxy->name, gsi, level);
 	if (wake)
 		vsb_proxy_edges(proxy);
+	else if (!level && vsb_raise_does(proxy))
+		vsb_raise_fell(proxy);
 }
 
 /**
@@ -200,6 +202,8 @@ void vsb_proxy_hold(struct vsb_proxy *proxy, u32 gsi, bool hold)
 	spin_unlock(&proxy->lock);
 	if (hold)
 		vsb_raise_handled(proxy, gsi);
+	else if (vsb_raise_does(proxy))
+		vsb_raise_looked(proxy, gsi);
 	if (wake)
 		vsb_proxy_edges(proxy);
 }

@@ -20,6 +20,14 @@
 #define VSB_ASK_MS	200
 #define VSB_ASK_MOST_MS	8000
 
+/*
+ * The lines of ISA are edges, mostly: the guest hypervisor's machine may say otherwise (QEMU 11.1
+ * does, of COM ports), and the user VM does as it is told. Then its handler is called again and
+ * again as long as the dummy's line is high, and finds nothing: so often without a rise, and it
+ * is known.
+ */
+#define VSB_LOOKS	8
+
 /* An exit that could not be shown for so long waits for a vCPU of the user VM to run. */
 #define VSB_LATE_MS	8
 
@@ -65,7 +73,8 @@ bool vsb_raise_due(struct vsb_l2 *u)
 		return false;
 	if (vsb_raise_gives(r))
 		return READ_ONCE(r->give_at) < READ_ONCE(r->give_nr);
-	return READ_ONCE(r->dummies.gsi) >= 0 || vsb_irq_pending(&proxy->irqs);
+	return READ_ONCE(r->dummies.gsi) >= 0 || vsb_irq_pending(&proxy->irqs) ||
+	       vsb_dummy_falling(&r->dummies, READ_ONCE(proxy->irqs.level)) >= 0;
 }
 
 static void vsb_raise_count(struct vsb_raise *r, bool busy)
@@ -106,6 +115,7 @@ void vsb_raise_reset(struct vsb_l2 *u)
 
 	spin_lock(&r->lock);
 	vsb_dummy_forget(&r->dummies, U32_MAX);
+	r->dummies.levels = 0;
 	vsb_vectors_init(&r->vectors);
 	WRITE_ONCE(r->never, false);
 	r->halted = 0;
@@ -239,12 +249,53 @@ void vsb_raise_handled(struct vsb_proxy *proxy, u32 gsi)
 	if (u) {
 		clear_bit(gsi, &u->raise.asked);
 		spin_lock(&u->raise.lock);
+		u->raise.looks = 0;
 		vsb_vectors_handled(&u->raise.vectors, gsi, READ_ONCE(u->raise.by),
 				    READ_ONCE(u->raise.irqs_off));
 		vsb_raise_update(u);
 		spin_unlock(&u->raise.lock);
 	}
 	rcu_read_unlock();
+}
+
+/* There may be a line to lower. Any context that does not hold proxy->lock. */
+void vsb_raise_fell(struct vsb_proxy *proxy)
+{
+	struct vsb_l2 *u;
+
+	rcu_read_lock();
+	u = rcu_dereference(proxy->uservm);
+	if (u && READ_ONCE(u->raise.dummies.levels)) {
+		spin_lock(&u->raise.lock);
+		vsb_raise_update(u);
+		spin_unlock(&u->raise.lock);
+		vsb_raise_wake(u);
+	}
+	rcu_read_unlock();
+}
+
+/* The user VM's handler for this line has found nothing to do, at last or at once. */
+void vsb_raise_looked(struct vsb_proxy *proxy, u32 gsi)
+{
+	bool level = false;
+	struct vsb_raise *r;
+	struct vsb_l2 *u;
+
+	rcu_read_lock();
+	u = rcu_dereference(proxy->uservm);
+	if (u && READ_ONCE(u->raise.dummies.up) & ~READ_ONCE(u->raise.dummies.levels) & BIT(gsi)) {
+		r = &u->raise;
+		spin_lock(&r->lock);
+		r->looks = r->looks_for == gsi ? r->looks + 1 : 1;
+		r->looks_for = gsi;
+		level = r->looks >= VSB_LOOKS;
+		if (level)
+			r->dummies.levels |= BIT(gsi);
+		spin_unlock(&r->lock);
+	}
+	rcu_read_unlock();
+	if (level)
+		vsb_raise_fell(proxy);
 }
 
 /* These lines, as far as they are high, count as risen anew. Under RCU and raise->lock. */
@@ -338,6 +389,7 @@ void vsb_raise_attend(struct vsb_proxy *proxy)
 void vsb_raise_asked(struct vsb_raise *r, int gsi)
 {
 	set_bit(gsi, &r->asked);
+	r->looks = 0;
 	if (!(r->again & BIT(gsi))) {
 		r->patience = msecs_to_jiffies(VSB_ASK_MS);
 		vsb_halt_raised(r);
@@ -359,6 +411,11 @@ static bool vsb_raise_next(struct vsb_raise *r, struct vsb_proxy *proxy, struct 
 		return true;
 	}
 	while (r->dummies.gsi < 0) {
+		gsi = vsb_dummy_falling(&r->dummies, READ_ONCE(proxy->irqs.level));
+		if (gsi >= 0) {
+			vsb_dummy_fall(&r->dummies, gsi);
+			break;
+		}
 		spin_lock(&proxy->lock);
 		gsi = vsb_irq_take(&proxy->irqs);
 		spin_unlock(&proxy->lock);

@@ -83,6 +83,8 @@ struct vsb_shown {
  * @ask_again:	jiffies when they are raised again,
  * @patience:	and how many the next time
  * @vectors:	that are known
+ * @looks:	so often a handler of the line
+ * @looks_for:	has looked and found nothing, since it was raised last or one found something
  * @never:	none is injected
  * @since:	jiffies when something became due
  * @by:		anchor of the vCPU that made the last access to a device; without @lock
@@ -120,6 +122,8 @@ struct vsb_raise {
 	unsigned long ask_again;
 	unsigned long patience;
 	struct vsb_vectors vectors;
+	unsigned int looks;
+	u32 looks_for;
 	bool never;
 	unsigned long since;
 	unsigned long by;
@@ -163,6 +167,8 @@ void vsb_raise_info(struct vsb_l2 *u, struct vsb_uservm *info);
 bool vsb_raise_does(const struct vsb_proxy *proxy);
 void vsb_raise_edge(struct vsb_proxy *proxy);
 void vsb_raise_handled(struct vsb_proxy *proxy, u32 gsi);
+void vsb_raise_looked(struct vsb_proxy *proxy, u32 gsi);
+void vsb_raise_fell(struct vsb_proxy *proxy);
 void vsb_raise_attend(struct vsb_proxy *proxy);
 
 /* The user VM's side; under rcu_read_lock(), or with a reference. */

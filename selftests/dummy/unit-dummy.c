@@ -78,6 +78,43 @@ static void test_ps2(void)
 	}
 }
 
+/* A line that interrupts as long as it is high falls when it is to be low, by one access. */
+static void test_levels(void)
+{
+	static const guint16 port[] = { 0x3fa, 0x2fa, 0x60, 0x60 };
+
+	for (guint i = 0; i < G_N_ELEMENTS(lines); i++) {
+		guint32 bit = 1u << lines[i];
+		struct vsb_dummies d = { .gsi = -1 };
+		struct vsb_poke p;
+
+		d.levels = bit;
+		g_assert_cmpint(vsb_dummy_falling(&d, 0), ==, -1);
+		vsb_dummy_begin(&d, lines[i]);
+		while (!vsb_dummy_poked(&d))
+			;
+		g_assert_cmpint(vsb_dummy_falling(&d, bit), ==, -1);
+		g_assert_cmpint(vsb_dummy_falling(&d, ~bit), ==, lines[i]);
+		d.levels = 0;
+		g_assert_cmpint(vsb_dummy_falling(&d, 0), ==, -1);
+		d.levels = bit;
+		vsb_dummy_fall(&d, lines[i]);
+		p = vsb_dummy_poke(&d);
+		g_assert_cmphex(p.port, ==, port[i]);
+		g_assert_true(p.in);
+		g_assert_false(vsb_dummy_poked(&d));
+		g_assert_cmpint(d.gsi, ==, -1);
+		g_assert_cmphex(d.ready, ==, bit);
+		g_assert_cmpint(vsb_dummy_falling(&d, 0), ==, -1);
+		/* Of one whose state is not known nothing is known. */
+		vsb_dummy_begin(&d, lines[i]);
+		while (!vsb_dummy_poked(&d))
+			;
+		vsb_dummy_forget(&d, bit);
+		g_assert_cmpint(vsb_dummy_falling(&d, 0), ==, -1);
+	}
+}
+
 /* One is forgotten, alone; one that is being raised is not any more. */
 static void test_forget(void)
 {
@@ -227,13 +264,45 @@ static void test_qemu_states(void)
 	qemu_stop(qemu);
 }
 
+/* Edge/level control (ELCR): these two. A PC has the others as edges. */
+#define ELCR	0x4d0
+
+/* COM ports whose lines are levels: there is an interrupt until it falls. */
+static void test_qemu_levels(void)
+{
+	begin();
+	qemu_outb(qemu, ELCR, 1 << 4 | 1 << 3);
+	for (guint i = 0; i < 2; i++) {
+		struct vsb_dummies d = { .gsi = -1, .levels = 1u << lines[i] };
+
+		for (guint round = 0; round < 3; round++) {
+			vsb_dummy_begin(&d, lines[i]);
+			do {
+				struct vsb_poke p = vsb_dummy_poke(&d);
+
+				make(&p);
+			} while (!vsb_dummy_poked(&d));
+			for (guint n = 0; n < 3; n++)
+				g_assert_cmpint(risen(), ==, lines[i]);
+			g_assert_cmpint(vsb_dummy_falling(&d, 0), ==, lines[i]);
+			vsb_dummy_fall(&d, lines[i]);
+			make(&(struct vsb_poke){ .port = vsb_dummy_poke(&d).port, .in = true });
+			g_assert_false(vsb_dummy_poked(&d));
+			g_assert_cmpint(risen(), ==, -1);
+		}
+	}
+	qemu_stop(qemu);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/dummy/uart", test_uart);
 	g_test_add_func("/dummy/ps2", test_ps2);
+	g_test_add_func("/dummy/levels", test_levels);
 	g_test_add_func("/dummy/forget", test_forget);
 	g_test_add_func("/dummy/qemu", test_qemu);
 	g_test_add_func("/dummy/qemu/states", test_qemu_states);
+	g_test_add_func("/dummy/qemu/levels", test_qemu_levels);
 	return g_test_run();
 }

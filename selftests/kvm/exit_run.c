@@ -271,7 +271,7 @@ void host_check_mix(struct host *h, unsigned int l2, unsigned int turns)
 	printf("# user VM %u: %llu blocks, all as wanted\n", l2, (unsigned long long)got->blocks);
 }
 
-/* As Documentation/design.rst says: the first time, and each time that it rises again. */
+/* As Documentation/design.rst says, of edges: the first time, and each time that it rises again. */
 struct pokes {
 	unsigned int gsi, nr_first, nr_again;
 	struct poke first[5], again[3];

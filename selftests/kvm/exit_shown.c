@@ -106,3 +106,46 @@ void exit_shown_front(void)
 	CHECK_EQ(h.x->work[0].events, h.x->injected[0]);
 	host_check_mix(&h, 0, WORK_TURNS);
 }
+
+/* L2's handler looks for something to do, so often. */
+static void looks(unsigned int n)
+{
+	while (n--) {
+		h.x->ask[0] = COM1 + 2;
+		WAIT_FOR(!h.x->ask[0]);
+	}
+}
+
+/*
+ * A handler that is called again and again and finds nothing: the line is no edge, and has to
+ * fall. Before that is seen it is left as it is.
+ */
+void exit_shown_levels(void)
+{
+	static const struct poke want[] = {
+		{ COM1 + 3, 3 }, { COM1 + 4, 0x10 }, { COM1 + 1, 0 }, { COM1 + 1, 2 },
+		{ COM1, 0 },
+		{ COM1 + 2, 0, true },
+		{ COM1, 0 }, { COM1 + 2, 0, true },
+	};
+
+	host_begin(&h, VSB_IRQ_EXITS);
+	host_go(&h, 0, 0, work_serves);
+	host_pulse(&h, 4, 4);
+	/* The first one finds why it was raised. */
+	looks(4);
+	host_pulse(&h, 4, 1);
+	host_progress(&h, 0);
+	CHECK_EQ(h.x->accesses[0], 5);
+	looks(20);
+	WAIT_FOR(h.x->accesses[0] == 6);
+	host_pulse(&h, 4, 1);
+	WAIT_FOR(h.x->accesses[0] == 8);
+	looks(20);
+	host_progress(&h, 0);
+	host_stop(&h, 0);
+	host_check_first(&h, 0, want, sizeof(want) / sizeof(want[0]));
+	CHECK_EQ(h.x->nr_seen, 0);
+	CHECK_EQ(host_shown(h.p), 8);
+	host_check_mix(&h, 0, WORK_TURNS);
+}

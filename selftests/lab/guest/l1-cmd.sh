@@ -247,10 +247,11 @@ digits_of_codes() {
 tap_lines() { grep -c "kvm_pio: pio_[a-z]* at ${1:-0x}" /sys/kernel/tracing/trace; }
 
 # What the module may show of its own (core/dummy.c), one access a byte wide at a time ("write
-# 0x3f8 0x0"): a 16550 is set up (LCR, MCR: loopback, IER) and told to send a 0 to itself; the
+# 0x3f8 0x0"): a 16550 is set up (LCR, MCR: loopback, IER), told to send a 0 to itself, and, if its
+# line is not an edge, asked why it interrupts (IIR); the
 # keyboard controller gets its command byte, is told to say that a 0 has come (0xd2, 0xd3), and
 # is read. What that read gives is the device's here.
-TAP_OURS='write 0x[23]fb 0x3|write 0x[23]fc 0x10|write 0x[23]f9 0x[02]|write 0x[23]f8 0x0|write 0x64 0x60|write 0x60 0x47|write 0x64 0xd[23]|write 0x60 0x0|read 0x60 .*'
+TAP_OURS='write 0x[23]fb 0x3|write 0x[23]fc 0x10|write 0x[23]f9 0x[02]|write 0x[23]f8 0x0|read 0x[23]fa .*|write 0x64 0x60|write 0x60 0x47|write 0x64 0xd[23]|write 0x60 0x0|read 0x60 .*'
 
 # tap_others [AT]: accesses that are none of these, each with how often
 tap_others() {
