@@ -43,7 +43,7 @@ ROOMS = [
         ["module.*", "ioctl_vm.*", "guest_svm.c", "guest_vmx.c", "guest_exits_svm.c",
          "guest_exits_vmx.c", "guest_work.c"],
         ["guest.c", "guest_exits.c"],
-        "cloud.*",
+        ["cloud.*", "card.*"],
         "proxy.*",
         ["proof.*", "exit_run.*", "memory.c memory.h", "faults_each.*", "fuzz_worker.c fuzz.h"],
         ["faults_*", "fuzz_round.*", "ioctl_*", "case*", "identity_*", "exit_*", "memory_*",

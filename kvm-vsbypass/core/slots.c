@@ -89,32 +89,6 @@ struct vsb_slots *vsb_slots_create(const struct vsb_claims *claims, bool ran, bo
 	return slots;
 }
 
-/**
- * vsb_slots_inherit - devices that are in both claims go on where they were
- * @slots: of the next proxy; nobody has seen them yet
- * @old: the user VM has these until now, without a proxy
- *
- * A user VM that does nothing but wait for an interrupt writes no register that would tell
- * what it has programmed. What it writes to @old in the moment between this and the change is lost.
- * Under cloud->lock.
- */
-void vsb_slots_inherit(struct vsb_slots *slots, struct vsb_slots *old)
-{
-	u32 i;
-
-	for (i = 0; i < slots->nr; i++) {
-		struct vsb_device *dev = slots->slot[i].dev;
-		struct vsb_slot *was = vsb_slots_find(old, dev->base);
-
-		if (!was || was->dev->ops != dev->ops || was->dev->base != dev->base ||
-		    !dev->ops->inherit)
-			continue;
-		spin_lock(&was->lock);
-		dev->ops->inherit(dev, was->dev);
-		spin_unlock(&was->lock);
-	}
-}
-
 /* For who sleeps; others are under rcu_read_lock(). Return: or NULL. */
 struct vsb_slots *vsb_slots_get(struct vsb_l2 *u)
 {
@@ -216,6 +190,34 @@ static void vsb_slots_see(struct vsb_slots *slots, struct vsb_vram *vram)
 	}
 	WRITE_ONCE(slots->vram, vram);
 	vsb_vram_put(old);
+}
+
+/**
+ * vsb_slots_inherit - devices that are in both claims go on where they were
+ * @slots: of the next proxy; nobody has seen them yet
+ * @old: the user VM has these until now, without a proxy
+ *
+ * A user VM that does nothing but wait for an interrupt writes no register that would tell
+ * what it has programmed, and its screen is what it has drawn before. What it writes to @old in
+ * the moment between this and the change is lost. Under cloud->lock.
+ */
+void vsb_slots_inherit(struct vsb_slots *slots, struct vsb_slots *old)
+{
+	u32 i;
+
+	/* It goes with the first proxy that has no card: vsb_slots_attach(). */
+	vsb_slots_see(slots, old->vram);
+	for (i = 0; i < slots->nr; i++) {
+		struct vsb_device *dev = slots->slot[i].dev;
+		struct vsb_slot *was = vsb_slots_find(old, dev->base);
+
+		if (!was || was->dev->ops != dev->ops || was->dev->base != dev->base ||
+		    !dev->ops->inherit)
+			continue;
+		spin_lock(&was->lock);
+		dev->ops->inherit(dev, was->dev);
+		spin_unlock(&was->lock);
+	}
 }
 
 /* Its user VM may have the pages of the card's memory, or not. Without a proof it never may. */

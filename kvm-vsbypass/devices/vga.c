@@ -345,6 +345,12 @@ static void card_init(struct vsb_device *dev, bool ran)
 	vsb_vga_of(dev)->known = false;
 }
 
+/* Its memory is that of its proxies (core/vram.h). */
+static void card_inherit(struct vsb_device *dev, struct vsb_device *old)
+{
+	*vsb_vga_of(dev) = *vsb_vga_of(old);
+}
+
 static unsigned int card_replay(struct vsb_device *dev, struct vsb_reg_write *out, bool again)
 {
 	return vsb_vga_replay(vsb_vga_of(dev), out);
@@ -356,6 +362,7 @@ const struct vsb_device_ops vsb_vga_card = {
 	.replays = VSB_VGA_WRITES,
 	.claim = card_claim,
 	.init = card_init,
+	.inherit = card_inherit,
 	.access = card_access,
 	.reset = card_reset,
 	.replay = card_replay,

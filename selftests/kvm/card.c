@@ -23,16 +23,26 @@ struct vsb_create_proxy card_args(int vm)
 	return p;
 }
 
-void card_memory(int vm, uint32_t flags)
+void *card_room(void)
+{
+	void *room = mmap(NULL, VRAM_MIB << 20, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(room != MAP_FAILED);
+	return room;
+}
+
+int card_give(int vm, void *room, uint32_t flags)
 {
 	struct kvm_userspace_memory_region region = {
 		.flags = flags, .guest_phys_addr = (uint64_t)VRAM_FRAME << 12,
-		.memory_size = VRAM_MIB << 20,
+		.memory_size = VRAM_MIB << 20, .userspace_addr = (uintptr_t)room,
 	};
-	void *memory = mmap(NULL, region.memory_size, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	CHECK(memory != MAP_FAILED);
-	region.userspace_addr = (uintptr_t)memory;
-	OK(ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region));
+	return ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region);
+}
+
+void card_memory(int vm, uint32_t flags)
+{
+	OK(card_give(vm, card_room(), flags));
 }

@@ -13,7 +13,11 @@
 /* "vm2" with a graphics card, whose memory the VM @vm has. */
 struct vsb_create_proxy card_args(int vm);
 
-/* That memory; @flags are KVM's. */
+/* Room for that memory, which forks share. */
+void *card_room(void);
+/* The VM has it there, or -1; @flags are KVM's. In the VM's own process. */
+int card_give(int vm, void *room, uint32_t flags);
+/* Both. */
 void card_memory(int vm, uint32_t flags);
 
 #endif

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "card.h"
 #include "proxy.h"
 #include "tap.h"
 
@@ -254,6 +255,8 @@ static void proxy_main(struct proxy_shm *s)
 	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, 0);
 	if (vcpu < 0 || run == MAP_FAILED)
 		_exit(1);
+	if (s->vram && card_give(vm, s->vram, 0) < 0)
+		_exit(1);
 	uart_vm = vm;
 	s->vm_fd = vm;
 	while (!s->run)
@@ -300,7 +303,7 @@ static void proxy_main(struct proxy_shm *s)
 
 /* The test's side */
 
-struct proxy *proxy_new(const char *name)
+static struct proxy *proxy_fork(const char *name, uint8_t *vram)
 {
 	struct proxy *p = calloc(1, sizeof(*p));
 	int pidfd;
@@ -309,6 +312,8 @@ struct proxy *proxy_new(const char *name)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(p->shm != MAP_FAILED);
 	p->shm->vm_fd = -1;
+	p->shm->vram = vram;
+	p->vram = vram;
 	p->memory = mmap(NULL, PAGE + CODE_SIZE, PROT_READ | PROT_WRITE,
 			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	CHECK(p->memory != MAP_FAILED);
@@ -329,6 +334,23 @@ struct proxy *proxy_new(const char *name)
 	p->args.ranges[1] = (struct vsb_range){ PLAIN, PLAIN + 7, VSB_DEV_PLAIN, 0 };
 	p->args.timeout_ms = 30000;
 	p->args.flags = VSB_PROXY_NO_FRONT;
+	return p;
+}
+
+struct proxy *proxy_new(const char *name)
+{
+	return proxy_fork(name, NULL);
+}
+
+struct proxy *proxy_new_card(const char *name)
+{
+	struct proxy *p = proxy_fork(name, card_room());
+	struct vsb_create_proxy card = card_args(p->vm_fd);
+
+	memcpy(p->args.ranges, card.ranges, sizeof(card.ranges));
+	p->args.nr_ranges = card.nr_ranges;
+	p->args.vram_frame = card.vram_frame;
+	p->args.vram_mib = card.vram_mib;
 	return p;
 }
 

@@ -40,6 +40,7 @@ struct uart_model {
  * @edges:	so often it changes line 4, from low, while it answers the next access
  * @shutdown:	it is over: KVM_RUN returned KVM_EXIT_SHUTDOWN or, called later, EIO
  * @memory:	of its VM, if that shall run code, see proxy_run_code(); else NULL
+ * @vram:	likewise, of its graphics card
  * @has_uart:	@uart16550 is at COM1, not scratch registers
  * @base2:	@uart2 is there, unless 0
  * @gsi2:	with this line
@@ -65,6 +66,7 @@ struct proxy_shm {
 	struct access log[LOG_MAX];
 	struct uart_model uart;
 	volatile uint8_t *memory;
+	uint8_t *vram;
 	volatile bool has_uart;
 	volatile uint32_t steps;
 	volatile bool has_lines;
@@ -86,6 +88,7 @@ struct proxy_shm {
  * @fd:		of the module, -1: not attached
  * @seen:	accesses of the log that the test has looked at
  * @memory:	for @shm->memory
+ * @vram:	the same place as @shm->vram
  * @args:	for VSB_CREATE_PROXY: COM1 as a 16550 without a front, and PLAIN
  */
 struct proxy {
@@ -95,10 +98,13 @@ struct proxy {
 	uint32_t seen;
 	struct proxy_shm *shm;
 	volatile uint8_t *memory;
+	uint8_t *vram;
 	struct vsb_create_proxy args;
 };
 
 struct proxy *proxy_new(const char *name);
+/* With a graphics card, and its ports in place of those above. */
+struct proxy *proxy_new_card(const char *name);
 void proxy_attach(struct proxy *p, struct cloud *c);
 void proxy_run(struct proxy *p);
 /*
