@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The parsers of user space, fuzzed: seeds in each run, libFuzzer's inputs when named, and a client
-of vsb-console whose messages are spoiled.
+"""The parsers of user space, fuzzed: seeds in each run, libFuzzer's inputs when named, and clients
+of vsb-console and vsb-web whose messages are spoiled.
 """
 
 import glob
@@ -14,9 +14,10 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SEEDS = os.path.join(HERE, "seeds")
-# Seconds for each target, and for the SSH server, when nobody says how long.
+# Seconds for each target, for the SSH server and the web gateway, when nobody says how long.
 SHORT_S = 3
 SSH_S = 30
+WEB_S = 10
 # What ends a target: one input that takes so long, or so much memory.
 INPUT_S = 60
 MEMORY_MIB = 1024
@@ -109,15 +110,14 @@ def parsers(build_dir, seconds=SHORT_S, note=print):
     return points
 
 
-def ssh(build_dir, seconds=SSH_S, note=print):
-    """A client whose messages are spoiled; the server is built with the sanitizers."""
-    r = subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "selftests/clients/mutate.py"), "--server",
-                        os.path.join(build_dir, "qemu-proxy/vsb-console/asan/vsb-console")], stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, text=True, errors="replace", timeout=seconds + 900, check=False,
+def _client(name, seconds, note, *program):
+    """PROGRAM speaks TAP and has its figures in a line."""
+    r = subprocess.run(["/usr/bin/python3", *program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                       errors="replace", timeout=seconds + 900, check=False,
                        env={**os.environ, "FUZZ_S": str(seconds)})
     for line in r.stdout.splitlines():
         if line.startswith("# mutate: "):
-            note("fuzz-ssh: " + line[len("# mutate: "):])
+            note(f"{name}: " + line[len("# mutate: "):])
     points = [("ok" if not m[1] else "fail", m[2], r.stdout[-5000:])
               for m in re.finditer(r"(?m)^(not )?ok \d+ (?:- )?(\S+)", r.stdout)]
     if r.returncode or not points:
@@ -125,6 +125,17 @@ def ssh(build_dir, seconds=SSH_S, note=print):
     return points
 
 
-TESTS = {"fuzz-seeds": seeds, "fuzz-parsers": parsers, "fuzz-ssh": ssh}
+def ssh(build_dir, seconds=SSH_S, note=print):
+    """A client whose messages are spoiled; the server is built with the sanitizers."""
+    return _client("fuzz-ssh", seconds, note, os.path.join(ROOT, "selftests/clients/mutate.py"), "--server",
+                   os.path.join(build_dir, "qemu-proxy/vsb-console/asan/vsb-console"))
+
+
+def web(_, seconds=WEB_S, note=print):
+    """The web gateway's handler of requests, between what no browser and no vsb-console says."""
+    return _client("fuzz-web", seconds, note, os.path.join(ROOT, "selftests/web/mutate.py"))
+
+
+TESTS = {"fuzz-seeds": seeds, "fuzz-parsers": parsers, "fuzz-ssh": ssh, "fuzz-web": web}
 # Packages that nothing else needs, and minutes.
-ON_REQUEST = ("fuzz-parsers", "fuzz-ssh")
+ON_REQUEST = ("fuzz-parsers", "fuzz-ssh", "fuzz-web")
