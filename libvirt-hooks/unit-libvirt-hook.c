@@ -490,11 +490,49 @@ static void test_mutations(void)
 	teardown(&rig);
 }
 
+/* What 'vsbctl validate' runs, and what nobody calls it with. */
+static void runs(int status, const char *words, const char *first, const char *second, const char *third)
+{
+	g_autofree char *out = NULL, *err = NULL;
+	g_autoptr(GSubprocess) process = NULL;
+	g_autoptr(GError) error = NULL;
+
+	process = g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, &error, HOOK,
+				   first, second, third, NULL);
+	g_assert_no_error(error);
+	g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &out, &err, &error));
+	if (!strstr(status ? err : out, words))
+		g_error("wanted: ...%s..., seen: %s%s", words, out, err);
+	g_assert_cmpint(g_subprocess_get_exit_status(process), ==, status);
+}
+
+static void test_validate(void)
+{
+	g_autofree char *path = NULL;
+	int fd = g_file_open_tmp("vsb-unit-XXXXXX", &path, NULL);
+
+	close(fd);
+	runs(0, "with 2 user VMs", "--validate", EXAMPLES "/cloud.xml", NULL);
+	runs(0, "proxy of user VM", "--validate", EXAMPLES "/proxy.xml", NULL);
+	runs(1, "No such file", "--validate", "/nonexistent/x.xml", NULL);
+	/* As compilers say it, also if another file is fine. */
+	runs(1, ":1: ", "--validate", EXAMPLES "/cloud.xml", path);
+	g_assert_true(g_file_set_contents(path, "<domain type='kvm'>\n<x>\n</domain>", -1, NULL));
+	runs(1, ":3: no XML", "--validate", path, NULL);
+	g_assert_true(g_file_set_contents(path, "<domain/>", -1, NULL));
+	runs(1, "has no element of namespace", "--validate", path, NULL);
+	g_unlink(path);
+	runs(0, "prepare", "--help", NULL, NULL);
+	runs(2, "give a domain and an operation", "c1", NULL, NULL);
+	runs(0, "", "c1", "no-such-operation", NULL);
+}
+
 int main(int argc, char **argv)
 {
 	g_test_init(&argc, &argv, NULL);
 	g_log_set_always_fatal(G_LOG_LEVEL_CRITICAL | G_LOG_FATAL_MASK);
 	g_test_add_func("/hook/others", test_others);
+	g_test_add_func("/hook/validate", test_validate);
 	if (geteuid()) {
 		g_test_message("not root: vsbypassd would not listen to the hook");
 		return g_test_run();
