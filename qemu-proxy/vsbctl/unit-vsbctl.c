@@ -93,6 +93,7 @@ static void run(const struct run *run, const char *socket)
 	g_autoptr(GPtrArray) argv = g_ptr_array_new_with_free_func(g_free);
 	g_autofree char *out = NULL, *err = NULL;
 	g_autoptr(GError) error = NULL;
+	g_autoptr(GSubprocessLauncher) launcher = NULL;
 	g_autoptr(GSubprocess) process = NULL;
 
 	g_test_message("vsbctl %s", run->arguments);
@@ -107,8 +108,11 @@ static void run(const struct run *run, const char *socket)
 	host.reply = run->reply;
 	host.pass = run->pass;
 	g_string_truncate(host.asked, 0);
-	process = g_subprocess_newv((const char *const *)argv->pdata, G_SUBPROCESS_FLAGS_STDIN_PIPE |
-				    G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE, &error);
+	launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+					     G_SUBPROCESS_FLAGS_STDERR_PIPE);
+	/* The hook of this machine is not what "validate" is to find. */
+	g_subprocess_launcher_setenv(launcher, "PATH", "/nonexistent", TRUE);
+	process = g_subprocess_launcher_spawnv(launcher, (const char *const *)argv->pdata, &error);
 	g_assert_no_error(error);
 	g_subprocess_communicate_utf8(process, run->input ? run->input : "", NULL, &out, &err, &error);
 	g_clear_error(&error);
