@@ -26,16 +26,27 @@ static int priority(GLogLevelFlags level)
 	return level & G_LOG_LEVEL_INFO ? 6 : 7;
 }
 
-/* What others say (QEMU, the agent's peer) must not write lines of its own. */
+/*
+ * What others say (QEMU, the agent's peer) must not write lines of its own, nor anything else at a
+ * terminal: whole characters, and none of those that control it (U+0080 to U+009F do, too).
+ */
 static char *printable(const char *text)
 {
 	g_autofree char *valid = g_utf8_make_valid(text, -1);
-	char *line = g_strndup(valid, MIN(strlen(valid), MESSAGE_MAX));
+	GString *line = g_string_new(NULL);
 
-	for (char *c = line; *c; c++)
-		if (g_ascii_iscntrl(*c))
-			*c = ' ';
-	return line;
+	for (const char *c = valid; *c; c = g_utf8_next_char(c)) {
+		gsize len = (gsize)(g_utf8_next_char(c) - c);
+		gunichar u = g_utf8_get_char(c);
+
+		if (line->len + len > MESSAGE_MAX)
+			break;
+		if (u < 0x20 || (u >= 0x7f && u < 0xa0))
+			g_string_append_c(line, ' ');
+		else
+			g_string_append_len(line, c, (gssize)len);
+	}
+	return g_string_free(line, FALSE);
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "lineio.h"
 
 #define QMP_LINE_MAX	(1024 * 1024)
+#define DESC_MAX	300	/* of an error's words */
 
 struct pending {
 	qmp_done done;
@@ -102,8 +103,10 @@ static void on_line(struct lineio *io, const char *line, gsize len, gpointer dat
 	if (node && JSON_NODE_HOLDS_OBJECT(node)) {
 		const char *desc = json_object_get_string_member_with_default(
 			json_node_get_object(node), "desc", "no reason given");
+		/* It ends at somebody's terminal. */
+		g_autofree char *shown = vsb_error_shown(desc ? desc : "", DESC_MAX);
 
-		g_set_error(&error, VSB_ERROR, VSB_ERROR_FAILED, "QEMU: %s", desc);
+		g_set_error(&error, VSB_ERROR, VSB_ERROR_FAILED, "QEMU: %s", shown);
 		handle_answer(qmp, NULL, error);
 	}
 }

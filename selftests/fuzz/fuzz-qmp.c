@@ -15,6 +15,9 @@ static guint asked, answered;
 static void on_answer(gpointer data, JsonNode *result, const GError *error)
 {
 	g_assert_true(!result != !error);
+	/* An administrator reads it at a terminal. */
+	for (const char *c = error ? error->message : ""; *c; c++)
+		g_assert_true(g_ascii_isprint(*c));
 	answered++;
 }
 
