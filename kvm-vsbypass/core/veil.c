@@ -56,6 +56,14 @@ static void vsb_veil_wipe_kept(struct vsb_veil *veil)
 	spin_unlock(&veil->regs_lock);
 }
 
+/* NULL is none. */
+void vsb_veil_forget(struct vsb_veil_kept *kept)
+{
+	if (kept && kept->held)
+		put_page(kept->held);
+	kfree_sensitive(kept);
+}
+
 /* Nobody has it any more. */
 static void vsb_veil_free(struct rcu_head *rcu)
 {
@@ -63,7 +71,7 @@ static void vsb_veil_free(struct rcu_head *rcu)
 	int i;
 
 	for (i = 0; i < VSB_MAX_ANCHORS; i++)
-		kfree_sensitive(veil->kept[i]);
+		vsb_veil_forget(veil->kept[i]);
 	kfree(veil);
 }
 

@@ -33,11 +33,13 @@ struct vsb_table;
  * struct vsb_veil_kept - a vCPU that the guest hypervisor has the CPU of
  * @size:	bytes of @data; constant
  * @valid:	there is something
+ * @held:	NULL, or a page of the cloud VM that the vCPU is known by: it stays where it is
  * @data:	the hypervisor's (kvm/veil-regs.c); zeros are nothing
  */
 struct vsb_veil_kept {
 	u32 size;
 	bool valid;
+	struct page *held;
 	u8 data[] __aligned(64);
 };
 
@@ -102,6 +104,7 @@ void vsb_veil_info(struct vsb_cloud *cloud, struct vsb_l2 *u, struct vsb_uservm 
 void vsb_veil_get(struct vsb_veil *veil);
 void vsb_veil_put(struct vsb_veil *veil);
 void vsb_veil_reset(struct vsb_veil *veil);
+void vsb_veil_forget(struct vsb_veil_kept *kept);
 
 /* Callback context, too. */
 void vsb_veil_stop(struct vsb_veil *veil, const char *changed);

@@ -138,7 +138,14 @@ int vsb_kvm_svm_vmexit(struct kvm_vcpu *vcpu)
 /* End L2 with this exit. */
 void vsb_kvm_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, unsigned long qualification)
 {
-	static_call(vsb_vmx_vmexit)(vcpu, reason, 0, qualification);
+	vsb_kvm_vmx_leave(vcpu, reason, 0, qualification);
+}
+
+/* The same, of an event. */
+void vsb_kvm_vmx_leave(struct kvm_vcpu *vcpu, u32 reason, u32 intr_info,
+		       unsigned long qualification)
+{
+	static_call(vsb_vmx_vmexit)(vcpu, reason, intr_info, qualification);
 }
 
 void vsb_kvm_kick(struct kvm_vcpu *vcpu)

@@ -59,6 +59,8 @@ u32 *vsb_kvm_svm_int_ctl(struct kvm_vcpu *vcpu);
 int vsb_kvm_check_events(struct kvm_vcpu *vcpu);
 int vsb_kvm_svm_vmexit(struct kvm_vcpu *vcpu);
 void vsb_kvm_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, unsigned long qualification);
+void vsb_kvm_vmx_leave(struct kvm_vcpu *vcpu, u32 reason, u32 intr_info,
+		       unsigned long qualification);
 
 /* The same, with a veil. */
 int vsb_kvm_write_guest(struct kvm_vcpu *vcpu, gpa_t gpa, const void *data, int len);

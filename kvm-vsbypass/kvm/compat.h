@@ -39,10 +39,12 @@
 #define VSB_REG_CR0		VCPU_REG_CR0
 #define VSB_REG_CR3		VCPU_REG_CR3
 #define VSB_REG_CR4		VCPU_REG_CR4
+#define VSB_REG_SEGMENTS	VCPU_REG_SEGMENTS
 #else
 #define VSB_REG_CR0		VCPU_EXREG_CR0
 #define VSB_REG_CR3		VCPU_EXREG_CR3
 #define VSB_REG_CR4		VCPU_EXREG_CR4
+#define VSB_REG_SEGMENTS	VCPU_EXREG_SEGMENTS
 #endif
 
 /* 6.5: a page of another process is no longer told with where it is mapped. */
@@ -123,6 +125,9 @@
 #else
 #define vsb_page_fault_type	typeof(vsb_proto_page_fault)
 #endif
+
+/* On VMX it has been tried with 6.1. */
+#define VSB_HAS_VEIL_VMX	(LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0))
 
 /* The same of screens. 7.3: how KVM translates addresses of L2 is another one's. */
 #define VSB_HAS_SCREEN	VSB_HAS_VEIL

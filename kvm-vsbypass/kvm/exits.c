@@ -140,6 +140,24 @@ bool vsb_svm_exit_decodes(u32 reason, u64 info)
 	return reason <= SVM_EXIT_NPF;
 }
 
+#define IO_STRING	0x10	/* exit qualification, SDM vol. 3, table 28-5 */
+
+/* The same. The CPU tells the length of what causes an exit, but of what is done in memory. */
+bool vsb_vmx_exit_decodes(u32 reason, u64 info, u32 intr_info)
+{
+	switch ((u16)reason) {
+	case EXIT_REASON_EXCEPTION_NMI:
+		return vsb_vmx_exit_resumes(reason, intr_info);
+	case EXIT_REASON_IO_INSTRUCTION:
+		return info & IO_STRING && !(reason & VMX_EXIT_REASONS_FAILED_VMENTRY);
+	case EXIT_REASON_APIC_ACCESS:
+	case EXIT_REASON_EPT_VIOLATION:
+	case EXIT_REASON_EPT_MISCONFIG:
+		return !(reason & VMX_EXIT_REASONS_FAILED_VMENTRY);
+	}
+	return false;
+}
+
 /* What vsb_vmx_exit_pio() reads: an access by the port in DX. */
 u64 vsb_vmx_io_info(const struct vsb_pio *pio)
 {

@@ -27,6 +27,7 @@ bool vsb_svm_exit_halts(u32 reason);
 bool vsb_svm_exit_wrmsr(u32 reason, u64 info);
 bool vsb_svm_exit_pages(u32 reason);
 bool vsb_svm_exit_decodes(u32 reason, u64 info);
+bool vsb_vmx_exit_decodes(u32 reason, u64 info, u32 intr_info);
 u64 vsb_vmx_io_info(const struct vsb_pio *pio);
 u64 vsb_svm_io_info(const struct vsb_pio *pio);
 

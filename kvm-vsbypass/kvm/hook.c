@@ -83,6 +83,8 @@ static int vsb_run_vmx(struct kvm_vcpu *vcpu, bool launch)
 
 	atomic_inc(&vsb_users);
 	ret = vsb_kvm_vmx_run(vcpu, launch);
+	if (vsb_veil_any())
+		vsb_veil_entered(vcpu);
 	vsb_synthetic_entered(vcpu);
 	if (vsb_screen_any() && vsb_screen_follows(vcpu))
 		vsb_screen_meet(vcpu);

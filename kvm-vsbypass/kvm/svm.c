@@ -11,6 +11,7 @@
 #include "kvm/compat.h"
 #include "kvm/exits.h"
 #include "kvm/calls.h"
+#include "kvm/veil-vendor.h"
 #include "kvm/vendor.h"
 
 /* vmcb12, which belongs to one vCPU of the user VM for its life. */
@@ -134,4 +135,5 @@ const struct vsb_vendor vsb_svm = {
 	.event_waits = vsb_svm_event_waits,
 	.anchor = vsb_svm_anchor,
 	.pte = vsb_svm_pte,
+	.veil = &vsb_veil_svm,
 };

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * By exit code (APM vol. 2, appendix C) and what each instruction is there for (vol. 3). Of memory
- * that is a device those instructions are shown which a kernel uses there under SEV-ES, where its
- * own handler has to decode them: insn_decode_mmio() of this kernel says which.
+ * By what an exit is for, and what each instruction is there for (APM vol. 3, SDM vol. 2). Of
+ * memory that is a device those instructions are shown which a kernel uses there under SEV-ES,
+ * where its own handler has to decode them: insn_decode_mmio() of this kernel says which.
  */
 #include <linux/bits.h>
 #include <linux/kvm_host.h>
 #include <uapi/asm/kvm_para.h>
-#include <uapi/asm/svm.h>
 #include <asm/apicdef.h>
 #include <asm/insn.h>
 #include <asm/insn-eval.h>
 #include <asm/msr-index.h>
-#include <asm/svm.h>
 
 #include "core/raise.h"
 #include "kvm/calls.h"
@@ -27,12 +25,6 @@
 
 #define UD	BIT(6)
 #define GP	BIT(13)
-
-/* EXITINFO1 of an IN or OUT (APM vol. 2, 15.10.2) */
-#define IOIO_IN		1
-#define IOIO_STRING	4
-#define IOIO_SIZE(info)	((info) >> 4 & 7)	/* bytes: 1, 2 or 4 */
-#define MSR_WRITE	1
 
 /* One that stores 32 bits clears the upper ones of its registers. */
 #define STORES_32	(~0ull)
@@ -49,26 +41,24 @@ static void vsb_exit_icr(struct vsb_exit_regs *r, u64 icr)
 
 static void vsb_exit_io(const struct vsb_exit *e, struct vsb_exit_regs *r)
 {
-	unsigned int size = IOIO_SIZE(e->info1);
+	unsigned int size = e->io.size;
 
 	/* Nothing of a string is: it is done in memory. */
-	if (e->info1 & IOIO_STRING || !is_power_of_2(size))
+	if (e->io.string || !is_power_of_2(size))
 		return;
 	/* A synthetic one: told, and put back behind the entry, by synthetic.c. */
 	if (vsb_raise_signed(e->gpr[VCPU_REGS_RDX])) {
 		r->whole = RAX | RDX;
 		r->taken = RAX | RDX;
 		r->merged = ~0ull;
-	} else if (e->info1 & IOIO_IN) {
+	} else if (e->io.in) {
 		r->taken = RAX;
 		r->merged = size == 4 ? STORES_32 : GENMASK_ULL(8 * size - 1, 0);
 	} else {
 		r->shown = RAX;
 		r->bits = GENMASK_ULL(8 * size - 1, 0);
 	}
-	/* EXITINFO2: the next RIP. */
-	if (e->info2 > e->rip && e->info2 - e->rip <= VSB_VEIL_INSN)
-		r->length = e->info2 - e->rip;
+	r->length = e->length;
 	r->faults = GP;
 }
 
@@ -81,43 +71,60 @@ static void vsb_exit_io(const struct vsb_exit *e, struct vsb_exit_regs *r)
 #define MOV_TO_DR	0x23
 #define CLTS		0x06
 
-static void vsb_exit_control(const struct vsb_exit *e, struct vsb_exit_regs *r)
+/* What the instruction says. Return: its length, or 0: it is none of these. */
+static unsigned int vsb_exit_decode(const struct vsb_exit *e, struct vsb_exit_control *c)
 {
-	unsigned int i = 0, reg;
+	unsigned int i = 0;
 	u8 rex = 0;
 
-	r->faults = UD | GP;
 	if (e->bits64 && e->nr && (e->bytes[0] & 0xf0) == 0x40)
 		rex = e->bytes[i++];
 	if (e->nr < i + 3 || e->bytes[i] != TWO_BYTES)
-		return;
-	if (e->bytes[i + 1] == CLTS) {
-		r->length = i + 2;
-		return;
-	}
-	reg = X86_MODRM_RM(e->bytes[i + 2]) | (X86_REX_B(rex) ? 8 : 0);
+		return 0;
 	switch (e->bytes[i + 1]) {
+	case CLTS:
+		return i + 2;
 	case MOV_FROM_CR:
 	case MOV_FROM_DR:
-		r->taken = BIT(reg);
 		break;
 	case MOV_TO_CR:
-		/* CR8 is CR0 with REX.R. */
-		if (X86_REX_R(rex))
-			;
-		else if (X86_MODRM_REG(e->bytes[i + 2]) == 0)
-			r->writes = VSB_WRITES_CR0;
-		else if (X86_MODRM_REG(e->bytes[i + 2]) == 4)
-			r->writes = VSB_WRITES_CR4;
-		fallthrough;
 	case MOV_TO_DR:
-		r->whole = BIT(reg);
-		r->value = e->gpr[reg];
+		c->to = true;
 		break;
 	default:
+		return 0;
+	}
+	c->moves = true;
+	c->debug = e->bytes[i + 1] & 1;
+	c->number = X86_MODRM_REG(e->bytes[i + 2]) | (X86_REX_R(rex) ? 8 : 0);
+	c->reg = X86_MODRM_RM(e->bytes[i + 2]) | (X86_REX_B(rex) ? 8 : 0);
+	return i + 3;
+}
+
+static void vsb_exit_control(const struct vsb_exit *e, struct vsb_exit_regs *r)
+{
+	struct vsb_exit_control c = e->control;
+	unsigned int length = e->length;
+
+	r->faults = UD | GP;
+	if (!c.known)
+		length = vsb_exit_decode(e, &c);
+	if (!length)
+		return;
+	/* With prefixes it is longer. */
+	r->length = e->length ?: length;
+	if (!c.moves)
+		return;
+	if (!c.to) {
+		r->taken = BIT(c.reg);
 		return;
 	}
-	r->length = i + 3;
+	if (!c.debug && c.number == 0)
+		r->writes = VSB_WRITES_CR0;
+	else if (!c.debug && c.number == 4)
+		r->writes = VSB_WRITES_CR4;
+	r->whole = BIT(c.reg);
+	r->value = e->gpr[c.reg];
 }
 
 /* ---- memory that is a device ---- */
@@ -170,7 +177,7 @@ static void vsb_exit_memory(const struct vsb_exit *e, struct vsb_exit_regs *r)
 	case VSB_MMIO_WRITE:
 		r->shown = BIT(reg);
 		r->bits = GENMASK_ULL(8 * bytes - 1, 0) << shift;
-		if (e->info2 == XAPIC_ICR)
+		if (e->gpa == XAPIC_ICR)
 			vsb_exit_icr(r, e->gpr[reg]);
 		break;
 	case VSB_MMIO_WRITE_IMM:
@@ -205,30 +212,22 @@ static void vsb_exit_cpuid(const struct vsb_exit *e, struct vsb_exit_regs *r)
 {
 	r->shown = RAX | RCX;
 	r->taken = RAX | RBX | RCX | RDX;
-	r->length = 2;
 	if ((u32)e->gpr[VCPU_REGS_RAX] == KVM_CPUID_FEATURES)
 		r->never = ASYNC_PF;
 }
 
-static void vsb_exit_msr(const struct vsb_exit *e, struct vsb_exit_regs *r)
+static void vsb_exit_wrmsr(const struct vsb_exit *e, struct vsb_exit_regs *r)
 {
 	u32 msr = e->gpr[VCPU_REGS_RCX];
 	u64 value = (u32)e->gpr[VCPU_REGS_RAX] | (u64)e->gpr[VCPU_REGS_RDX] << 32;
 
-	r->length = 2;
 	r->faults = GP;
-	r->shown = RCX;
-	if (e->info1 != MSR_WRITE) {
-		r->taken = RAX | RDX;
-		return;
-	}
-	r->shown |= RAX | RDX;
-	if (msr == MSR_EFER) {
-		r->writes = VSB_WRITES_EFER;
-		r->value = value;
-	} else if (msr == X2APIC_ICR) {
+	r->shown = RAX | RCX | RDX;
+	r->writes = msr == MSR_EFER ? VSB_WRITES_EFER : VSB_WRITES_MSR;
+	r->msr = msr;
+	r->value = value;
+	if (msr == X2APIC_ICR)
 		vsb_exit_icr(r, value);
-	}
 }
 
 /**
@@ -237,84 +236,66 @@ static void vsb_exit_msr(const struct vsb_exit *e, struct vsb_exit_regs *r)
  */
 struct vsb_exit_regs vsb_exit_regs(const struct vsb_exit *e)
 {
-	struct vsb_exit_regs r = { .bits = U32_MAX, .merged = STORES_32 };
+	struct vsb_exit_regs r = { .bits = U32_MAX, .merged = STORES_32, .length = e->length };
 
-	switch (e->reason) {
-	case SVM_EXIT_EXCP_BASE ... SVM_EXIT_EXCP_BASE + 31:
-		r.faults = BIT(e->reason - SVM_EXIT_EXCP_BASE);
+	switch (e->kind) {
+	case VSB_EXIT_SILENT:
+		r.length = 0;
 		break;
-	case SVM_EXIT_HLT:
-		r.length = 1;
+	case VSB_EXIT_PLAIN:
 		break;
-	case SVM_EXIT_PAUSE:
-	case SVM_EXIT_INVD:
-	case SVM_EXIT_WBINVD:
-		r.length = 2;
+	case VSB_EXIT_EXCEPTION:
+		r.length = 0;
+		r.faults = BIT(e->vector & 31);
 		break;
-	case SVM_EXIT_RDTSC:
+	case VSB_EXIT_RDTSC:
 		r.taken = RAX | RDX;
-		r.length = 2;
 		break;
-	case SVM_EXIT_RDTSCP:
+	case VSB_EXIT_RDTSCP:
 		r.taken = RAX | RCX | RDX;
-		r.length = 3;
 		break;
-	case SVM_EXIT_RDPMC:
+	case VSB_EXIT_RDMSR:
+	case VSB_EXIT_RDPMC:
 		r.shown = RCX;
 		r.taken = RAX | RDX;
-		r.length = 2;
 		r.faults = GP;
 		break;
-	case SVM_EXIT_CPUID:
+	case VSB_EXIT_CPUID:
 		vsb_exit_cpuid(e, &r);
 		break;
-	case SVM_EXIT_MSR:
-		vsb_exit_msr(e, &r);
+	case VSB_EXIT_WRMSR:
+		vsb_exit_wrmsr(e, &r);
 		break;
-	case SVM_EXIT_VMMCALL:
+	case VSB_EXIT_HYPERCALL:
 		/* KVM's: number and four arguments. */
 		r.whole = RAX | RBX | RCX | RDX | RSI;
 		r.taken = RAX;
-		r.length = 3;
 		r.faults = UD;
 		break;
-	case SVM_EXIT_XSETBV:
+	case VSB_EXIT_XSETBV:
 		r.shown = RAX | RCX | RDX;
-		r.length = 3;
 		r.faults = GP;
 		break;
-	case SVM_EXIT_MONITOR:
-	case SVM_EXIT_MWAIT:
-	case SVM_EXIT_MWAIT_COND:
+	case VSB_EXIT_MWAIT:
 		r.shown = RAX | RCX | RDX;
-		r.length = 3;
 		r.faults = UD;
 		break;
-	case SVM_EXIT_IOIO:
+	case VSB_EXIT_IO:
+		r.length = 0;
 		vsb_exit_io(e, &r);
 		break;
-	case SVM_EXIT_CR0_SEL_WRITE:
-	case SVM_EXIT_READ_CR0 ... SVM_EXIT_WRITE_DR7:
+	case VSB_EXIT_CONTROL:
+		r.length = 0;
 		vsb_exit_control(e, &r);
 		break;
-	case SVM_EXIT_NPF:
+	case VSB_EXIT_MEMORY:
+		r.length = 0;
 		vsb_exit_memory(e, &r);
 		break;
-	case SVM_EXIT_INTR:
-	case SVM_EXIT_NMI:
-	case SVM_EXIT_SMI:
-	case SVM_EXIT_INIT:
-	case SVM_EXIT_VINTR:
-	case SVM_EXIT_IRET:
-	case SVM_EXIT_SHUTDOWN:
-		break;
-	default:
-		/* VMRUN and the like, which this user VM may not */
+	case VSB_EXIT_OTHER:
+		r.length = 0;
 		r.faults = UD | GP;
 		break;
 	}
-	/* With prefixes it is longer. */
-	if (r.length && e->next_rip > e->rip && e->next_rip - e->rip <= VSB_VEIL_INSN)
-		r.length = e->next_rip - e->rip;
 	return r;
 }

@@ -16,6 +16,7 @@
 #include "kvm/veil.h"
 #include "kvm/veil-hook.h"
 #include "kvm/veil-table.h"
+#include "kvm/veil-vendor.h"
 #include "kvm/vendor.h"
 
 /* ---- replacements ---- */
@@ -26,12 +27,25 @@ static int vsb_svm_vmexit(struct kvm_vcpu *vcpu)
 	int ret;
 
 	atomic_inc(&vsb_users);
-	ret = vsb_veil_leave(vcpu);
+	ret = vsb_veil_leave(vcpu, NULL);
 	atomic_dec(&vsb_users);
 	return ret;
 }
 
-/* For svm_load_mmu_pgd() */
+/* For nested_vmx_vmexit() */
+static void vsb_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, u32 intr_info,
+			   unsigned long qualification)
+{
+	const struct vsb_left left = { reason, intr_info, qualification };
+
+	atomic_inc(&vsb_users);
+	vsb_veil_leave(vcpu, &left);
+	atomic_dec(&vsb_users);
+}
+
+static_assert(__same_type(&vsb_vmx_vmexit, &vsb_proto_vmx_vmexit));
+
+/* For svm_load_mmu_pgd(), vmx_load_mmu_pgd() */
 static void vsb_load_pgd(struct kvm_vcpu *vcpu, hpa_t root, int level)
 {
 	atomic_inc(&vsb_users);
@@ -53,7 +67,10 @@ static unsigned long vsb_veil_decide(unsigned int i, struct pt_regs *regs)
 		return 0;
 	switch (i) {
 	case VMEXIT:
-		return vsb_veil_leaves(vcpu) ? (unsigned long)vsb_svm_vmexit : 0;
+		if (!vsb_veil_leaves(vcpu))
+			return 0;
+		return vsb_vendor == &vsb_svm ? (unsigned long)vsb_svm_vmexit :
+						(unsigned long)vsb_vmx_vmexit;
 	case LOAD_PGD:
 		/* The root is the second argument. */
 		return vsb_veil_loads(vcpu, &regs->si, regs->dx) ?
@@ -65,17 +82,22 @@ static unsigned long vsb_veil_decide(unsigned int i, struct pt_regs *regs)
 static int vsb_veil_resolve(struct vsb_group *group)
 {
 	const char *kvm = IS_BUILTIN(CONFIG_KVM) ? NULL : "kvm";
+	const char *missing = vsb_vendor->veil->missing();
 	int ret;
 
-	if (!VSB_HAS_VEIL || vsb_vendor != &vsb_svm || vsb_table_check() || !vsb_svm_vmcb01) {
-		pr_err("no veil here: it needs an AMD CPU with page tables of four levels, and Linux 6.1 or 6.12 with BTF\n");
+	if (!VSB_HAS_VEIL)
+		missing = "Linux 6.1 or 6.12";
+	else if (vsb_table_check())
+		missing = "a CPU with 40 bits of physical addresses or more";
+	if (missing) {
+		pr_err("no veil here: it needs %s\n", missing);
 		return -EOPNOTSUPP;
 	}
 	ret = vsb_calls_resolve_veil(kvm, vsb_hook_lookup);
 	if (ret)
 		return ret;
 	group->nr = NR_HOOKS;
-	group->ip[VMEXIT] = vsb_hook_lookup(vsb_vendor->module, "nested_svm_vmexit");
+	group->ip[VMEXIT] = vsb_hook_lookup(vsb_vendor->module, vsb_vendor->veil->vmexit);
 	group->ip[LOAD_PGD] = (unsigned long)vsb_kvm_ops->load_mmu_pgd;
 	return 0;
 }

@@ -51,8 +51,8 @@ static bool vsb_push_write(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 gpa
 /* Where @addr is, with the entries on the way pushed. Return: false: nowhere. */
 static bool vsb_push_walk(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u64 addr, u64 *gpa)
 {
-	u64 table = (vcpu->arch.cr3 & VSB_PTE_ADDR) | VSB_C, pte, told;
-	int level = vcpu->arch.cr4 & X86_CR4_LA57 ? 5 : 4;
+	u64 table = (vsb_cr3(vcpu) & VSB_PTE_ADDR) | VSB_C, pte, told;
+	int level = vsb_cr4(vcpu) & X86_CR4_LA57 ? 5 : 4;
 
 	for (;; level--) {
 		unsigned int shift = PAGE_SHIFT + 9 * (level - 1);

@@ -11,9 +11,7 @@
 #include <linux/kvm_host.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
-#include <uapi/asm/svm.h>
 #include <asm/processor-flags.h>
-#include <asm/svm.h>
 
 #include "core/uservm.h"
 #include "core/veil.h"
@@ -24,6 +22,8 @@
 #include "kvm/veil-fpu.h"
 #include "kvm/veil-regs.h"
 #include "kvm/veil-table.h"
+#include "kvm/veil-vendor.h"
+#include "kvm/vendor.h"
 
 /* The guest hypervisor's are free in these: it may have it resume or trap, which does no harm. */
 #define FREE_FLAGS	(X86_EFLAGS_RF | X86_EFLAGS_TF)
@@ -33,34 +33,40 @@
 			 X86_CR4_SMAP | X86_CR4_UMIP | X86_CR4_FSGSBASE | X86_CR4_PKE | \
 			 X86_CR4_OSXSAVE)
 #define EFER_FIXED	(EFER_SCE | EFER_LME | EFER_NX)
-/* VMCB Clean Bits of what is put back (APM vol. 2, 15.15.3): DRx, DT, SEG, CR2 */
-#define CLEAN		(BIT(6) | BIT(7) | BIT(8) | BIT(9))
-
-#define FIRST_EXTERNAL	0x20
-#define SYSCALL_VECTOR	0x80	/* INT 80h of Linux, which no device has */
 #define PF		14
 
-/* A vCPU that was left: what the exit is about, was paging off, and registers by their names. */
+#define FPU_ALIGN	64
+
+/*
+ * A vCPU that was left: what the exit is about, was paging off, an INT n that it has interrupted
+ * (or 0), registers by their names, and what the vendor keeps; behind that the FPU's.
+ */
 struct vsb_kept_cpu {
 	struct vsb_exit_regs exit;
 	bool unpaged;
+	u8 soft;
 	unsigned long gpr[VSB_VEIL_GPRS];
-	unsigned long rip, rflags, cr0, cr2, cr3, cr4, dr6, dr7;
+	unsigned long rip, rflags, cr0, cr2, cr3, cr4, dr6;
 	u64 efer;
-	struct vmcb_seg es, cs, ss, ds, fs, gs, tr, ldtr, gdtr, idtr;
-	u8 cpl;
-	u64 star, lstar, cstar, sfmask, kernel_gs_base, sysenter_cs, sysenter_esp, sysenter_eip;
-	u8 fpu[] __aligned(64);
+	u8 data[] __aligned(FPU_ALIGN);
 };
 
-/* Room for one that is left, or NULL. May sleep. */
-struct vsb_veil_kept *vsb_regs_new(struct kvm_vcpu *vcpu)
+static u32 vsb_kept_fpu_at(void)
 {
-	u32 size = sizeof(struct vsb_kept_cpu) + vsb_fpu_size(vcpu);
+	return ALIGN(vsb_vendor->veil->kept_size, FPU_ALIGN);
+}
+
+/* Room for one that is left, and known by this, or NULL. May sleep; L2 is running. */
+struct vsb_veil_kept *vsb_regs_new(struct kvm_vcpu *vcpu, u64 anchor)
+{
+	u32 size = sizeof(struct vsb_kept_cpu) + vsb_kept_fpu_at() + vsb_fpu_size(vcpu);
 	struct vsb_veil_kept *kept = kzalloc(struct_size(kept, data, size), GFP_KERNEL_ACCOUNT);
 
-	if (kept)
-		kept->size = size;
+	if (!kept)
+		return NULL;
+	kept->size = size;
+	if (vsb_vendor->veil->hold)
+		kept->held = vsb_vendor->veil->hold(anchor);
 	return kept;
 }
 
@@ -100,59 +106,10 @@ void vsb_regs_give(const struct vsb_turn *t, struct vsb_veil *veil, struct vsb_v
 
 /* ---- from L2 to L1 ---- */
 
-static void vsb_regs_keep_segments(struct kvm_vcpu *vcpu, struct vsb_kept_cpu *cpu)
+/* Bytes of the FPU's registers. */
+static u32 vsb_kept_fpu_size(const struct vsb_veil_kept *kept)
 {
-	const struct vmcb_save_area *own = &vsb_kvm_vmcb(vcpu)->save;
-	const struct vmcb_save_area *loaded = &vsb_kvm_vmcb01(vcpu)->save;
-
-	cpu->es = own->es;
-	cpu->cs = own->cs;
-	cpu->ss = own->ss;
-	cpu->ds = own->ds;
-	cpu->gdtr = own->gdtr;
-	cpu->idtr = own->idtr;
-	cpu->cpl = own->cpl;
-	cpu->dr7 = own->dr7;
-	cpu->fs = loaded->fs;
-	cpu->gs = loaded->gs;
-	cpu->tr = loaded->tr;
-	cpu->ldtr = loaded->ldtr;
-	cpu->star = loaded->star;
-	cpu->lstar = loaded->lstar;
-	cpu->cstar = loaded->cstar;
-	cpu->sfmask = loaded->sfmask;
-	cpu->kernel_gs_base = loaded->kernel_gs_base;
-	cpu->sysenter_cs = loaded->sysenter_cs;
-	cpu->sysenter_esp = loaded->sysenter_esp;
-	cpu->sysenter_eip = loaded->sysenter_eip;
-}
-
-static void vsb_regs_show_segments(struct kvm_vcpu *vcpu, const struct vsb_kept_cpu *cpu)
-{
-	struct vmcb_save_area *own = &vsb_kvm_vmcb(vcpu)->save;
-	struct vmcb_save_area *loaded = &vsb_kvm_vmcb01(vcpu)->save;
-
-	own->es = cpu->es;
-	own->cs = cpu->cs;
-	own->ss = cpu->ss;
-	own->ds = cpu->ds;
-	own->gdtr = cpu->gdtr;
-	own->idtr = cpu->idtr;
-	own->cpl = cpu->cpl;
-	own->dr7 = cpu->dr7;
-	loaded->fs = cpu->fs;
-	loaded->gs = cpu->gs;
-	loaded->tr = cpu->tr;
-	loaded->ldtr = cpu->ldtr;
-	loaded->star = cpu->star;
-	loaded->lstar = cpu->lstar;
-	loaded->cstar = cpu->cstar;
-	loaded->sfmask = cpu->sfmask;
-	loaded->kernel_gs_base = cpu->kernel_gs_base;
-	loaded->sysenter_cs = cpu->sysenter_cs;
-	loaded->sysenter_esp = cpu->sysenter_esp;
-	loaded->sysenter_eip = cpu->sysenter_eip;
-	vsb_kvm_vmcb(vcpu)->control.clean &= ~CLEAN;
+	return kept->size - sizeof(struct vsb_kept_cpu) - vsb_kept_fpu_at();
 }
 
 /* Events that an exit has interrupted, which the guest hypervisor has to inject again. */
@@ -166,6 +123,12 @@ static u32 vsb_regs_interrupted(struct kvm_vcpu *vcpu)
 	    vcpu->arch.interrupt.nr < 32)
 		faults |= BIT(vcpu->arch.interrupt.nr);
 	return faults;
+}
+
+static u8 vsb_regs_interrupted_soft(struct kvm_vcpu *vcpu)
+{
+	return vcpu->arch.interrupt.injected && vcpu->arch.interrupt.soft ?
+	       vcpu->arch.interrupt.nr : 0;
 }
 
 /**
@@ -182,24 +145,28 @@ void vsb_regs_hide(struct kvm_vcpu *vcpu, const struct vsb_turn *t, struct vsb_v
 	struct vsb_veil_kept *kept;
 	struct vsb_kept_cpu *cpu;
 
+	vsb_cache_reg(vcpu, VCPU_REGS_RSP);
 	spin_lock(&veil->regs_lock);
 	kept = index >= 0 ? veil->kept[index] : NULL;
 	if (kept) {
 		cpu = (void *)kept->data;
 		cpu->exit = *exit;
 		cpu->exit.faults |= vsb_regs_interrupted(vcpu);
+		cpu->soft = vsb_regs_interrupted_soft(vcpu);
 		cpu->unpaged = !(vcpu->arch.cr0 & X86_CR0_PG);
 		memcpy(cpu->gpr, vcpu->arch.regs, sizeof(cpu->gpr));
 		cpu->rip = vsb_rip(vcpu);
 		cpu->rflags = vsb_kvm_rflags(vcpu);
 		cpu->cr0 = vcpu->arch.cr0;
 		cpu->cr2 = vcpu->arch.cr2;
-		cpu->cr3 = vcpu->arch.cr3 & ~VSB_C;
-		cpu->cr4 = vcpu->arch.cr4;
+		cpu->cr3 = vsb_cr3(vcpu) & ~VSB_C;
+		cpu->cr4 = vsb_cr4(vcpu);
 		cpu->dr6 = vcpu->arch.dr6;
-		cpu->efer = vcpu->arch.efer;
-		vsb_regs_keep_segments(vcpu, cpu);
-		vsb_fpu_hide(vcpu, cpu->fpu, kept->size - sizeof(*cpu));
+		/* Else it is what L2 has written. */
+		if (!cpu->unpaged || vsb_vendor->veil->efer_unpaged)
+			cpu->efer = vcpu->arch.efer;
+		vsb_vendor->veil->keep(vcpu, cpu->data);
+		vsb_fpu_hide(vcpu, cpu->data + vsb_kept_fpu_at(), vsb_kept_fpu_size(kept));
 		kept->valid = true;
 	}
 	spin_unlock(&veil->regs_lock);
@@ -212,33 +179,33 @@ void vsb_regs_hide(struct kvm_vcpu *vcpu, const struct vsb_turn *t, struct vsb_v
 
 /* ---- from L1 to L2 ---- */
 
-/* What is wrong with what the entry injects, or NULL. APM vol. 2, 15.20 and 15.21. */
-static const char *vsb_regs_event(struct kvm_vcpu *vcpu, u32 faults, bool paged)
+/* What is wrong with what the entry injects, or NULL. @cpu: NULL if it starts. */
+static const char *vsb_regs_event(struct kvm_vcpu *vcpu, const struct vsb_kept_cpu *cpu)
 {
-	const struct vmcb_control_area *control = &vsb_kvm_vmcb(vcpu)->control;
-	u32 event = control->event_inj, vector = event & SVM_EVTINJ_VEC_MASK;
+	struct vsb_injected event = vsb_vendor->veil->event(vcpu);
+	bool paged = cpu && !cpu->unpaged;
+	const char *open = vsb_vendor->veil->open(vcpu, paged);
 
-	if (control->int_ctl & V_IRQ_MASK &&
-	    !test_bit(INTERCEPT_VINTR, (const unsigned long *)control->intercepts) &&
-	    (!paged || control->int_vector < FIRST_EXTERNAL ||
-	     control->int_vector == SYSCALL_VECTOR))
-		return "an interrupt";
-	if (!(event & SVM_EVTINJ_VALID))
+	if (open)
+		return open;
+	if (event.is == VSB_NO_EVENT)
 		return NULL;
-	switch (paged ? event & SVM_EVTINJ_TYPE_MASK : U32_MAX) {
-	case SVM_EVTINJ_TYPE_INTR:
-		if (vector >= FIRST_EXTERNAL && vector != SYSCALL_VECTOR)
+	switch (paged ? event.is : VSB_EVENT) {
+	case VSB_INTERRUPT:
+		return vsb_veil_device_has(event.vector) ? NULL : "an interrupt";
+	case VSB_NMI:
+		return NULL;
+	case VSB_SOFT:
+		if (event.vector && event.vector == cpu->soft)
 			return NULL;
-		return "an interrupt";
-	case SVM_EVTINJ_TYPE_NMI:
-		return NULL;
-	case SVM_EVTINJ_TYPE_EXEPT:
-	case SVM_EVTINJ_TYPE_SOFT:
-		if (vector < 32 && faults & BIT(vector))
+		fallthrough;
+	case VSB_EXCEPTION:
+		if (event.vector < 32 && cpu->exit.faults & BIT(event.vector))
 			return NULL;
 		return "an exception";
+	default:
+		return "an event";
 	}
-	return "an event";
 }
 
 /* May this one be so, instead of as it was? */
@@ -254,77 +221,69 @@ static bool vsb_regs_written(const struct vsb_kept_cpu *cpu, enum vsb_exit_write
 static const char *vsb_regs_changed(struct kvm_vcpu *vcpu, const struct vsb_kept_cpu *cpu)
 {
 	u64 went = vsb_rip(vcpu) - cpu->rip, efer = vcpu->arch.efer;
+	bool paged = vcpu->arch.cr0 & X86_CR0_PG;
 
 	if (went && went != cpu->exit.length)
 		return "its instruction pointer";
 	if (!vsb_regs_written(cpu, VSB_WRITES_CR0, cpu->cr0, vcpu->arch.cr0, CR0_FIXED))
 		return "its CR0";
-	if (!vsb_regs_written(cpu, VSB_WRITES_CR4, cpu->cr4, vcpu->arch.cr4, CR4_FIXED))
+	if (!vsb_regs_written(cpu, VSB_WRITES_CR4, cpu->cr4, vsb_cr4(vcpu), CR4_FIXED))
 		return "its CR4";
-	if (!vsb_regs_written(cpu, VSB_WRITES_EFER, cpu->efer, efer, EFER_FIXED) ||
-	    !(efer & EFER_LMA) != !(efer & EFER_LME && vcpu->arch.cr0 & X86_CR0_PG))
+	if ((paged || vsb_vendor->veil->efer_unpaged) &&
+	    (!vsb_regs_written(cpu, VSB_WRITES_EFER, cpu->efer, efer, EFER_FIXED) ||
+	     !(efer & EFER_LMA) != !(efer & EFER_LME && paged)))
 		return "its EFER";
-	return vsb_regs_event(vcpu, cpu->exit.faults, !cpu->unpaged);
+	return vsb_regs_event(vcpu, cpu);
 }
 
-static void vsb_regs_put_back(struct kvm_vcpu *vcpu, const struct vsb_kept_cpu *cpu, u32 nr_fpu)
+static void vsb_regs_put_back(struct kvm_vcpu *vcpu, struct vsb_kept_cpu *cpu, u32 nr_fpu)
 {
-	u32 event = vsb_kvm_vmcb(vcpu)->control.event_inj, taken = cpu->exit.taken;
-	bool excepted = (event & (SVM_EVTINJ_VALID | SVM_EVTINJ_TYPE_MASK)) ==
-			(SVM_EVTINJ_VALID | SVM_EVTINJ_TYPE_EXEPT);
+	struct vsb_injected event = vsb_vendor->veil->event(vcpu);
+	bool excepted = event.is == VSB_EXCEPTION;
+	/* One that is not done, as it ends by an exception or is to be again, returns nothing. */
+	bool done = !excepted && !(cpu->exit.length && vsb_rip(vcpu) == cpu->rip);
 	int i;
 
-	/* One that is not done, as it ends by an exception or is to be again, returns nothing. */
-	if (excepted || (cpu->exit.length && vsb_rip(vcpu) == cpu->rip))
-		taken = 0;
 	for (i = 0; i < VSB_VEIL_GPRS; i++) {
-		u64 merged = taken & BIT(i) ? cpu->exit.merged : 0;
+		u64 merged = done && cpu->exit.taken & BIT(i) ? cpu->exit.merged : 0;
 
 		vcpu->arch.regs[i] = (vcpu->arch.regs[i] & merged) | (cpu->gpr[i] & ~merged);
 	}
-	if (taken)
+	vsb_reg_dirty(vcpu, VCPU_REGS_RSP);
+	if (done && cpu->exit.taken)
 		vcpu->arch.regs[VCPU_REGS_RAX] &= ~cpu->exit.never;
 	vsb_kvm_ops->set_rflags(vcpu, (vsb_kvm_rflags(vcpu) & FREE_FLAGS) |
 				      (cpu->rflags & ~FREE_FLAGS));
-	if (!excepted || (event & SVM_EVTINJ_VEC_MASK) != PF)
+	if (!excepted || event.vector != PF)
 		vcpu->arch.cr2 = cpu->cr2;
-	vcpu->arch.cr3 = cpu->cr3;
+	vsb_vendor->veil->set_cr3(vcpu, cpu->cr3);
 	vcpu->arch.dr6 = cpu->dr6;
-	vsb_regs_show_segments(vcpu, cpu);
-	vsb_fpu_show(vcpu, cpu->fpu, nr_fpu);
+	if (done && cpu->exit.writes == VSB_WRITES_EFER)
+		cpu->efer = cpu->exit.value;
+	vsb_vendor->veil->put_back(vcpu, cpu->data, done ? &cpu->exit : NULL);
+	vsb_fpu_show(vcpu, cpu->data + vsb_kept_fpu_at(), nr_fpu);
 }
 
-/* ---- a vCPU that starts (APM vol. 2, 14.1.3, and 16.5 for the SIPI) ---- */
-
-#define SEGMENT_16	0x93	/* present, writable, accessed */
-#define LIMIT_16	0xffff
+/* ---- a vCPU that starts ---- */
 
 static const char *vsb_regs_start(struct kvm_vcpu *vcpu, const struct vsb_veil *veil)
 {
-	struct vmcb_save_area *save = &vsb_kvm_vmcb(vcpu)->save;
-	const struct vmcb_seg empty = { .attrib = SEGMENT_16, .limit = LIMIT_16 };
+	const struct vsb_veil_vendor *vendor = vsb_vendor->veil;
 	u64 rdx = vcpu->arch.regs[VCPU_REGS_RDX];
+	int page = vendor->starts(vcpu);
 
-	if (vsb_rip(vcpu) || vcpu->arch.cr0 & X86_CR0_PE || vcpu->arch.cr4 & ~X86_CR4_MCE ||
-	    vcpu->arch.efer & ~EFER_SVME ||
-	    save->cs.base != (u64)save->cs.selector << 4 || save->cs.selector & 0xff ||
-	    !test_bit(save->cs.selector >> 8, veil->starts))
+	if (vsb_rip(vcpu) || vcpu->arch.cr0 & X86_CR0_PE ||
+	    vsb_cr4(vcpu) & ~(X86_CR4_MCE | vendor->free_cr4) ||
+	    vcpu->arch.efer & ~vendor->free_efer || page < 0 || !test_bit(page, veil->starts))
 		return "where a vCPU starts";
-	if (vsb_regs_event(vcpu, 0, false))
+	if (vsb_regs_event(vcpu, NULL))
 		return "how a vCPU starts";
 	memset(vcpu->arch.regs, 0, VSB_VEIL_GPRS * sizeof(vcpu->arch.regs[0]));
+	vsb_reg_dirty(vcpu, VCPU_REGS_RSP);
 	/* What CPU it is; which has it all over CPUID. */
 	vcpu->arch.regs[VCPU_REGS_RDX] = rdx & 0xffffff;
 	vsb_kvm_ops->set_rflags(vcpu, X86_EFLAGS_FIXED);
-	save->es = empty;
-	save->ss = empty;
-	save->ds = empty;
-	save->cs.attrib = SEGMENT_16 | 0x8;	/* code */
-	save->cs.limit = LIMIT_16;
-	save->gdtr = (struct vmcb_seg){ .limit = LIMIT_16 };
-	save->idtr = (struct vmcb_seg){ .limit = LIMIT_16 };
-	save->cpl = 0;
-	vsb_kvm_vmcb(vcpu)->control.clean &= ~CLEAN;
+	vendor->start(vcpu);
 	return NULL;
 }
 
@@ -363,7 +322,9 @@ const char *vsb_regs_show(struct kvm_vcpu *vcpu, const struct vsb_turn *t, struc
 	else if (entered)
 		changed = "which vCPUs it has";
 	if (cpu && !changed)
-		vsb_regs_put_back(vcpu, cpu, kept->size - sizeof(*cpu));
+		vsb_regs_put_back(vcpu, cpu, vsb_kept_fpu_size(kept));
+	if (kept && !cpu && !paged)
+		((struct vsb_kept_cpu *)kept->data)->efer = 0;
 	if (kept && (cpu || !paged))
 		kept->valid = false;
 	spin_unlock(&veil->regs_lock);

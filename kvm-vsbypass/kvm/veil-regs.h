@@ -14,7 +14,7 @@ struct vsb_turn;
 struct vsb_veil;
 struct vsb_veil_kept;
 
-struct vsb_veil_kept *vsb_regs_new(struct kvm_vcpu *vcpu);
+struct vsb_veil_kept *vsb_regs_new(struct kvm_vcpu *vcpu, u64 anchor);
 bool vsb_regs_known(const struct vsb_turn *t, const struct vsb_veil *veil);
 void vsb_regs_give(const struct vsb_turn *t, struct vsb_veil *veil, struct vsb_veil_kept **kept);
 void vsb_regs_hide(struct kvm_vcpu *vcpu, const struct vsb_turn *t, struct vsb_veil *veil,

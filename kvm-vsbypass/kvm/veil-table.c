@@ -7,8 +7,6 @@
  *
  * A root with a hook is kept by a reference to its page until the hook is out again, as KVM
  * may free it any time: then it is not anybody else's before.
- *
- * Nested page table entries are as those of a user process (APM vol. 2, 15.25.5).
  */
 #include <linux/io.h>
 #include <linux/kvm_host.h>
@@ -20,11 +18,12 @@
 #include "kvm/calls.h"
 #include "kvm/compat.h"
 #include "kvm/veil-table.h"
+#include "kvm/veil-vendor.h"
+#include "kvm/vendor.h"
 #include "kvm/walk.h"
 
 #define TOP		3	/* level of vsb_table.top; 1: its entries map 4 KiB */
 #define KVM_PRESENT	BIT_ULL(11)	/* SPTE_MMU_PRESENT_MASK */
-#define ENTRY		(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER | _PAGE_ACCESSED | _PAGE_DIRTY)
 
 /* Roots of a user VM that KVM has at a time: a few; more only if it comes and goes a lot. */
 #define MAX_HOOKS	64
@@ -51,7 +50,7 @@ struct vsb_table {
 
 static u64 vsb_entry(const void *table)
 {
-	return __sme_set(__pa(table)) | ENTRY;
+	return __sme_set(__pa(table)) | vsb_vendor->veil->table;
 }
 
 static u64 *vsb_entry_table(u64 entry)
@@ -69,7 +68,7 @@ int vsb_table_check(void)
 {
 	unsigned int bit = min(boot_cpu_data.x86_phys_bits - 1, 47);
 
-	if (pgtable_l5_enabled() || bit < VSB_VEIL_GPA_BITS)
+	if (bit < VSB_VEIL_GPA_BITS)
 		return -EOPNOTSUPP;
 	vsb_c_bit = bit;
 	return 0;
@@ -131,7 +130,8 @@ int vsb_table_map(struct vsb_table *table, u64 gfn, struct page *page)
 		ptes = vsb_entry_table(*pte);
 	}
 	/* So is the page filled. */
-	smp_store_release(&ptes[gfn % VSB_PTES], __sme_set(page_to_phys(page)) | ENTRY);
+	smp_store_release(&ptes[gfn % VSB_PTES],
+			  __sme_set(page_to_phys(page)) | vsb_vendor->veil->page);
 	return 0;
 }
 
@@ -241,27 +241,41 @@ void vsb_table_unhook(struct kvm *kvm, struct vsb_table *table)
 }
 
 /*
+ * A root that KVM has not loaded as new (kvm_mmu_load() flushes then). With VMX a TLB is tagged by
+ * it, and entering L2 flushes nothing of that (SDM vol. 3, 29.4): whoever had the page before, what
+ * has led from it goes. KVM does it before it enters L2.
+ */
+static void vsb_table_new_root(struct kvm_vcpu *vcpu)
+{
+	kvm_make_request(KVM_REQ_TLB_FLUSH, vcpu);
+}
+
+/*
  * A vCPU that runs the user VM of @table (NULL: one without a veil) gets this root. Take out
  * what another one has there: KVM may use a root again for whoever has the page table next.
- * The TLB is flushed as the guest hypervisor enters. Return: does KVM itself not use the slot?
+ * Return: does KVM itself not use the slot?
  */
-bool vsb_table_root_suits(u64 root_hpa, const struct vsb_table *table)
+bool vsb_table_root_suits(struct kvm_vcpu *vcpu, u64 root_hpa, const struct vsb_table *table)
 {
 	u64 *slot = vsb_table_slot(__va(root_hpa)), was = READ_ONCE(*slot);
 
 	if (was & KVM_PRESENT)
 		return false;
-	if (was != VSB_KVM_EMPTY && (!table || was != table->entry))
+	if (was != VSB_KVM_EMPTY && (!table || was != table->entry)) {
 		cmpxchg(slot, was, VSB_KVM_EMPTY);
+		vsb_table_new_root(vcpu);
+	}
 	return true;
 }
 
-u64 vsb_table_unpaged(const struct vsb_table *table)
+u64 vsb_table_unpaged(struct kvm_vcpu *vcpu, const struct vsb_table *table)
 {
+	vsb_table_new_root(vcpu);
 	return __pa(table->unpaged);
 }
 
-u64 vsb_table_nothing(const struct vsb_table *table)
+u64 vsb_table_nothing(struct kvm_vcpu *vcpu, const struct vsb_table *table)
 {
+	vsb_table_new_root(vcpu);
 	return __pa(table->nothing);
 }

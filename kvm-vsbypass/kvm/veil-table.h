@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Page tables of a veil (SVM): a subtree of ours in KVM's root of the nested page table, at
+ * Page tables of a veil: a subtree of ours in KVM's root of the nested page table, at
  * the slot that the C-bit selects and KVM never uses.
  */
 #ifndef VSB_KVM_VEIL_TABLE_H
@@ -33,8 +33,8 @@ void vsb_table_unmap(struct kvm *kvm, struct vsb_table *table);
 void vsb_table_unhook(struct kvm *kvm, struct vsb_table *table);
 
 /* Callback context. */
-bool vsb_table_root_suits(u64 root_hpa, const struct vsb_table *table);
-u64 vsb_table_unpaged(const struct vsb_table *table);
-u64 vsb_table_nothing(const struct vsb_table *table);
+bool vsb_table_root_suits(struct kvm_vcpu *vcpu, u64 root_hpa, const struct vsb_table *table);
+u64 vsb_table_unpaged(struct kvm_vcpu *vcpu, const struct vsb_table *table);
+u64 vsb_table_nothing(struct kvm_vcpu *vcpu, const struct vsb_table *table);
 
 #endif

@@ -10,9 +10,7 @@
  * memory it gets at that exit (veil-push.c).
  */
 #include <linux/kvm_host.h>
-#include <uapi/asm/svm.h>
 #include <asm/processor.h>
-#include <asm/svm.h>
 
 #include "core/cloud.h"
 #include "core/uservm.h"
@@ -28,6 +26,8 @@
 #include "kvm/veil-exits.h"
 #include "kvm/veil-regs.h"
 #include "kvm/veil-table.h"
+#include "kvm/veil-vendor.h"
+#include "kvm/vendor.h"
 
 atomic_t vsb_veils = ATOMIC_INIT(0);
 
@@ -127,13 +127,13 @@ static void vsb_veil_answer(struct kvm_vcpu *vcpu, u32 a, u32 b, u32 c, u32 d, b
 }
 
 /* Is that an exit which has been answered, instead of the guest hypervisor? */
-static bool vsb_veil_answered(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u32 reason)
+static bool vsb_veil_answered(struct kvm_vcpu *vcpu, struct vsb_veil *veil, enum vsb_asks asks)
 {
 	u32 vendor[3], leaf = vcpu->arch.regs[VCPU_REGS_RAX];
 
 	if (!vsb_veil_tells(vcpu, veil))
 		return false;
-	if (reason == SVM_EXIT_MSR) {
+	if (asks == VSB_ASKS_MSR) {
 		vsb_veil_answer(vcpu, SEV_ENABLED, 0, 0, 0, true);
 		return true;
 	}
@@ -149,26 +149,26 @@ static bool vsb_veil_answered(struct kvm_vcpu *vcpu, struct vsb_veil *veil, u32 
 	return true;
 }
 
-/* A nested exit. @info: EXITINFO1, 0: an MSR is read. */
+/* A nested exit. */
 bool vsb_veil_answers(struct kvm_vcpu *vcpu, u32 reason, u64 info)
 {
+	enum vsb_asks asks = vsb_vendor->veil->asks(reason, info);
 	struct vsb_behind b;
 	bool answers;
 
-	if (reason == SVM_EXIT_CPUID) {
+	if (asks == VSB_ASKS_CPUID) {
 		u32 leaf = vcpu->arch.regs[VCPU_REGS_RAX];
 
 		if (leaf != LEAF_HIGHEST && leaf != LEAF_SEV)
 			return false;
-	} else if (reason != SVM_EXIT_MSR || info ||
-		   (u32)vcpu->arch.regs[VCPU_REGS_RCX] != MSR_SEV) {
+	} else if (asks != VSB_ASKS_MSR || (u32)vcpu->arch.regs[VCPU_REGS_RCX] != MSR_SEV) {
 		return false;
 	}
 	/* The guest hypervisor does that; it has no trap to lose. */
 	if (vsb_kvm_rflags(vcpu) & X86_EFLAGS_TF)
 		return false;
 	rcu_read_lock();
-	answers = vsb_behind_find(&b, vcpu) && vsb_veil_answered(vcpu, b.veil, reason);
+	answers = vsb_behind_find(&b, vcpu) && vsb_veil_answered(vcpu, b.veil, asks);
 	rcu_read_unlock();
 	return answers;
 }
@@ -264,13 +264,12 @@ static void vsb_veil_provide_around(struct kvm_vcpu *vcpu, struct vsb_behind *b,
 }
 
 /*
- * Not memory, or not yet: the guest hypervisor's. It is told of an address without the C-bit;
- * KVM passes on what the CPU has said (nested_svm_inject_npf_exit()).
+ * Not memory, or not yet: the guest hypervisor's. It is told of an address without the C-bit.
  */
 static int vsb_veil_reflect(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn,
 			    int insn_len)
 {
-	vsb_kvm_vmcb(vcpu)->control.exit_info_2 = gpa;
+	vsb_vendor->veil->faults(vcpu, gpa);
 	return vsb_kvm_page_fault(vcpu, gpa, error_code, insn, insn_len);
 }
 
@@ -317,8 +316,8 @@ int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, i
 /* ---- from L2 to L1 ---- */
 
 /*
- * nested_svm_vmexit(): L2 is left for L1, with the exit that is in its VMCB. Is there
- * something for vsb_veil_leave()? Callback context.
+ * nested_svm_vmexit(), nested_vmx_vmexit(): L2 is left for L1. Is there something for
+ * vsb_veil_leave()? Callback context.
  */
 bool vsb_veil_leaves(struct kvm_vcpu *vcpu)
 {
@@ -329,7 +328,7 @@ bool vsb_veil_leaves(struct kvm_vcpu *vcpu)
 	if (vsb_behind_find(&b, vcpu) && vsb_veil_used(b.veil)) {
 		leaves = !b.turn.v->leaving && (vcpu->arch.cr0 & X86_CR0_PG || b.turn.v->unpaged);
 		if (!leaves)
-			vcpu->arch.cr3 &= ~VSB_C;
+			vsb_vendor->veil->set_cr3(vcpu, vsb_cr3(vcpu) & ~VSB_C);
 		b.turn.v->leaving = leaves;
 	}
 	rcu_read_unlock();
@@ -345,30 +344,21 @@ static void vsb_veil_know(struct kvm_vcpu *vcpu, struct vsb_behind *b)
 		return;
 	if (!vsb_uservm_settled(b->turn.cloud, b->turn.u, &b->turn.id))
 		vsb_uservm_learn(vcpu, b->turn.cloud, &b->turn.id);
-	kept = vsb_regs_new(vcpu);
+	kept = vsb_regs_new(vcpu, b->turn.id.anchor);
 	if (kept)
 		vsb_regs_give(&b->turn, b->veil, &kept);
-	kfree(kept);
+	vsb_veil_forget(kept);
 }
 
-/* CS.L, as a VMCB has it (APM vol. 2, 15.5.1 and 4.8.1) */
-#define CS_LONG	BIT(9)
-
-static void vsb_veil_look(struct kvm_vcpu *vcpu, struct vsb_behind *b, struct vsb_exit *e)
+static void vsb_veil_look(struct kvm_vcpu *vcpu, struct vsb_behind *b,
+			  const struct vsb_left *left, struct vsb_exit *e)
 {
-	const struct vmcb *vmcb = vsb_kvm_vmcb(vcpu);
-
 	*e = (struct vsb_exit){
-		.reason = vmcb->control.exit_code,
-		.info1 = vmcb->control.exit_info_1,
-		.info2 = vmcb->control.exit_info_2,
-		.rip = vsb_rip(vcpu),
-		.next_rip = boot_cpu_has(X86_FEATURE_NRIPS) ? vmcb->control.next_rip : 0,
 		.gpr = vcpu->arch.regs,
 		.paged = vcpu->arch.cr0 & X86_CR0_PG,
-		.bits64 = vcpu->arch.efer & EFER_LMA && vmcb->save.cs.attrib & CS_LONG,
 	};
-	if (!vsb_svm_exit_decodes(e->reason, e->info1))
+	vsb_vendor->veil->look(vcpu, left, e);
+	if (!e->decodes)
 		return;
 	mutex_lock(&b->veil->lock);
 	if (!b->veil->dead)
@@ -394,7 +384,7 @@ static void vsb_veil_show(struct kvm_vcpu *vcpu, struct vsb_behind *b, bool ente
 }
 
 /* Instead of it. Return: as that. */
-int vsb_veil_leave(struct kvm_vcpu *vcpu)
+int vsb_veil_leave(struct kvm_vcpu *vcpu, const struct vsb_left *left)
 {
 	struct vsb_exit_regs regs;
 	struct vsb_cloud *cloud;
@@ -404,7 +394,7 @@ int vsb_veil_leave(struct kvm_vcpu *vcpu)
 
 	if (vsb_behind_get(&b, vcpu)) {
 		vsb_veil_know(vcpu, &b);
-		vsb_veil_look(vcpu, &b, &e);
+		vsb_veil_look(vcpu, &b, left, &e);
 		regs = vsb_exit_regs(&e);
 		if (regs.starts)
 			set_bit(regs.vector, b.veil->starts);
@@ -414,7 +404,7 @@ int vsb_veil_leave(struct kvm_vcpu *vcpu)
 		rcu_read_unlock();
 		vsb_behind_put(&b);
 	}
-	ret = vsb_kvm_svm_vmexit(vcpu);
+	ret = vsb_vendor->veil->leave(vcpu, left);
 	/* vmcb12 is not there: L2 is still running. */
 	rcu_read_lock();
 	if (vsb_behind_still(&b, vcpu))
@@ -441,8 +431,8 @@ static bool vsb_behind_resets(const struct vsb_behind *b)
 }
 
 /*
- * Behind nested_svm_vmrun(): KVM has entered L2, or not. What was kept is put back before anything
- * else of ours looks at it: it may move the instruction pointer, too.
+ * Behind nested_svm_vmrun(), nested_vmx_run(): KVM has entered L2, or not. What was kept is put
+ * back before anything else of ours looks at it: it may move the instruction pointer, too.
  */
 void vsb_veil_entered(struct kvm_vcpu *vcpu)
 {
@@ -462,8 +452,8 @@ void vsb_veil_entered(struct kvm_vcpu *vcpu)
 }
 
 /*
- * svm_load_mmu_pgd(), which KVM calls when L2 is entered: the root of the nested page table,
- * and CR3. Is it for vsb_veil_load()? Callback context.
+ * svm_load_mmu_pgd(), vmx_load_mmu_pgd(), which KVM calls when L2 is entered: the root of the
+ * nested page table, and CR3. Is it for vsb_veil_load()? Callback context.
  */
 bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 {
@@ -477,7 +467,7 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 	if (!b.turn.cloud)
 		goto unlock;
 	b.turn.v->unpaged = false;
-	if (level != 4 || !vsb_table_root_suits(*root, behind ? b.veil->table : NULL) ||
+	if (level != 4 || !vsb_table_root_suits(vcpu, *root, behind ? b.veil->table : NULL) ||
 	    !behind || !(vsb_veil_used(b.veil) || READ_ONCE(b.veil->told)))
 		goto unlock;
 	if (!(vcpu->arch.cr0 & X86_CR0_PG) && vsb_behind_resets(&b)) {
@@ -490,13 +480,13 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 	vsb_veil_show(vcpu, &b, false);
 	if (READ_ONCE(b.veil->stopped)) {
 		/* It faults at once, and vsb_veil_fault() ends it. */
-		*root = vsb_table_nothing(b.veil->table);
+		*root = vsb_table_nothing(vcpu, b.veil->table);
 	} else if (vcpu->arch.cr0 & X86_CR0_PG) {
 		/* APM vol. 2, 15.34.5: page tables are private. */
-		vcpu->arch.cr3 |= VSB_C;
+		vsb_vendor->veil->set_cr3(vcpu, vsb_cr3(vcpu) | VSB_C);
 	} else if (b.turn.id.boots) {
 		/* One that starts: without paging all is private. In SMM it is not. */
-		*root = vsb_table_unpaged(b.veil->table);
+		*root = vsb_table_unpaged(vcpu, b.veil->table);
 		b.turn.v->unpaged = true;
 	}
 unlock:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A user VM behind its veil: its nested exits, entries and page faults. SVM.
+ * A user VM behind its veil: its nested exits, entries and page faults.
  */
 #ifndef VSB_KVM_VEIL_H
 #define VSB_KVM_VEIL_H
@@ -12,6 +12,7 @@
 #include "kvm/veil-exits.h"
 
 struct kvm_vcpu;
+struct vsb_left;
 struct vsb_veil;
 
 /* Cloud VMs with a veil. Callbacks begin with that. */
@@ -31,7 +32,7 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level);
 /* vCPU context, for functions of KVM. */
 bool vsb_veil_halts(struct kvm_vcpu *vcpu);
 int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, int insn_len);
-int vsb_veil_leave(struct kvm_vcpu *vcpu);
+int vsb_veil_leave(struct kvm_vcpu *vcpu, const struct vsb_left *left);
 void vsb_veil_entered(struct kvm_vcpu *vcpu);
 void vsb_veil_load(struct kvm_vcpu *vcpu, u64 root, int level);
 

@@ -13,6 +13,7 @@ struct kvm_vcpu;
 struct vsb_pio;
 struct vsb_poke;
 struct vsb_vcpu;
+struct vsb_veil_vendor;
 
 #define VSB_POKE_LENGTH	1	/* OUT DX, AL and IN AL, DX */
 
@@ -43,6 +44,7 @@ struct vsb_vcpu;
  * @arm:	have the CPU inject an external interrupt then
  * @disarm:	not any more. Return: it has not
  * @eoi_exits:	is it an exit when L2 is done with an interrupt?
+ * @veil:	what differs for a veil
  * @pte:	what is this entry of a nested page table of this level (1: of 4 KiB)?
  */
 struct vsb_vendor {
@@ -69,6 +71,7 @@ struct vsb_vendor {
 	void (*arm)(struct kvm_vcpu *vcpu, u8 vector);
 	bool (*disarm)(struct kvm_vcpu *vcpu);
 	bool (*eoi_exits)(struct kvm_vcpu *vcpu);
+	const struct vsb_veil_vendor *veil;
 	enum vsb_pte (*pte)(u64 pte, int level);
 };
 

@@ -9,19 +9,11 @@
 #include "core/dummy.h"
 #include "kvm/exits.h"
 #include "kvm/calls.h"
+#include "kvm/veil-vendor.h"
 #include "kvm/vendor.h"
+#include "kvm/vmcs.h"
 
 #define MAX_LENGTH	15	/* of an instruction */
-
-/* Return: whether the current VMCS has it. */
-static bool vsb_vmx_read(unsigned long field, unsigned long *value)
-{
-	bool fail;
-
-	asm volatile("vmread %2, %1; setna %0"
-		     : "=qm" (fail), "=r" (*value) : "r" (field) : "cc");
-	return !fail;
-}
 
 /*
  * While L2 runs, and until KVM switches away from it, the current VMCS is
@@ -41,16 +33,6 @@ static unsigned long vsb_vmx_anchor(const struct vsb_vcpu *v)
 	if (!vsb_vmx_read(VIRTUAL_APIC_PAGE_ADDR, &page) || page == (unsigned long)INVALID_GPA)
 		return 0;
 	return page >> PAGE_SHIFT;
-}
-
-/* Only CPUs that VMCS shadowing suits may write what is "read-only" (SDM vol. 3, A.6: bit 29). */
-static bool vsb_vmx_write(unsigned long field, unsigned long value)
-{
-	bool fail;
-
-	asm volatile("vmwrite %1, %2; setna %0"
-		     : "=qm" (fail) : "rm" (value), "r" (field) : "cc");
-	return !fail;
 }
 
 /*
@@ -156,4 +138,5 @@ const struct vsb_vendor vsb_vmx = {
 	.event_waits = vsb_vmx_event_waits,
 	.anchor = vsb_vmx_anchor,
 	.pte = vsb_vmx_pte,
+	.veil = &vsb_veil_vmx,
 };

@@ -17,17 +17,11 @@
 #include "kvm/turn.h"
 #include "kvm/watch.h"
 
-static void vsb_watch_cache(struct kvm_vcpu *vcpu, enum kvm_reg reg)
-{
-	if (!test_bit(reg, (unsigned long *)&vcpu->arch.regs_avail))
-		vsb_kvm_cache_reg(vcpu, reg);
-}
-
 static void vsb_watch_regs(struct kvm_vcpu *vcpu, struct kvm_regs *regs)
 {
 	const unsigned long *r = vcpu->arch.regs;
 
-	vsb_watch_cache(vcpu, VCPU_REGS_RSP);
+	vsb_cache_reg(vcpu, VCPU_REGS_RSP);
 	*regs = (struct kvm_regs){
 		.rax = r[VCPU_REGS_RAX], .rbx = r[VCPU_REGS_RBX], .rcx = r[VCPU_REGS_RCX],
 		.rdx = r[VCPU_REGS_RDX], .rsi = r[VCPU_REGS_RSI], .rdi = r[VCPU_REGS_RDI],
@@ -42,9 +36,9 @@ static void vsb_watch_sregs(struct kvm_vcpu *vcpu, struct kvm_sregs *s)
 {
 	memset(s, 0, sizeof(*s));
 	vsb_kvm_segments(vcpu, s);
-	vsb_watch_cache(vcpu, VSB_REG_CR0);
-	vsb_watch_cache(vcpu, VSB_REG_CR3);
-	vsb_watch_cache(vcpu, VSB_REG_CR4);
+	vsb_cache_reg(vcpu, VSB_REG_CR0);
+	vsb_cache_reg(vcpu, VSB_REG_CR3);
+	vsb_cache_reg(vcpu, VSB_REG_CR4);
 	s->cr0 = vcpu->arch.cr0;
 	s->cr2 = vcpu->arch.cr2;
 	s->cr3 = vcpu->arch.cr3;

@@ -181,6 +181,24 @@ static void test_kinds(void)
 	g_assert_true(vsb_svm_exit_pages(0x400));
 }
 
+/* Those at which it has to look at the instruction: its bytes are shown to it behind a veil. */
+static void test_vmx_decodes(void)
+{
+	for (guint32 reason = 0; reason <= G_MAXUINT16; reason++) {
+		/* APIC access, EPT violation and misconfiguration */
+		gboolean decodes = reason == 44 || reason == 48 || reason == 49;
+
+		g_assert_cmpint(vsb_vmx_exit_decodes(reason, 0, 0), ==, decodes);
+		g_assert_cmpint(vsb_vmx_exit_decodes(reason | BIT(26), 0, 0), ==, decodes);
+		g_assert_false(vsb_vmx_exit_decodes(reason | VMX_FAILED, 0, 0));
+		/* INS and OUTS */
+		g_assert_cmpint(vsb_vmx_exit_decodes(reason, BIT(4), 0), ==, decodes || reason == VMX_IO);
+		/* #UD */
+		g_assert_cmpint(vsb_vmx_exit_decodes(reason, 0, BIT(31) | 0x306), ==, decodes || !reason);
+		g_assert_cmpint(vsb_vmx_exit_decodes(reason, 0, BIT(31) | 0x30e), ==, decodes);
+	}
+}
+
 /* What a guest hypervisor is shown it reads as that access: nothing else is set. */
 static void test_shown(void)
 {
@@ -231,6 +249,7 @@ int main(int argc, char **argv)
 	g_test_add_func("/exits/vmx/plain", test_vmx_plain);
 	g_test_add_func("/exits/svm/plain", test_svm_plain);
 	g_test_add_func("/exits/kinds", test_kinds);
+	g_test_add_func("/exits/vmx/decodes", test_vmx_decodes);
 	g_test_add_func("/exits/shown", test_shown);
 	g_test_add_func("/exits/svm/decodes", test_svm_decodes);
 	return g_test_run();
