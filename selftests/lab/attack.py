@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The attackers of the jobs watch and veil. One in the user VM has a module for its kernel,
 hide/hide.c; the root of the cloud VM looks into the user VM's memory with the same program that the
-host has, and has a module for his kernel, meddle/meddle.c."""
+host has, and has a module for his kernel, meddle/main.c."""
 
 import glob
 import os

@@ -130,7 +130,7 @@ l2_registers() {
 	echo "registers $found in $looks looks"
 }
 
-# admin_meddles WHAT TIMES: his kernel changes vCPUs of the user VM (meddle.c): "done N", "lasted N"
+# admin_meddles WHAT TIMES: his kernel changes vCPUs of the user VM (meddle/main.c): "done N", "lasted N"
 admin_meddles() {
 	local i=0 at=/sys/module/meddle/parameters
 	insmod /lab/guests/meddle.ko "change=$1" "times=$2" || return
