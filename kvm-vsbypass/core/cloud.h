@@ -43,6 +43,8 @@ struct vsb_vcpu {
 	bool leaving;		/* KVM's own exit from L2 to L1 is running, veil.c */
 	bool unpaged;		/* L2's paging is off, behind its veil */
 	bool refused;		/* L2 is not to execute anything, behind its veil */
+	u64 root;		/* of the hypervisor's page table for L2, as it was entered last; */
+	const void *root_of;	/* whose private pages may be there, to compare */
 	bool armed;		/* a vector of ours is in its VMCB; raise.c counts that */
 	const void *kept;	/* the user VM whose HLT this vCPU executes, to compare */
 	bool woken;		/* that is to look; others write it, too */

@@ -56,7 +56,8 @@ struct vsb_span {
  * @veil_get:	the same as @get, for a veil; the caller has that one. Return: as @get, and
  *		-EOPNOTSUPP: this kernel or CPU has none
  * @veil_put:	the opposite
- * @veil_table:	page tables for a veil, empty, or an error pointer: -ENOMEM
+ * @veil_table:	page tables for a veil, empty, or an error pointer: -ENOMEM. All vCPUs of the VM
+ *		show whom they run before they run it again
  * @veil_mask:	the bit that says "private" in page tables of user VMs; with @veil_get
  * @veil_unmap:	they are empty again, and no CPU has what was there; under veil->lock
  * @screen_get:	the same as @get, for graphics cards; the caller has that one. Return: as @get,
@@ -108,7 +109,7 @@ struct vsb_host_ops {
 	void (*sync)(struct kvm *kvm);
 	int (*veil_get)(void);
 	void (*veil_put)(void);
-	struct vsb_table *(*veil_table)(void);
+	struct vsb_table *(*veil_table)(struct kvm *kvm);
 	u64 (*veil_mask)(void);
 	void (*veil_unmap)(struct kvm *kvm, struct vsb_table *table);
 	void (*veil_unhook)(struct kvm *kvm, struct vsb_table *table);

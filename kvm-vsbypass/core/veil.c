@@ -105,7 +105,7 @@ int vsb_veil_begin(struct vsb_cloud *cloud, struct vsb_l2 *u, const char *name, 
 	veil = kzalloc(sizeof(*veil), GFP_KERNEL_ACCOUNT);
 	if (!veil)
 		return -ENOMEM;
-	veil->table = vsb_host->veil_table();
+	veil->table = vsb_host->veil_table(cloud->vm.kvm);
 	if (IS_ERR(veil->table)) {
 		int ret = PTR_ERR(veil->table);
 

@@ -84,7 +84,7 @@ static u64 *vsb_table_page(void)
 	return (u64 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
 }
 
-struct vsb_table *vsb_table_create(void)
+struct vsb_table *vsb_table_create(struct kvm *kvm)
 {
 	struct vsb_table *table = kzalloc(sizeof(*table), GFP_KERNEL_ACCOUNT);
 
@@ -100,6 +100,8 @@ struct vsb_table *vsb_table_create(void)
 	table->entry = vsb_entry(table->top);
 	table->unpaged[0] = table->entry;
 	*vsb_table_slot(table->unpaged) = table->entry;
+	/* So it is known who has which root (vsb_veil_loads()). */
+	vsb_kvm_load_roots(kvm);
 	return table;
 }
 
@@ -208,8 +210,6 @@ int vsb_table_hook(struct vsb_table *table, u64 root_hpa)
 	u64 *slot = vsb_root_slot(root), was;
 	unsigned int i;
 
-	if (READ_ONCE(*slot) == table->entry)
-		return 0;
 	vsb_table_tidy(table);
 	if (table->nr == MAX_HOOKS)
 		return -E2BIG;
@@ -223,6 +223,18 @@ int vsb_table_hook(struct vsb_table *table, u64 root_hpa)
 	get_page(root);
 	table->roots[table->nr++] = root;
 	return 0;
+}
+
+/* Does it lead here? */
+bool vsb_table_leads(const struct vsb_table *table, u64 root_hpa)
+{
+	return READ_ONCE(*vsb_table_slot(__va(root_hpa))) == table->entry;
+}
+
+/* Not any more. Until the TLBs are flushed a CPU may have what was there. */
+void vsb_table_take_out(struct vsb_table *table, u64 root_hpa)
+{
+	cmpxchg(vsb_table_slot(__va(root_hpa)), table->entry, VSB_KVM_EMPTY);
 }
 
 /* No root leads here any more, no CPU has that. @table is not used again. */

@@ -23,12 +23,14 @@ extern unsigned int vsb_c_bit;
 int vsb_table_check(void);
 
 u64 vsb_table_mask(void);
-struct vsb_table *vsb_table_create(void);
+struct vsb_table *vsb_table_create(struct kvm *kvm);
 void vsb_table_free(struct vsb_table *table);
 
 /* Under veil->lock. */
 int vsb_table_map(struct vsb_table *table, u64 gfn, struct page *page);
+bool vsb_table_leads(const struct vsb_table *table, u64 root_hpa);
 int vsb_table_hook(struct vsb_table *table, u64 root_hpa);
+void vsb_table_take_out(struct vsb_table *table, u64 root_hpa);
 void vsb_table_unmap(struct kvm *kvm, struct vsb_table *table);
 void vsb_table_unhook(struct kvm *kvm, struct vsb_table *table);
 

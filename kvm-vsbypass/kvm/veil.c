@@ -212,8 +212,50 @@ bool vsb_veil_faults(struct kvm_vcpu *vcpu, u64 gpa)
 }
 
 /*
+ * Does another VM run with this root? The guest hypervisor may give two VMs one page table: what
+ * hangs in it would be both's. Who is entered later finds the hook (vsb_veil_loads()).
+ */
+static bool vsb_veil_shares(struct kvm_vcpu *vcpu, const struct vsb_behind *b, u64 root)
+{
+	struct kvm_vcpu *other;
+	unsigned long i;
+
+	/* It is there, then we look; pairs with vsb_veil_loads(). */
+	smp_mb();
+	kvm_for_each_vcpu(i, other, vcpu->kvm) {
+		const struct vsb_vcpu *v = &b->turn.cloud->vcpus[other->vcpu_idx];
+
+		if (other != vcpu && READ_ONCE(v->root) == root &&
+		    READ_ONCE(v->root_of) != b->veil->table && vsb_is_guest_mode(other))
+			return true;
+	}
+	return false;
+}
+
+/* Under veil->lock. Return: 0 or an error, -EBUSY: it is not the user VM's alone. */
+static int vsb_veil_hook_root(struct kvm_vcpu *vcpu, const struct vsb_behind *b)
+{
+	struct vsb_table *table = b->veil->table;
+	u64 root = vcpu->arch.mmu->root.hpa;
+	int ret;
+
+	if (vsb_table_leads(table, root))
+		return 0;
+	/* Not for a moment, if it has been there; and if it has come meanwhile, not for longer. */
+	if (vsb_veil_shares(vcpu, b, root))
+		return -EBUSY;
+	ret = vsb_table_hook(table, root);
+	if (ret || !vsb_veil_shares(vcpu, b, root))
+		return ret;
+	vsb_table_take_out(table, root);
+	vsb_kvm_flush(vcpu->kvm);
+	return -EBUSY;
+}
+
+/*
  * Under veil->lock. Return: 1: the user VM has it, 0: there is no memory, or an error; -EPERM: a
- * vCPU that starts is where the user VM has put nothing, so it would be the guest hypervisor's.
+ * vCPU that starts is where the user VM has put nothing, so it would be the guest hypervisor's;
+ * -EBUSY: another VM has the page table.
  */
 static int vsb_veil_provide(struct kvm_vcpu *vcpu, struct vsb_behind *b, u64 gfn)
 {
@@ -244,7 +286,7 @@ static int vsb_veil_provide(struct kvm_vcpu *vcpu, struct vsb_behind *b, u64 gfn
 	}
 	ret = vsb_table_map(veil->table, gfn, page);
 	if (!ret && !b->turn.v->unpaged)
-		ret = vsb_table_hook(veil->table, vcpu->arch.mmu->root.hpa);
+		ret = vsb_veil_hook_root(vcpu, b);
 	return ret ?: 1;
 }
 
@@ -303,6 +345,8 @@ int vsb_veil_fault(struct kvm_vcpu *vcpu, u64 gpa, u64 error_code, void *insn, i
 	if (ret < 0) {
 		if (ret == -EPERM)
 			vsb_veil_stop(b.veil, "what is where a vCPU starts");
+		else if (ret == -EBUSY)
+			vsb_veil_stop(b.veil, "whose page table it has");
 		else
 			vsb_veil_complain(b.veil, ret);
 		/* L2 shuts down, which is the end of it. */
@@ -467,6 +511,10 @@ bool vsb_veil_loads(struct kvm_vcpu *vcpu, unsigned long *root, int level)
 	if (!b.turn.cloud)
 		goto unlock;
 	b.turn.v->unpaged = false;
+	WRITE_ONCE(b.turn.v->root_of, behind ? b.veil->table : NULL);
+	WRITE_ONCE(b.turn.v->root, *root);
+	/* It is known, then we look; pairs with vsb_veil_shares(). */
+	smp_mb();
 	if (level != 4 || !vsb_table_root_suits(vcpu, *root, behind ? b.veil->table : NULL) ||
 	    !behind || !(vsb_veil_used(b.veil) || READ_ONCE(b.veil->told)))
 		goto unlock;
