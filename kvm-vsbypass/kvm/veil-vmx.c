@@ -36,7 +36,7 @@ static unsigned long vsb_vmcs(unsigned long field)
 
 static const char *vsb_veil_vmx_missing(void)
 {
-	return VSB_HAS_VEIL_VMX ? NULL : "Linux 6.1, or an AMD CPU";
+	return VSB_HAS_VEIL_VMX ? NULL : "an AMD CPU";
 }
 
 static enum vsb_asks vsb_veil_vmx_asks(u32 reason, u64 info)
