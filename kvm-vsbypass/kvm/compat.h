@@ -129,8 +129,23 @@
 /* On VMX none, until job veil has been seen there as a whole: 6.1 is to be the first one. */
 #define VSB_HAS_VEIL_VMX	0
 
-/* The same of screens. 7.3: how KVM translates addresses of L2 is another one's. */
-#define VSB_HAS_SCREEN	VSB_HAS_VEIL
+/*
+ * 7.3: who walks a guest's page tables is a structure of its own (for L2's that is gva_walk; the
+ * guest hypervisor's have another), and what its table has for an address of L2 each vendor's
+ * module says, with one argument more, which is the last.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#define vsb_walker		struct kvm_pagewalk
+#define vsb_walker_of_l2(vcpu)	(&(vcpu)->arch.gva_walk)
+#define VSB_TRANSLATE_OWNER	(vsb_vendor->module)
+#define VSB_TRANSLATE \
+	(vsb_vendor == &vsb_svm ? "svm_translate_nested_gpa" : "vmx_translate_nested_gpa")
+#else
+#define vsb_walker		struct kvm_mmu
+#define vsb_walker_of_l2(vcpu)	(&(vcpu)->arch.nested_mmu)
+#define VSB_TRANSLATE_OWNER	(IS_BUILTIN(CONFIG_KVM) ? NULL : "kvm")
+#define VSB_TRANSLATE		"translate_nested_gpa"
+#endif
 
 /* 7.3: in no header. */
 #ifndef EMULTYPE_PF
@@ -196,6 +211,14 @@
 static inline bool vsb_is_guest_mode(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.hflags & HF_GUEST_MASK;
+}
+
+/* 6.14: KVM ends a VM for an event of its guest's whose stack is where it would have to emulate. */
+static inline bool vsb_event_ends_vm(struct kvm_vcpu *vcpu)
+{
+	return LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0) &&
+	       (vcpu->arch.exception.injected || vcpu->arch.interrupt.injected ||
+		vcpu->arch.nmi_injected);
 }
 
 #endif

@@ -26,8 +26,6 @@
 
 struct vsb_emulator vsb_emulator;
 
-#if VSB_HAS_SCREEN
-
 #define NOWHERE	U64_MAX
 
 /**
@@ -46,7 +44,7 @@ struct vsb_emulator vsb_emulator;
 struct vsb_crossing {
 	struct list_head list;
 	struct kvm_vcpu *vcpu;
-	gpa_t (*translate)(struct kvm_vcpu *vcpu, struct kvm_mmu *mmu, gpa_t linear, u64 access,
+	gpa_t (*translate)(struct kvm_vcpu *vcpu, vsb_walker *walker, gpa_t linear, u64 access,
 			   struct x86_exception *exception);
 	u64 asked;
 	u64 nobody;
@@ -136,30 +134,32 @@ static bool crossing_ends(const struct vsb_crossing *c, u64 linear)
 }
 
 /* The access at @linear goes on in the next page, and that is the card's. */
-static bool crossing_begins(const struct vsb_crossing *c, struct kvm_mmu *mmu, u64 linear,
+static bool crossing_begins(const struct vsb_crossing *c, vsb_walker *walker, u64 linear,
 			    u64 access)
 {
+	u64 next = (linear | ~PAGE_MASK) + 1;
+
 	return offset_in_page(linear) + crossing_size(c->vcpu) > PAGE_SIZE &&
-	       crossing_traps(c->translate(c->vcpu, mmu, (linear | ~PAGE_MASK) + 1, access, NULL));
+	       crossing_traps(c->translate(c->vcpu, walker, next, access, NULL));
 }
 
-/* For kvm_mmu.gva_to_gpa of L2's page tables. */
-static gpa_t crossing_translate(struct kvm_vcpu *vcpu, struct kvm_mmu *mmu, gpa_t linear,
+/* For gva_to_gpa of the walker of L2's page tables. */
+static gpa_t crossing_translate(struct kvm_vcpu *vcpu, vsb_walker *walker, gpa_t linear,
 				u64 access, struct x86_exception *exception)
 {
 	struct vsb_crossing *c = crossing_of(vcpu);
-	gpa_t addr = c->translate(vcpu, mmu, linear, access, exception);
+	gpa_t addr = c->translate(vcpu, walker, linear, access, exception);
 	u64 missed = c->asked;
 
 	/* Instructions are fetched before there are operands. */
 	if (addr == INVALID_GPA && !(access & PFERR_FETCH_MASK) &&
-	    (crossing_ends(c, linear) || crossing_begins(c, mmu, linear, access))) {
+	    (crossing_ends(c, linear) || crossing_begins(c, walker, linear, access))) {
 		/*
 		 * If what is missing is of L2's page tables this fails, too: no table is read
 		 * where nobody is. So it does if L2's own tables say no.
 		 */
 		c->nobody = missed;
-		addr = c->translate(vcpu, mmu, linear, access, NULL);
+		addr = c->translate(vcpu, walker, linear, access, NULL);
 		c->nobody = NOWHERE;
 	}
 	c->asked = NOWHERE;
@@ -191,9 +191,9 @@ int vsb_crossing_emulate(struct kvm_vcpu *vcpu, u64 gpa, void *insn, int insn_le
 {
 	/* which will be another one if L2 ends */
 	struct vmcb *vmcb = vsb_vendor == &vsb_svm ? vsb_kvm_vmcb(vcpu) : NULL;
-	struct kvm_mmu *mmu = &vcpu->arch.nested_mmu;
+	vsb_walker *walker = vsb_walker_of_l2(vcpu);
 	struct vsb_crossing c = {
-		.vcpu = vcpu, .translate = mmu->gva_to_gpa, .asked = NOWHERE, .nobody = NOWHERE,
+		.vcpu = vcpu, .translate = walker->gva_to_gpa, .asked = NOWHERE, .nobody = NOWHERE,
 		.addr = NOWHERE, .end = NOWHERE,
 	};
 	int ret;
@@ -201,35 +201,17 @@ int vsb_crossing_emulate(struct kvm_vcpu *vcpu, u64 gpa, void *insn, int insn_le
 	spin_lock(&crossings_lock);
 	list_add(&c.list, &crossings);
 	spin_unlock(&crossings_lock);
-	mmu->gva_to_gpa = crossing_translate;
+	walker->gva_to_gpa = crossing_translate;
 	if (vmcb)
 		crossing_hide_exit(vcpu, vmcb);
 	ret = vsb_kvm_emulate(vcpu, gpa, insn, insn_len);
 	if (vmcb)
 		crossing_show_exit(vmcb);
 	/* KVM may have made it anew, for another kind of page tables. */
-	if (mmu->gva_to_gpa == crossing_translate)
-		mmu->gva_to_gpa = c.translate;
+	if (walker->gva_to_gpa == crossing_translate)
+		walker->gva_to_gpa = c.translate;
 	spin_lock(&crossings_lock);
 	list_del(&c.list);
 	spin_unlock(&crossings_lock);
 	return ret;
 }
-
-#else
-
-int vsb_crossing_emulate(struct kvm_vcpu *vcpu, u64 gpa, void *insn, int insn_len)
-{
-	return vsb_kvm_emulate(vcpu, gpa, insn, insn_len);
-}
-
-bool vsb_crossing_nobody(struct kvm_vcpu *vcpu, u64 gpa)
-{
-	return false;
-}
-
-void vsb_crossing_access(struct kvm_vcpu *vcpu, u64 addr, int size)
-{
-}
-
-#endif

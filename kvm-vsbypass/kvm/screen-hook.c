@@ -17,6 +17,7 @@
 #include "kvm/hook.h"
 #include "kvm/screen.h"
 #include "kvm/screen-hook.h"
+#include "kvm/vendor.h"
 
 enum { TRANSLATE, SYNC_LOG, NR_HOOKS };
 
@@ -66,15 +67,11 @@ static int vsb_screen_resolve(struct vsb_group *group)
 	const char *kvm = IS_BUILTIN(CONFIG_KVM) ? NULL : "kvm";
 	int ret;
 
-	if (!VSB_HAS_SCREEN) {
-		pr_err("no screens here: they need Linux 6.1 or 6.12\n");
-		return -EOPNOTSUPP;
-	}
 	ret = vsb_calls_resolve_screen(kvm, vsb_hook_lookup);
 	if (ret)
 		return ret;
 	group->nr = NR_HOOKS;
-	group->ip[TRANSLATE] = vsb_hook_lookup(kvm, "translate_nested_gpa");
+	group->ip[TRANSLATE] = vsb_hook_lookup(VSB_TRANSLATE_OWNER, VSB_TRANSLATE);
 	group->ip[SYNC_LOG] = vsb_hook_lookup(kvm, "kvm_arch_sync_dirty_log");
 	return 0;
 }

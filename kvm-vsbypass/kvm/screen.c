@@ -7,6 +7,7 @@
  */
 #include <linux/kvm_host.h>
 #include <linux/sched.h>
+#include <asm/svm.h>
 
 #include "core/access.h"
 #include "core/cloud.h"
@@ -23,6 +24,7 @@
 #include "kvm/screen.h"
 #include "kvm/shown.h"
 #include "kvm/turn.h"
+#include "kvm/vendor.h"
 
 atomic_t vsb_screens = ATOMIC_INIT(0);
 
@@ -101,6 +103,22 @@ static bool vsb_screen_map(struct kvm_vcpu *vcpu, struct vsb_cloud *cloud,
 	return mapped;
 }
 
+/*
+ * What event was on its way KVM 6.14 and later look at without a look at the bit that says whether
+ * there was one (svm_check_emulate_instruction()). Without it the rest means nothing (APM vol. 2,
+ * 15.7.2), and QEMU's TCG leaves the last one's there.
+ */
+static void vsb_screen_no_event(struct kvm_vcpu *vcpu)
+{
+	struct vmcb *vmcb;
+
+	if (vsb_vendor != &vsb_svm)
+		return;
+	vmcb = vsb_kvm_vmcb(vcpu);
+	if (!(vmcb->control.exit_int_info & SVM_EXITINTINFO_VALID))
+		vmcb->control.exit_int_info = 0;
+}
+
 int vsb_screen_fault(struct kvm_vcpu *vcpu, u64 gpa, void *insn, int insn_len)
 {
 	struct vsb_cloud *cloud = vsb_cloud_get(vcpu->kvm);
@@ -119,8 +137,10 @@ int vsb_screen_fault(struct kvm_vcpu *vcpu, u64 gpa, void *insn, int insn_len)
 		schedule_timeout_interruptible(1);
 		kvm_vcpu_srcu_read_lock(vcpu);
 	}
-	if (verdict != VSB_GO)
+	/* A user VM that has its stack there does not get on; its cloud VM does. */
+	if (verdict != VSB_GO || vsb_event_ends_vm(vcpu))
 		return 1;
+	vsb_screen_no_event(vcpu);
 	/*
 	 * KVM remembers an address of L2 as that of MMIO (vcpu_cache_mmio_info(), of the fault
 	 * in its shadow MMU), and compares linear ones with it: not with ours.

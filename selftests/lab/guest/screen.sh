@@ -7,14 +7,6 @@ VNC_SSH="$(echo $SSH) -s vm1@127.0.0.1 vnc"
 # screen_read knows no font: it learns the digits from this line
 DIGITS="0123456789abcdef 0123456789abcdef"
 
-# kvm/compat.h knows from which release on there is none
-screen_here() {
-	case $(uname -r) in
-	6.1.*|6.12.*) ;;
-	*) false ;;
-	esac
-}
-
 read_picture() {
 	/lab/tests/screen_read <"/run/$1.ppm" >"/run/$1.txt" && grep -v '^$' "/run/$1.txt"
 }

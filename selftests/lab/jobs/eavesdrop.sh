@@ -103,13 +103,7 @@ stage "cloud VM boots"
 check "the cloud VM is up" l1_need || exit 0
 
 stage "run 1, without bypass: user VM boots"
-start=keyboard_start
-if screen_here; then
-	start=screen_start
-else
-	result screen none
-fi
-control_boot "$SECRET1" $start
+control_boot "$SECRET1" screen_start
 stage "run 1: login on the console that the cloud VM offers"
 check "control: login with the secret works" con_login "$SECRET1" &&
 	result run1-login ok || result run1-login failed
@@ -123,7 +117,7 @@ check "control: what the administrator types arrives" wait_for 100 keys_text_is 
 	result run1-admin arrives
 check "control: the log of the character device has the prompt" grep -q "vm1 login:" /run/tap.log
 grep -q "$SECRET1" /run/tap.typed && result run1-secret "$SECRET1"
-! screen_here || screen_inside
+screen_inside
 con_close
 l1 relay_stop
 check "control: user VM ends" l1 l2_kill vm1
@@ -134,12 +128,10 @@ debug=
 [ -n "$DEMO" ] || debug=0x402
 firmware=/var/log/vsbypass/vm1.0x402.log
 (umask 077; mkdir -p ${firmware%/*}; : >$firmware)
-screen_ports=
-! screen_here || screen_ports="0x3b0-0x3df 0x1ce-0x1d1"
-check "bypass is set up" bypass_on "vm1=0x3f8-0x3ff,0x2f8-0x2ff,ps2${screen_ports:+,vga}${debug:+,$debug}" || exit 0
-check "the tap is set" l1 "tap_on 0x2f8-0x2ff $screen_ports $debug"
+check "bypass is set up" bypass_on "vm1=0x3f8-0x3ff,0x2f8-0x2ff,ps2,vga${debug:+,$debug}" || exit 0
+check "the tap is set" l1 "tap_on 0x2f8-0x2ff 0x3b0-0x3df 0x1ce-0x1d1 $debug"
 stage "run 2: user VM boots"
-check "user VM is started" $start vm1 "$SECRET2"
+check "user VM is started" screen_start vm1 "$SECRET2"
 check "SSH reaches the console" ssh_console
 check "login prompt over SSH" con_wait 1200 "vm1 login:"
 if [ -n "$INTERACTIVE" ]; then
@@ -153,7 +145,7 @@ if [ -n "$INTERACTIVE" ]; then
 	echo "@@lab $TOKEN interactive-end -"
 	if ssh_console && con_shell "$SECRET2"; then
 		keyboard_outside
-		! screen_here || screen_outside
+		screen_outside
 	fi
 	taps run2
 	explained
@@ -168,7 +160,7 @@ check "login with the secret works" con_login "$SECRET2" &&
 	result run2-login ok || result run2-login failed
 check "commands work" con_run "uname -r; cat /proc/uptime"
 keyboard_outside
-! screen_here || screen_outside
+screen_outside
 taps run2
 explained
 listed
@@ -182,7 +174,7 @@ check "tap: the secret is nowhere in the trace" \
 con_send "exit\r"
 con_close
 # Those that follow want what a user VM without a screen has, a domain as its proxy for one.
-if [ -z "$DEMO" ] && screen_here; then
+if [ -z "$DEMO" ]; then
 	check "user VM ends" l2_end vm1
 	check "bypass is taken away" bypass_off
 fi

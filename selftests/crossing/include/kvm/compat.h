@@ -1,2 +1,3 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-#define VSB_HAS_SCREEN	1
+#define vsb_walker		struct kvm_mmu
+#define vsb_walker_of_l2(vcpu)	(&(vcpu)->arch.nested_mmu)
