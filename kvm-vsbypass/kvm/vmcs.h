@@ -18,7 +18,10 @@ static inline bool vsb_vmx_read(unsigned long field, unsigned long *value)
 	return !fail;
 }
 
-/* The same. */
+/*
+ * The same. Only CPUs that VMCS shadowing suits may write what is "read-only" (SDM vol. 3, A.6:
+ * bit 29).
+ */
 static inline bool vsb_vmx_write(unsigned long field, unsigned long value)
 {
 	bool fail;
