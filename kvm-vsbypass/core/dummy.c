@@ -100,14 +100,14 @@ bool vsb_dummy_poked(struct vsb_dummies *d)
 	u32 bit = BIT(d->gsi);
 
 	if (d->falls) {
-		d->up &= ~bit;
+		WRITE_ONCE(d->up, d->up & ~bit);
 		d->gsi = -1;
 		return false;
 	}
 	if (++d->step < (d->ready & bit ? dummy->nr_again : dummy->nr_first))
 		return false;
 	d->ready |= bit;
-	d->up |= bit;
+	WRITE_ONCE(d->up, d->up | bit);
 	d->gsi = -1;
 	return true;
 }
@@ -116,7 +116,7 @@ bool vsb_dummy_poked(struct vsb_dummies *d)
 void vsb_dummy_forget(struct vsb_dummies *d, u32 lines)
 {
 	d->ready &= ~lines;
-	d->up &= ~lines;
+	WRITE_ONCE(d->up, d->up & ~lines);
 	if (d->gsi >= 0 && lines & BIT(d->gsi))
 		d->gsi = -1;
 }

@@ -115,7 +115,7 @@ void vsb_raise_reset(struct vsb_l2 *u)
 
 	spin_lock(&r->lock);
 	vsb_dummy_forget(&r->dummies, U32_MAX);
-	r->dummies.levels = 0;
+	WRITE_ONCE(r->dummies.levels, 0);
 	vsb_vectors_init(&r->vectors);
 	WRITE_ONCE(r->never, false);
 	r->halted = 0;
@@ -290,7 +290,7 @@ void vsb_raise_looked(struct vsb_proxy *proxy, u32 gsi)
 		r->looks_for = gsi;
 		level = r->looks >= VSB_LOOKS;
 		if (level)
-			r->dummies.levels |= BIT(gsi);
+			WRITE_ONCE(r->dummies.levels, r->dummies.levels | BIT(gsi));
 		spin_unlock(&r->lock);
 	}
 	rcu_read_unlock();
