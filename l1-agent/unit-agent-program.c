@@ -12,21 +12,14 @@
 #include <glib/gstdio.h>
 
 #include "listen.h"
+#include "unit-program.h"
 
 static void refused(const char *const *arguments, int status, const char *words)
 {
-	g_autoptr(GPtrArray) argv = g_ptr_array_new();
+	g_autoptr(GSubprocess) process = unit_program_start(AGENT, arguments);
 	g_autofree char *out = NULL, *err = NULL;
-	g_autoptr(GSubprocess) process = NULL;
 	g_autoptr(GError) error = NULL;
 
-	g_ptr_array_add(argv, (char *)AGENT);
-	for (; *arguments; arguments++)
-		g_ptr_array_add(argv, (char *)*arguments);
-	g_ptr_array_add(argv, NULL);
-	process = g_subprocess_newv((const char *const *)argv->pdata, G_SUBPROCESS_FLAGS_STDOUT_PIPE |
-				    G_SUBPROCESS_FLAGS_STDERR_PIPE, &error);
-	g_assert_no_error(error);
 	g_assert_true(g_subprocess_communicate_utf8(process, NULL, NULL, &out, &err, &error));
 	g_assert_nonnull(strstr(status ? err : out, words));
 	g_assert_cmpint(g_subprocess_get_exit_status(process), ==, status);

@@ -11,24 +11,14 @@
 
 #include "conlog.h"
 #include "control-client.h"
+#include "unit-program.h"
 
 /* Root is what it has to be; who builds need not. */
 #define NOT_ROOT	(geteuid() != 0)
 
 static GSubprocess *start(const char *const *arguments)
 {
-	g_autoptr(GPtrArray) argv = g_ptr_array_new();
-	g_autoptr(GError) error = NULL;
-	GSubprocess *process;
-
-	g_ptr_array_add(argv, (char *)VSBYPASSD);
-	for (; *arguments; arguments++)
-		g_ptr_array_add(argv, (char *)*arguments);
-	g_ptr_array_add(argv, NULL);
-	process = g_subprocess_newv((const char *const *)argv->pdata, G_SUBPROCESS_FLAGS_STDOUT_PIPE |
-				    G_SUBPROCESS_FLAGS_STDERR_PIPE, &error);
-	g_assert_no_error(error);
-	return process;
+	return unit_program_start(VSBYPASSD, arguments);
 }
 
 static void ends(GSubprocess *process, int status, const char *words)
